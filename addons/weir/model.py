@@ -1,0 +1,334 @@
+"""The nouns of weir: frozen values and the Protocols by which one concern lends another its ability.
+
+No I/O, no third-party import. Every concern may import this module; it imports none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+__all__ = [
+    "ANONYMOUS",
+    "NO_USAGE",
+    "Action",
+    "AuthPlace",
+    "Cost",
+    "Dialect",
+    "Endpoint",
+    "Exchange",
+    "Finding",
+    "Inspection",
+    "Masker",
+    "Mode",
+    "OnFailure",
+    "Principal",
+    "Reply",
+    "ReplyReader",
+    "Secret",
+    "Segment",
+    "Service",
+    "Status",
+    "TextMap",
+    "Unparsed",
+    "Usage",
+    "Verdict",
+]
+
+
+class Action(IntEnum):
+    """What a rule asks for. Ordered by strength: verdicts combine by maximum, so rule order cannot matter."""
+
+    ALLOW = 0
+    ALERT = 1
+    REDACT = 2
+    PSEUDONYMISE = 3
+    DOWNGRADE = 4
+    BLOCK = 5
+
+    @property
+    def word(self) -> str:
+        """The name operators write in a policy and read in the audit, e.g. ``pseudonymise``."""
+        return self.name.lower()
+
+
+class Inspection(StrEnum):
+    """How far weir saw into one exchange; every audit record carries exactly one of these."""
+
+    INSPECTED = "inspected"
+    PARTIAL = "partial"
+    METERED = "metered"
+    PINNED = "pinned"
+    UNPARSED = "unparsed"
+    FAILED = "failed"
+
+
+class Status(StrEnum):
+    """What the company thinks of a service."""
+
+    SANCTIONED = "sanctioned"
+    TOLERATED = "tolerated"
+    UNSANCTIONED = "unsanctioned"
+    UNKNOWN = "unknown"
+
+
+class Mode(StrEnum):
+    """``observe`` records the verdict that would have been taken and changes nothing; ``enforce`` acts."""
+
+    OBSERVE = "observe"
+    ENFORCE = "enforce"
+
+
+class OnFailure(StrEnum):
+    """What becomes of an exchange that could not be inspected."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+
+
+class Unparsed(ValueError):
+    """A body or path that no dialect understands. The message is a reason for the audit: it never quotes content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, how that was established, and how strong the proof is (0 none … 3 virtual key)."""
+
+    user: str = ""
+    team: str = ""
+    app: str = ""
+    device: str = ""
+    groups: tuple[str, ...] = ()
+    method: str = "none"  # none | network | basic | virtual_key
+    strength: int = 0
+    key_id: str = ""  # public id of the virtual key, never the key
+
+
+ANONYMOUS = Principal()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An AI service as the catalogue knows it, with the status that policy gives it."""
+
+    id: str
+    name: str = ""
+    vendor: str = ""
+    category: str = ""
+    status: Status = Status.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which service, wire format and operation a request addresses."""
+
+    service: str
+    dialect: str  # "" when nothing is known of the wire format
+    operation: str  # chat | responses | embeddings | … | "" when unknown
+    path_template: str = ""  # path with its variable parts named, e.g. /v1beta/models/{model}:generateContent
+    model: str = ""  # only when the path names it
+    stream: bool = False  # only when the path says so
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One text of an exchange and where it stands: a JSON pointer (RFC 6901) into the body or frame."""
+
+    pointer: str
+    role: str  # system | user | assistant | tool | tool_definition | parameter
+    text: str = field(repr=False)
+    part: str = "body"
+    frame: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request as its dialect reads it."""
+
+    endpoint: Endpoint
+    model: str
+    stream: bool
+    segments: tuple[Segment, ...] = ()
+    tools: tuple[str, ...] = ()
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    inspection: Inspection = Inspection.INSPECTED
+    reason: str = ""  # why inspection is not `inspected`
+    asks_usage: bool = True  # the reply will carry usage without our asking
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A detector's hit in one segment. Never the matched text: only where, what, and a keyed fingerprint of it."""
+
+    detector: str  # e.g. secret/openai-key, pii/EMAIL_ADDRESS
+    category: str  # secret | pii | …
+    segment: int  # index into Exchange.segments
+    start: int  # characters into the segment's text
+    end: int
+    score: float  # 0..1
+    severity: str = "medium"  # low | medium | high | critical
+    fingerprint: str = ""  # keyed HMAC of the matched text, hex
+    direction: str = "request"  # request | response
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The one decision on an exchange: the strongest action of all rules that matched."""
+
+    action: Action = Action.ALLOW
+    rule_id: str = ""
+    reason: str = ""  # for the audit: which rules, which detectors
+    say: str = ""  # for the client, on a block
+    treatments: tuple[Action, ...] = ()  # one a finding, aligned with the findings decided on
+    rules: tuple[str, ...] = ()  # every rule that matched
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one exchange. ``input_tokens`` counts the whole prompt, cache reads and writes included."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0  # reasoning included
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    source: str = "none"  # reported | estimated | none
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money in integer nano-dollars; None when no price is known, and then ``price_id`` is ``unpriced``."""
+
+    nano_usd: int | None = None
+    price_id: str = "unpriced"
+
+
+class Secret:
+    """A credential and the hosts it may be sent to. It cannot be printed, pickled or compared by accident."""
+
+    __slots__ = ("_value", "hosts", "name")
+
+    def __init__(self, value: str, *, name: str = "", hosts: tuple[str, ...] = ()) -> None:
+        self._value = value
+        self.name = name
+        self.hosts = hosts
+
+    def reveal(self) -> str:
+        """The value itself: call it only where it goes onto the wire to a bound host."""
+        return self._value
+
+    def may_go_to(self, host: str) -> bool:
+        """True when ``host`` is bound: an exact name, or below a ``*.`` suffix."""
+        host = host.lower().rstrip(".")
+        return any(host == h or (h.startswith("*.") and host.endswith(h[1:])) for h in self.hosts)
+
+    def __repr__(self) -> str:
+        return f"Secret({self.name or 'unnamed'}, hidden)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthPlace:
+    """Where a provider takes its credential: a header (with a scheme word, if any) or a query parameter."""
+
+    header: str = ""
+    scheme: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a reply said so far; ``text`` is bounded and kept only to estimate tokens and to inspect."""
+
+    model: str = ""
+    response_id: str = ""
+    usage: Usage | None = None
+    text: str = field(default="", repr=False)
+    tool_calls: tuple[tuple[str, str], ...] = ()  # (call id, tool name)
+    complete: bool = False  # the provider's own end mark was seen
+    finish_reason: str = ""
+    inspection: Inspection = Inspection.INSPECTED
+    reason: str = ""
+
+
+class TextMap(Protocol):
+    """A text transformation that may hold back a tail: how pseudonyms come back inside a stream."""
+
+    def feed(self, channel: str, text: str) -> str:
+        """Take the next text of ``channel`` (one content block, one tool call's arguments) and return what may go."""
+        ...
+
+    def flush(self, channel: str) -> str:
+        """Return what is still held back for ``channel``; it ends here."""
+        ...
+
+
+class ReplyReader(Protocol):
+    """Reads one reply as it comes. What it does must not depend on how the bytes are cut into chunks."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take decoded reply bytes; return the bytes for the client (the same ones unless something is edited)."""
+        ...
+
+    def close(self) -> bytes:
+        """The reply has ended; return what is still to be sent."""
+        ...
+
+    def reply(self) -> Reply:
+        """What is known so far."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format: how its requests are read and edited, how its replies are read, how it says no."""
+
+    id: str
+
+    def parse(self, body: bytes, endpoint: Endpoint) -> Exchange:
+        """Read a decoded request body. Raises Unparsed, and nothing else, whatever the bytes."""
+        ...
+
+    def replace(self, body: bytes, texts: Mapping[str, str]) -> bytes:
+        """Set the strings at the given JSON pointers; every other byte of ``body`` stays as it was."""
+        ...
+
+    def ask_usage(self, body: bytes) -> bytes | None:
+        """``body`` changed so that the stream will report usage; None when there is nothing to ask."""
+        ...
+
+    def reader(
+        self, exchange: Exchange, content_type: str, text: TextMap | None = None, strip_usage: bool = False
+    ) -> ReplyReader:
+        """A reader for the reply. ``text`` maps its texts on their way; ``strip_usage`` drops the usage-only event."""
+        ...
+
+    def refusal(self, status: int, message: str, rule_id: str) -> bytes:
+        """A JSON error body in the provider's own shape, so that its SDK raises its normal exception."""
+        ...
+
+    def abort_event(self, message: str, rule_id: str) -> bytes:
+        """Bytes that end a stream with the provider's error event."""
+        ...
+
+
+class Masker(Protocol):
+    """DLP's ability to change texts, lent to policy for one exchange."""
+
+    def edits(
+        self, segments: Sequence[Segment], findings: Sequence[Finding], treatments: Sequence[Action]
+    ) -> Mapping[str, str]:
+        """New texts by pointer for all segments that a REDACT or PSEUDONYMISE treatment changes."""
+        ...
+
+    def restorer(self) -> TextMap | None:
+        """Undoes the pseudonyms issued in this conversation; None when there are none."""
+        ...
