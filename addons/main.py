@@ -1,0 +1,8 @@
+"""The same chain under stock mitmproxy: `mitmdump -s addons/main.py --set weir_policy=policies/enforce.yaml`.
+
+A script's hooks are fail-open in stock mitmproxy; here every deciding hook is guarded all the same.
+"""
+
+from weir.stock import addons
+
+__all__ = ["addons"]

@@ -1,0 +1,96 @@
+"""One file of the spool: its space is reserved when it is made, and what is appended is on disk on return."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["Segment", "release_reserves", "reserve", "sync_directory"]
+
+_KEEP_SIZE = 1
+_NO_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS}
+_libc = ctypes.CDLL(None, use_errno=True)
+_fallocate = getattr(_libc, "fallocate64", None) or getattr(_libc, "fallocate", None)
+if _fallocate is not None:
+    _fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+
+
+def reserve(fd: int, size: int) -> None:
+    """Set ``size`` bytes aside without changing the file's length, so a full disk shows here and not in mid-line.
+
+    Does nothing where the platform or the file system cannot. Raises OSError (ENOSPC, EFBIG …) when there is no room.
+    """
+    if _fallocate is None:
+        return
+    while _fallocate(fd, _KEEP_SIZE, 0, size) != 0:
+        number = ctypes.get_errno()
+        if number in _NO_RESERVE:
+            return
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Segment:
+    """An append-only file. Its length never covers reserved space, so that it can be tailed."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        """Make the file (0600) and reserve ``size`` bytes. Raises OSError, and then leaves no file behind."""
+        self.path = path
+        self.end = 0  # bytes known to be durable
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says: in use, see release_reserves
+            reserve(self._fd, size)
+            sync_directory(path.parent)
+        except OSError:
+            os.close(self._fd)
+            path.unlink()
+            raise
+
+    def append(self, data: bytes) -> None:
+        """Write ``data`` after what is durable and wait for the disk.
+
+        Raises OSError. Then call it again with the same bytes: they are written anew from the same place, over a line
+        that broke off and over pages whose write-back failed, for which a second fdatasync alone would wrongly say yes.
+        """
+        view, at = memoryview(data), self.end
+        while view:
+            written = os.pwrite(self._fd, view, at)
+            view, at = view[written:], at + written
+        os.fdatasync(self._fd)
+        self.end = at
+
+    def close(self) -> None:
+        """Cut off what is not durable, give the rest of the reserve back and close."""
+        if self._fd < 0:
+            return
+        fd, self._fd = self._fd, -1
+        try:
+            os.ftruncate(fd, self.end)
+        finally:
+            os.close(fd)
+
+
+def release_reserves(directory: Path) -> None:
+    """Give back what segments of processes that were killed still hold in reserve; live ones are left alone."""
+    for path in sorted(directory.glob("*.jsonl")):
+        with suppress(OSError):  # held by its writer, not ours, or gone: nothing to give back, and nothing is lost
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(fd, os.fstat(fd).st_size)
+            finally:
+                os.close(fd)

@@ -1,0 +1,117 @@
+"""The SQL of the store: what an analyst sees in ``audit.duckdb``. Base views follow from the columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weir.audit.columns import Column
+from weir.audit.record import EVENT_COLUMNS
+
+__all__ = ["VIEWS", "View", "exchanges_sql"]
+
+_NOT_EXCHANGES = "('gap', 'config', 'erasure')"
+_OF_THE_RECORD = {"event_id", "exchange_id", "seq", "ts", "ts_end", "kind", "prev_hash", "row_hash", "dropped"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view by name: what it is for, and its SELECT."""
+
+    name: str
+    comment: str
+    sql: str
+
+
+def exchanges_sql() -> str:
+    """One row per exchange out of its records: of each column the last value that was set, the reply's before the
+    request's. ``ended`` stays NULL, and ``kind`` is ``request``, while there is no reply."""
+    merged = [_merged(column) for column in EVENT_COLUMNS if column.name not in _OF_THE_RECORD]
+    return f"""
+        SELECT exchange_id,
+            coalesce(arg_max(kind, seq) FILTER (kind <> 'discovered'), 'discovered') AS kind,
+            min(ts) AS started,
+            max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered')) AS ended,
+            {", ".join(merged)},
+            arg_max(event_id, seq) FILTER (kind = 'request') AS request_event_id,
+            arg_max(event_id, seq) FILTER (kind <> 'request') AS response_event_id
+        FROM events WHERE exchange_id IS NOT NULL AND kind NOT IN {_NOT_EXCHANGES}
+        GROUP BY exchange_id"""
+
+
+def _merged(column: Column) -> str:
+    return f'arg_max("{column.name}", seq) FILTER ("{column.name}" IS NOT NULL) AS "{column.name}"'
+
+
+DISCOVERED = "(kind = 'discovered' OR coalesce(extra->>'$.discovered', '') = 'true')"
+
+VIEWS = (
+    View(
+        "exchanges",
+        "One row per exchange: its request and reply records joined; reply columns are NULL while none has come.",
+        exchanges_sql(),
+    ),
+    View(
+        "secret_leaks",
+        "Credentials found in traffic; held says whether weir kept the value from leaving.",
+        """
+        SELECT f.ts, e.user, e.team, e.app, e.service, e.host, e.request_model AS model, f.detector, f.severity,
+            f.direction, f.action, coalesce(f.action IN ('redact', 'pseudonymise', 'block'), false)
+                OR coalesce(e.action = 'block', false) AS held,
+            f.match_hmac, f.exchange_id, f.event_id
+        FROM findings f LEFT JOIN events e USING (event_id) WHERE f.category = 'secret'""",
+    ),
+    View(
+        "blocked_by_rule",
+        "How often each rule stopped an exchange (blocked) or would have in enforce mode (would_block).",
+        """
+        SELECT rule_id, count(*) FILTER (action = 'block') AS blocked,
+            count(*) FILTER (verdict = 'block' AND coalesce(action, '') <> 'block') AS would_block,
+            count(DISTINCT user) AS users, count(DISTINCT service) AS services,
+            min(started) AS first_seen, max(started) AS last_seen
+        FROM exchanges WHERE verdict = 'block' OR action = 'block' GROUP BY rule_id""",
+    ),
+    View(
+        "shadow_ai_hosts",
+        "AI services in use that are not sanctioned, metered and discovered ones included; other metered hosts are not.",
+        f"""
+        SELECT host, service, coalesce(service_status, 'unknown') AS status, bool_or({DISCOVERED}) AS discovered,
+            list(DISTINCT inspection ORDER BY inspection) AS inspection,
+            count(*) AS exchanges, count(DISTINCT coalesce(user, src_ip)) AS users,
+            sum(req_bytes) AS bytes_up, sum(resp_bytes) AS bytes_down,
+            min(started) AS first_seen, max(started) AS last_seen
+        FROM exchanges
+        WHERE host IS NOT NULL AND coalesce(service_status, '') <> 'sanctioned'
+            AND (service IS NOT NULL OR service_status IS NOT NULL OR {DISCOVERED})
+        GROUP BY host, service, status""",
+    ),
+    View(
+        "cost_by_team_day",
+        "Tokens and money per team and day (UTC); unpriced exchanges are counted, not guessed.",
+        """
+        SELECT started::DATE AS day, coalesce(team, '') AS team, count(*) AS exchanges,
+            sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens,
+            round(coalesce(sum(cost_nano), 0) / 1e9, 6) AS cost_usd,
+            count(*) FILTER (cost_nano IS NULL) AS unpriced
+        FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY day, coalesce(team, '')""",
+    ),
+    View(
+        "cost_by_model",
+        "Tokens and money per service and model that answered.",
+        """
+        SELECT service, coalesce(response_model, request_model) AS model, count(*) AS exchanges,
+            sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens,
+            sum(cache_read_tokens)::BIGINT AS cache_read_tokens, sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
+            round(coalesce(sum(cost_nano), 0) / 1e9, 6) AS cost_usd,
+            count(*) FILTER (cost_nano IS NULL) AS unpriced,
+            count(*) FILTER (usage_source = 'estimated') AS estimated
+        FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY service, model""",
+    ),
+    View(
+        "uninspected",
+        "Exchanges into which weir could not see fully, and why.",
+        """
+        SELECT started, user, team, app, src_ip, host, service, service_status, kind, inspection,
+            coalesce(inspection_reason, reason) AS reason, action, req_bytes, resp_bytes, exchange_id
+        FROM exchanges WHERE inspection IS DISTINCT FROM 'inspected'""",
+    ),
+)

@@ -1,0 +1,73 @@
+"""``weir identity``: who may log in at the proxy."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weir.cli.output import fail, note
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Proxy users: add, remove.", no_args_is_help=True)
+
+_LONGEST = 4096  # bytes of a password on stdin
+
+UsersOption = Annotated[Path, typer.Option("--users", help="The users file that the policy names (identity.users).")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+
+
+@app.command()
+def add(
+    name: NameArgument,
+    users: UsersOption,
+    team: Annotated[str, typer.Option(help="The user's team.")] = "",
+    app: Annotated[str, typer.Option(help="The application, for a login that no person uses.")] = "",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+) -> None:
+    """Add a user, or give one a new password. The file holds scrypt hashes only."""
+    from weir.datadir import DataDirError
+    from weir.identity import users as users_file
+
+    password = _password(name, password_stdin)
+    try:
+        users_file.add(users, name, password, team=team, app=app)
+    except users_file.UsersError as error:
+        raise fail("identity add", str(error)) from None
+    except ValueError as error:
+        raise fail("identity add", str(error), 2) from None
+    except DataDirError as error:
+        raise fail("identity add", str(error)) from None
+    note(f"{name} may log in; a running weir takes it over within seconds")
+
+
+@app.command()
+def remove(name: NameArgument, users: UsersOption) -> None:
+    """Take a user out of the file."""
+    from weir.datadir import DataDirError
+    from weir.identity import users as users_file
+
+    try:
+        found = users_file.remove(users, name)
+    except (users_file.UsersError, DataDirError) as error:
+        raise fail("identity remove", str(error)) from None
+    if not found:
+        raise fail("identity remove", f"there is no user {name!r} in {users}")
+    note(f"{name} is removed")
+
+
+def _password(name: str, from_stdin: bool) -> str:
+    if from_stdin:
+        data = sys.stdin.buffer.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
+            raise fail("identity add", f"the password on stdin is longer than {_LONGEST} bytes", 2)
+        try:
+            return data.decode().removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise fail("identity add", "the password on stdin is not UTF-8", 2) from None
+    if not sys.stdin.isatty():
+        raise fail("identity add", "there is no terminal to ask for the password; use --password-stdin", 2)
+    return str(typer.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True, err=True))

@@ -1,0 +1,26 @@
+"""The options that several commands share, so that they are called and explained the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["DATA", "PROXY", "DataOption", "Format", "FormatOption", "PolicyOption", "ProxyOption", "TableOption"]
+
+DATA = Path("data")
+PROXY = "http://127.0.0.1:8080"
+
+type Format = Literal["table", "json"]
+type TableFormat = Literal["table", "json", "csv"]
+
+DataOption = Annotated[Path, typer.Option("--data", help="weir's data directory.")]
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="Policy file; default: the shipped observe.yaml.")]
+ProxyOption = Annotated[str, typer.Option("--proxy", metavar="URL", help="Where weir listens.")]
+FormatOption = Annotated[
+    Literal["table", "json"], typer.Option("--format", help="table for people, json for programs.")
+]
+TableOption = Annotated[
+    Literal["table", "json", "csv"], typer.Option("--format", help="table for people, json or csv for programs.")
+]

@@ -1,0 +1,54 @@
+"""``weir report``: the answers most people want from the audit store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from weir.cli.audit import need_data
+from weir.cli.options import DATA, DataOption, TableOption
+from weir.cli.output import StoreTrouble, fail, store_errors
+from weir.cli.times import before
+
+__all__ = ["report"]
+
+# What fits 80 columns; a report that is not named here shows all it has.
+_PEOPLE = {
+    "shadow-ai": ("service", "status", "inspection", "users", "requests", "blocked", "bytes_up", "last_seen"),
+    "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated"),
+    "findings": ("detector", "action", "rule", "findings", "distinct_values", "users", "services", "last_seen"),
+}
+
+
+def report(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="shadow-ai, spend or findings.")],
+    since: Annotated[str, typer.Option(metavar="WHEN", help="7d, 12h, or a date; default: everything.")] = "",
+    by: Annotated[str, typer.Option(metavar="WHAT", help="spend: team, app, user, model or service.")] = "",
+    data: DataOption = DATA,
+    format: TableOption = "table",
+) -> None:
+    """A report on the audit store: shadow-ai, spend, findings."""
+    try:
+        start = before(since) if since else None
+    except ValueError as error:
+        raise fail("report", f"--since: {error}", 2) from None
+    from weir.audit import store
+    from weir.cli.tables import show
+    from weir.reports import REPORTS
+
+    module = REPORTS.get(name)
+    if module is None:
+        raise fail("report", f"there is no report {name!r}; there are {', '.join(REPORTS)}", 2)
+    choices = getattr(module, "BY", ())
+    if by and by not in choices:
+        allowed = f"goes by {', '.join(choices)}" if choices else "has no --by"
+        raise fail("report", f"{name} {allowed}", 2)
+    need_data("report", data)
+    try:
+        with store_errors(), store.connect(data) as connection:
+            made = module.run(connection, start, **({"by": by} if by else {}))
+    except StoreTrouble as error:
+        raise fail("report", str(error)) from None
+    people = _PEOPLE.get(name, ())
+    show(made, format, (made.columns[0], *people) if people and people[0] != made.columns[0] else people)

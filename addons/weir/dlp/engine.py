@@ -1,0 +1,216 @@
+"""The scanner: texts in, findings out, and an honest word on whether everything was looked at.
+
+A text goes through the prefilter once; only the detectors that can match run. Whatever a library does (raise, take
+too long, find too much) ends as ``complete=False`` with a reason that quotes nothing: never as an exception and never
+as a clean result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from weir.dlp.cache import ScanCache, Scanned, Span
+from weir.dlp.detector import Detector, SecretDetector
+from weir.dlp.overlaps import Hit, resolve
+from weir.dlp.patterns import Deadline
+from weir.dlp.prefilter import ANALYSER_ERRORS, Prefilter
+from weir.dlp.presidio import library_versions, load_detectors
+from weir.dlp.rules import load_rules
+from weir.dlp.views import normalised_view
+from weir.model import Finding, Segment
+
+__all__ = ["Engine", "Scan"]
+
+# Processor time a scan of one text may take: far above what honest text needs (40 µs a KB), so a busy machine
+# does not turn into refused requests, and far below what would let hostile text hold a worker.
+_SECONDS_BASE = 0.15
+_SECONDS_A_CHAR = 1e-6
+_FORMAT = "1"  # raise when the same rules would give other findings
+_FINGERPRINT_HEX = 32
+# What foreign code (validators, number libraries, the scanners) may raise on strange text.
+_FAULTS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+_SCANNER_FAULTS: tuple[type[Exception], ...] = ANALYSER_ERRORS + _FAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan found. ``reason`` says why it is not complete ("" when it is) and quotes nothing."""
+
+    findings: tuple[Finding, ...] = ()
+    complete: bool = True
+    reason: str = ""
+    scanned_chars: int = 0
+    cached_chars: int = 0
+
+
+class Engine:
+    """All detectors, ready. Immutable but for its cache; safe to use from several threads at once."""
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        version: str,
+        fingerprint_key: bytes,
+        findings_max: int = 200,
+        cache_entries: int = 20_000,
+    ) -> None:
+        self.version = version
+        self._detectors = tuple(detectors)
+        self._prefilter = Prefilter([detector.sources for detector in self._detectors])
+        self._findings_max = findings_max
+        self._key = hmac.digest(fingerprint_key, b"weir-dlp-fingerprint", "sha256")
+        self._cache = ScanCache(self._key, version, cache_entries)
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        rule_dirs: Sequence[Path] = (),
+        entities: Sequence[str] | None = None,
+        threshold: float = 0.5,
+        fingerprint_key: bytes,
+        findings_max: int = 200,
+        cache_entries: int = 20_000,
+    ) -> Engine:
+        """An engine with the built-in rules, those below ``rule_dirs``, and detectors of ``entities``.
+
+        ``entities`` are Presidio's names (None: the default set). ``fingerprint_key`` keys fingerprints and cache.
+        Raises RuleError, UnknownEntity (both ValueError), or OSError for an unreadable directory.
+        """
+        if not fingerprint_key:
+            raise ValueError("fingerprint_key is empty: give random bytes that this deployment keeps")
+        rules = load_rules(rule_dirs)
+        personal = load_detectors(entities, threshold)
+        names = sorted({detector.name for detector in personal})
+        told = "\n".join((_FORMAT, rules.digest, library_versions(), str(threshold), str(findings_max), *names))
+        secrets = [SecretDetector(rule) for rule in rules.rules if rule.score >= threshold]
+        return cls(
+            [*secrets, *personal],
+            version=hashlib.sha256(told.encode()).hexdigest()[:16],
+            fingerprint_key=fingerprint_key,
+            findings_max=findings_max,
+            cache_entries=cache_entries,
+        )
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The names that findings may carry, sorted."""
+        return tuple(sorted({detector.name for detector in self._detectors}))
+
+    @property
+    def unfiltered(self) -> tuple[str, ...]:
+        """Detectors that the prefilter could not take and that therefore run on every text."""
+        return tuple(self._detectors[number].name for number in sorted(self._prefilter.always))
+
+    def estimate_chars(self, segments: Sequence[Segment]) -> int:
+        """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
+        return sum(len(s.text) for s in segments if s.text and self._cache.key(s.text) not in self._cache)
+
+    def scan(self, segments: Sequence[Segment], direction: str = "request") -> Scan:
+        """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise."""
+        findings: list[Finding] = []
+        reasons: list[str] = []
+        scanned_chars = cached_chars = 0
+        for index, segment in enumerate(segments):
+            if not segment.text:
+                continue
+            key = self._cache.key(segment.text)
+            result = self._cache.get(key)
+            if result is None:
+                result, final = self._scan_text(segment.text)
+                scanned_chars += len(segment.text)
+                if final:
+                    self._cache.put(key, result)
+            else:
+                cached_chars += len(segment.text)
+            if result.reason and result.reason not in reasons:
+                reasons.append(result.reason)
+            findings += (_finding(index, span, direction) for span in result.spans)
+            if len(findings) > self._findings_max:
+                reason = self._too_many()
+                reasons += [] if reason in reasons else [reason]
+                del findings[self._findings_max :]
+                break
+        return Scan(tuple(findings), not reasons, "; ".join(reasons), scanned_chars, cached_chars)
+
+    def _scan_text(self, text: str) -> tuple[Scanned, bool]:
+        """The result for one text, and whether another scan could not do better (then it may be kept)."""
+        deadline = Deadline(_SECONDS_BASE + _SECONDS_A_CHAR * len(text))
+        hits: list[Hit] = []
+        reasons = self._run(text, deadline, hits)
+        view = normalised_view(text)
+        if view is not None:
+            seen: list[Hit] = []
+            reasons += self._run(view.text, deadline, seen)
+            hits += [(*view.origin(start, end), score, severity, name) for start, end, score, severity, name in seen]
+        resolved = resolve(hits)
+        final = not reasons
+        if len(resolved) > self._findings_max:
+            reasons.append(self._too_many())
+        spans = tuple(
+            Span(name, severity, start, end, score, self._fingerprint(name, text[start:end]))
+            for start, end, score, severity, name in resolved[: self._findings_max + 1]
+        )
+        return Scanned(spans, "; ".join(dict.fromkeys(reasons))), final
+
+    def _run(self, text: str, deadline: Deadline, hits: list[Hit]) -> list[str]:
+        """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
+        try:
+            numbers = sorted(self._prefilter.hits(text))
+        except _SCANNER_FAULTS as error:
+            return [f"{type(error).__name__} in the prefilter"]
+        reasons: list[str] = []
+        for number in numbers:
+            detector = self._detectors[number]
+            limit = len(hits) + self._findings_max + 1
+            try:
+                for start, end, score in detector.find(text, deadline):
+                    hits.append((start, end, score, detector.severity, detector.name))
+                    if len(hits) >= limit:
+                        break
+            except TimeoutError:
+                reasons.append(f"out of time in {detector.name}")
+            except _FAULTS as error:
+                reasons.append(f"{type(error).__name__} in {detector.name}")
+        return reasons
+
+    def _too_many(self) -> str:
+        return f"more than {self._findings_max} findings"
+
+    def _fingerprint(self, name: str, value: str) -> str:
+        """The same for the same value however it is written, so that reports can count distinct ones."""
+        plain = unicodedata.normalize("NFKC", value)
+        category = name.partition("/")[0]
+        if category != "secret":
+            plain = "".join(character for character in plain.casefold() if character not in " -./()\u00a0")
+        data = f"{category}\0{plain}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, data, "sha256").hex()[:_FINGERPRINT_HEX]
+
+
+def _finding(index: int, span: Span, direction: str) -> Finding:
+    return Finding(
+        detector=span.detector,
+        category=span.detector.partition("/")[0],
+        segment=index,
+        start=span.start,
+        end=span.end,
+        score=span.score,
+        severity=span.severity,
+        fingerprint=span.fingerprint,
+        direction=direction,
+    )

@@ -1,0 +1,92 @@
+"""The one door to the `regex` library: typed, and every search under a deadline.
+
+`re` cannot be interrupted; a hostile text would hold a worker for minutes. `regex` can, and here a search that runs
+out of time raises: a pattern that was not run to its end must never look like a pattern that found nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+import regex  # type: ignore[import-untyped, unused-ignore]
+
+__all__ = ["DOTALL", "IGNORECASE", "MULTILINE", "Deadline", "Match", "OutOfTime", "Pattern", "compile_pattern"]
+
+IGNORECASE: int = int(regex.IGNORECASE)
+MULTILINE: int = int(regex.MULTILINE)
+DOTALL: int = int(regex.DOTALL)
+
+
+class OutOfTime(TimeoutError):
+    """The time given to one scan is used up. It carries no text."""
+
+
+class Match(Protocol):
+    """The part of a `regex` match that detectors use; offsets are characters."""
+
+    def span(self, group: int = 0, /) -> tuple[int, int]:
+        """Start and end of ``group``; (-1, -1) when the group took no part."""
+        ...
+
+    def start(self) -> int:
+        """Start of the whole match."""
+        ...
+
+    def end(self) -> int:
+        """End of the whole match."""
+        ...
+
+
+class Pattern(Protocol):
+    """The part of a compiled `regex` pattern that detectors use."""
+
+    @property
+    def pattern(self) -> str:
+        """The source it was compiled from."""
+        ...
+
+    @property
+    def flags(self) -> int:
+        """Its flags, the library's defaults included."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """Number of capture groups."""
+        ...
+
+    def finditer(
+        self, string: str, /, *, pos: int | None = None, endpos: int | None = None, timeout: float | None = None
+    ) -> Iterator[Match]:
+        """Matches from left to right; raises TimeoutError after ``timeout`` seconds."""
+        ...
+
+
+class Deadline:
+    """Processor time of this thread that one scan may use: a busy machine does not shorten it.
+
+    It must be read in the thread that made it. Reading ``left`` when it is used up raises OutOfTime.
+    """
+
+    __slots__ = ("_end",)
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.thread_time() + seconds
+
+    def left(self) -> float:
+        """Seconds left, always positive. Raises OutOfTime when there are none."""
+        left = self._end - time.thread_time()
+        if left <= 0:
+            raise OutOfTime("the scan ran out of time")
+        return left
+
+
+def compile_pattern(source: str, flags: int = 0) -> Pattern:
+    """Compile ``source``. Raises ValueError naming the fault and its position, never anything else."""
+    try:
+        compiled: Pattern = regex.compile(source, flags=flags)
+    except regex.error as error:
+        raise ValueError(f"not a valid pattern: {error}") from None
+    return compiled

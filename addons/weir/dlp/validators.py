@@ -1,0 +1,63 @@
+"""Checks that a format carries in itself: a rule names one, and a candidate that fails it is not reported."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+
+__all__ = ["VALIDATORS"]
+
+_BASE64_PADDING = 4
+
+
+def _decode(text: str) -> bytes | None:
+    """Base64 of either alphabet, padded or not; None when it is neither."""
+    padded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    padded += "=" * (-len(padded) % _BASE64_PADDING)
+    try:
+        return base64.b64decode(padded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def is_jwt(value: str) -> bool:
+    """True when the first part of ``value`` decodes to a JSON object that names an algorithm (RFC 7515, `alg`)."""
+    header = _decode(value.partition(".")[0])
+    if header is None:
+        return False
+    try:
+        fields = json.loads(header)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and isinstance(fields.get("alg") or fields.get("enc"), str)
+
+
+def is_basic_credentials(value: str) -> bool:
+    """True when ``value`` decodes to printable ``user:password`` with both parts (RFC 7617)."""
+    decoded = _decode(value)
+    if decoded is None:
+        return False
+    try:
+        text = decoded.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    user, colon, password = text.partition(":")
+    return bool(user and colon and password) and text.isprintable()
+
+
+def is_mixed(value: str) -> bool:
+    """True when ``value`` has letters and digits, or is long with punctuation: prose and identifiers have neither."""
+    letters = any(character.isalpha() for character in value)
+    digits = any(character.isdigit() for character in value)
+    marks = len(re.findall(r"[^\w\s]", value))
+    return letters and (digits or marks >= 2)  # two marks inside a word are no prose
+
+
+VALIDATORS: Mapping[str, Callable[[str], bool]] = {
+    "jwt": is_jwt,
+    "basic_credentials": is_basic_credentials,
+    "mixed": is_mixed,
+}

@@ -1,0 +1,23 @@
+"""weir's own answers: the provider's error shape for SDKs, a page for browsers, a problem document for the rest."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from weir.edge.trace import Trace
+from weir.policy import refusal
+
+__all__ = ["answer"]
+
+
+def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message: str) -> None:
+    """Set the response that refuses this request. `message` is for the client and holds no content."""
+    problem = refusal.Problem(status=status, rule_id=rule_id, say=message, request_id=trace.exchange_id)
+    headers = refusal.headers(problem)
+    if refusal.wants_html(flow.request.headers):
+        body, kind = refusal.as_html(problem).encode(), "text/html; charset=utf-8"
+    elif trace.dialect is not None:
+        body, kind = trace.dialect.refusal(status, message, rule_id), "application/json"
+    else:
+        body, kind = refusal.as_json(problem), "application/problem+json"
+    flow.response = http.Response.make(status, body, {"content-type": kind, **headers})

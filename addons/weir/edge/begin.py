@@ -1,0 +1,93 @@
+"""Opens every exchange: its trace, the names it claims, and the refusal of what an earlier hook has condemned."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import defaultdict
+
+from mitmproxy import connection, ctx, http
+
+from weir.edge.coding import acceptable
+from weir.edge.guard import guarded, refuse
+from weir.edge.state import State
+from weir.edge.trace import trace_of
+from weir.model import Inspection
+
+__all__ = ["Begin", "claimed_names"]
+
+UPSTREAM_CONNECTIONS_MAX = 64  # an address and client connection; mitmproxy's 5 starve an h2 client on an h1 upstream
+
+
+def _bare(name: str) -> str:
+    """A host name in one spelling: lower case, no port, no trailing dot; "" for addresses."""
+    name = name.strip().lower()
+    if name.startswith("["):
+        return ""
+    name = name.partition(":")[0].rstrip(".")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name
+    return ""
+
+
+def claimed_names(flow: http.HTTPFlow) -> tuple[str, ...]:
+    """The host names a request claims, the one that TLS verifies upstream first, each once.
+
+    Inside an intercepted tunnel mitmproxy checks the server's certificate against the client's SNI, so that is where
+    the request really goes; the CONNECT target and the Host header are claims beside it.
+    """
+    request = flow.request
+    claims = [request.host, request.host_header or ""]
+    if request.scheme == "https" and flow.client_conn.sni:
+        claims.insert(0, flow.client_conn.sni)
+    names = [bare for bare in map(_bare, claims) if bare]
+    return tuple(dict.fromkeys(names)) or (request.host,)
+
+
+class Begin:
+    """First of the deciding addons."""
+
+    name = "begin"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @guarded
+    def client_connected(self, client: connection.Client) -> None:
+        """Lift the cap on upstream connections of one client connection."""
+        handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
+        if handler is not None:
+            handler.max_conns = defaultdict(lambda: asyncio.Semaphore(UPSTREAM_CONNECTIONS_MAX))
+
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Start the trace."""
+        trace = self.state.trace(flow)
+        trace.names = claimed_names(flow)
+        trace.host = trace.names[0]
+        headers = flow.request.headers
+        if "accept-encoding" in headers:
+            wanted = headers["accept-encoding"]
+            readable = acceptable(wanted)
+            if readable != wanted:
+                headers["accept-encoding"] = readable
+        if trace.link.failed:
+            trace.failed = trace.link.failed
+            trace.inspection, trace.reason = Inspection.FAILED, trace.link.failed
+            if trace.on_failure == "block":
+                refuse(flow, 503, "weir could not inspect this connection, so nothing was forwarded.")
+
+    @guarded
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """Count the message and let go of the ones before it: mitmproxy keeps all of them."""
+        trace = trace_of(flow)
+        assert flow.websocket
+        message = flow.websocket.messages[-1]
+        if trace:
+            if message.from_client:
+                trace.req_bytes += len(message.content)
+            else:
+                trace.resp_bytes += len(message.content)
+        del flow.websocket.messages[:-1]

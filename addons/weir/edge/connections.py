@@ -1,0 +1,93 @@
+"""Records of connections that have no exchanges to record: metered, pinned, failed."""
+
+from __future__ import annotations
+
+from mitmproxy import connection, tls
+from mitmproxy.proxy import layer
+
+from weir.audit.record import new_event_id, now_us
+from weir.edge import records
+from weir.edge.guard import guarded
+from weir.edge.meter import MeteredTCPLayer
+from weir.edge.state import State
+from weir.edge.trace import Link, link_of, open_links
+from weir.model import Inspection
+
+__all__ = ["Connections"]
+
+# What a client says when it does not accept our certificate; other handshake failures are not pinning.
+_DISTRUST = ("unknown ca", "bad certificate", "certificate unknown", "unknown_ca")
+
+
+class Connections:
+    """One record when bytes begin to pass undecrypted, one when the connection has ended."""
+
+    name = "connections"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @guarded
+    def next_layer(self, data: layer.NextLayer) -> None:
+        """Runs after the layer was chosen: a relay gets its first record before its first byte goes up."""
+        if isinstance(data.layer, MeteredTCPLayer):
+            self._begin(link_of(data.context.client), data.context.client)
+
+    @guarded
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Runs after the decision to decrypt or not."""
+        if data.ignore_connection:
+            self._begin(link_of(data.context.client), data.context.client)
+
+    def _begin(self, link: Link, client: connection.Client) -> None:
+        if link.exchange_id or link.refused or link.failed:
+            return
+        link.exchange_id = new_event_id()
+        service = self.state.snapshot.catalogue.by_host(link.sni or link.host)
+        link.service = service.id if service else ""
+        self._put(link, client, "request", Inspection.METERED, link.meter_reason, None)
+
+    @guarded
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """The client broke off the handshake with us."""
+        link = link_of(data.context.client)
+        error = (data.conn.error or "").lower()
+        distrusts = any(word in error for word in _DISTRUST)
+        inspection = Inspection.PINNED if distrusts else Inspection.FAILED
+        why = "client does not trust the certificate" if distrusts else "TLS with the client failed"
+        link.exchange_id, link.closed = new_event_id(), True
+        self._put(link, data.context.client, "error", inspection, why, now_us())
+
+    @guarded
+    def client_disconnected(self, client: connection.Client) -> None:
+        """The last record of a connection that passed undecrypted, or that failed before any exchange."""
+        self._end(link_of(client), client)
+
+    def _end(self, link: Link, client: connection.Client) -> None:
+        if link.closed:
+            return
+        link.closed = True
+        if link.metered and link.exchange_id:
+            self._put(link, client, "meter", Inspection.METERED, link.meter_reason, now_us())
+        elif not link.exchanges and (link.host or link.failed):
+            link.exchange_id = new_event_id()
+            self._put(link, client, "error", Inspection.FAILED, link.failed or "no request was made", now_us())
+
+    def _put(
+        self, link: Link, client: connection.Client, kind: str, inspection: Inspection, why: str, end: int | None
+    ) -> None:
+        record = records.connection_record(
+            link,
+            client,
+            kind,
+            inspection=str(inspection),
+            inspection_reason=why,
+            ts_end=end,
+            duration_us=end - link.started_us if end else None,
+        )
+        self.state.spool.put(record)
+
+    def close_all(self) -> None:
+        """At shutdown: connections that are about to be cut get their last record."""
+        for client, link in open_links():
+            self._end(link, client)

@@ -1,0 +1,53 @@
+"""Ends the process without losing anything: no new connections, running exchanges finish, the audit is flushed.
+
+mitmproxy awaits `done` but neither its flows nor its listeners, so this addon stands first in the chain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from mitmproxy import ctx
+
+from weir.edge.connections import Connections
+from weir.edge.state import State
+from weir.edge.trace import open_traces
+
+__all__ = ["Drain"]
+
+log = logging.getLogger("weir.drain")
+POLL_S = 0.05
+FLUSH_S = 10.0
+
+
+class Drain:
+    """First in the chain: `done` here runs before anybody else's."""
+
+    name = "drain"
+
+    def __init__(self, state: State, connections: Connections) -> None:
+        self.state = state
+        self.connections = connections
+
+    async def done(self) -> None:
+        """Stop listening, wait for exchanges up to `drain_s`, write the last records, flush."""
+        self.state.draining = True
+        servers = ctx.master.addons.get("proxyserver")
+        await servers.servers.update([])
+        deadline = time.monotonic() + self.state.drain_s
+        while open_traces() and time.monotonic() < deadline:  # noqa: ASYNC110  traces end in many places
+            await asyncio.sleep(POLL_S)
+        cut = len(open_traces())
+        if cut:
+            log.warning("%d exchanges were still running after %.0f s and are cut", cut, self.state.drain_s)
+        handlers = [io.handler for c in list(servers.connections.values()) for io in list(c.transports.values())]
+        for handler in handlers:
+            if handler:
+                handler.cancel("shutting down")
+        if handlers:
+            await asyncio.sleep(POLL_S)  # their error and disconnect hooks write the last records
+        self.connections.close_all()
+        await asyncio.to_thread(self.state.spool.close, FLUSH_S)
+        self.state.workers.close()

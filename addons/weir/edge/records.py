@@ -1,0 +1,276 @@
+"""Audit records out of traces and links. Pure but for the clock: nothing here writes."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import orjson
+from mitmproxy import connection, http
+
+from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
+from weir.edge.trace import Link, Trace
+from weir.model import NO_USAGE, Action, Inspection
+
+__all__ = ["connection_record", "error_class", "event_record", "minimal_record", "reply_record", "request_record"]
+
+_AGENT = re.compile(r"[A-Za-z][\w.-]{0,39}/[\w.+-]{1,24}")
+
+# What an error means, by words of mitmproxy's messages. The messages themselves may quote header values.
+_ERROR_WORDS = (
+    ("client disconnect", "client closed the connection"),
+    ("client closed", "client closed the connection"),
+    ("stream reset by client", "client cancelled the stream"),
+    ("certificate verify failed", "upstream certificate not trusted"),
+    ("server disconnect", "upstream closed the connection"),
+    ("server closed", "upstream closed the connection"),
+    ("closed connection", "connection closed"),
+    ("connect call failed", "upstream could not be reached"),
+    ("connection refused", "upstream refused the connection"),
+    ("name or service not known", "upstream name not found"),
+    ("nodename nor servname", "upstream name not found"),
+    ("timed out", "timed out"),
+    ("timeout", "timed out"),
+    ("connection killed", "refused by weir"),
+    ("killed", "cut by weir"),
+    ("tls", "TLS failed"),
+    ("ssl", "TLS failed"),
+    ("http/2 protocol error", "protocol error"),
+    ("eof", "connection closed"),
+)
+
+
+def error_class(message: str) -> str:
+    """One of a fixed set of phrases for an error message that itself is not safe to keep."""
+    lowered = message.lower()
+    return next((phrase for word, phrase in _ERROR_WORDS if word in lowered), "protocol error")
+
+
+def _who(trace: Trace) -> dict[str, Any]:
+    who = trace.principal
+    return {
+        "user": who.user,
+        "auth_method": who.method,
+        "team": who.team,
+        "app": who.app,
+        "device": who.device,
+        "user_groups": who.groups,
+        "auth_strength": who.strength,
+        "api_key_fp": trace.key_fingerprint,
+        "key_id": who.key_id,
+    }
+
+
+def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
+    endpoint, exchange = trace.endpoint, trace.exchange
+    return {
+        "host": trace.host,
+        "method": trace.method,
+        "path_template": endpoint.path_template if endpoint else "",
+        "provider": trace.provider.id if trace.provider else "",
+        "service": trace.service.id,
+        "service_status": str(trace.service.status) if trace.is_ai else "",
+        "operation": endpoint.operation if endpoint else "",
+        "request_model": exchange.model if exchange else "",
+        "stream": bool(exchange and exchange.stream),
+        "inspection": str(trace.inspection),
+        "inspection_reason": trace.reason,
+        "port": flow.request.port,
+        "protocol": flow.request.http_version,
+        "user_agent": _clean_agent(flow),
+    }
+
+
+def _decision(trace: Trace) -> dict[str, Any]:
+    verdict = trace.verdict
+    rule = trace.refused_by or verdict.rule_id
+    action = Action.BLOCK.word if trace.refused_by else (verdict.action.word if trace.acted else Action.ALLOW.word)
+    if trace.failed and not trace.failed_open:
+        rule, action = "on-failure", Action.BLOCK.word
+    return {
+        "mode": str(trace.snapshot.settings.mode),
+        "verdict": verdict.action.word,
+        "action": action,
+        "rule_id": rule,
+        "policy_hash": trace.snapshot.settings.hash,
+        "reason": verdict.reason,
+    }
+
+
+def _base(trace: Trace, kind: str) -> dict[str, Any]:
+    return {
+        "event_id": new_event_id(),
+        "exchange_id": trace.exchange_id,
+        "kind": kind,
+        "flow_id": trace.exchange_id,
+        "conversation_id": trace.conversation,
+    }
+
+
+def _address(flow: http.HTTPFlow) -> str:
+    return flow.client_conn.peername[0] if flow.client_conn.peername else ""
+
+
+def _clean_agent(flow: http.HTTPFlow) -> str:
+    """The product tokens of a User-Agent: a client can put anything there, keys included."""
+    agent = flow.request.headers.get("user-agent", "")
+    return " ".join(_AGENT.findall(agent)[:4])
+
+
+def _extra(trace: Trace) -> str:
+    extra = dict(trace.extra)
+    for name, value in (
+        ("credential", trace.credential if trace.is_ai else ""),
+        ("credential_kind", trace.key_kind),
+        ("signals", " ".join(trace.signals)),
+        ("discovered", "true" if trace.discovered else ""),
+        ("names", " ".join(trace.names) if len(trace.names) > 1 else ""),
+        ("rules", " ".join(trace.verdict.rules)),
+    ):
+        if value:
+            extra[name] = value
+    return orjson.dumps(extra).decode() if extra else ""
+
+
+def _findings(trace: Trace) -> tuple[FindingRow, ...]:
+    treatments = trace.verdict.treatments
+    rows = []
+    for ord_, finding in enumerate(trace.findings):
+        treated = treatments[ord_] if ord_ < len(treatments) else Action.ALLOW
+        rows.append(
+            FindingRow(
+                ord=ord_,
+                detector=finding.detector,
+                category=finding.category,
+                direction=finding.direction,
+                action=treated.word if trace.acted else Action.ALLOW.word,
+                rule_id=trace.verdict.rule_id,
+                match_hmac=finding.fingerprint,
+                severity=finding.severity,
+                score_pct=round(finding.score * 100),
+                segment=finding.segment,
+                span_start=finding.start,
+                span_end=finding.end,
+            )
+        )
+    return tuple(rows)
+
+
+def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
+    """The record before forwarding; `block` when there will be no forwarding."""
+    blocked = flow.response is not None
+    return AuditRecord(
+        **_base(trace, "block" if blocked else "request"),
+        **_who(trace),
+        **_target(trace, flow),
+        **_decision(trace),
+        ts=trace.started_us,
+        ts_end=now_us() if blocked else None,
+        src_ip=_address(flow),
+        req_bytes=trace.req_bytes,
+        http_status=flow.response.status_code if flow.response else None,
+        overhead_us=(time.monotonic_ns() - trace.started_ns) // 1000,
+        findings=_findings(trace),
+        extra=_extra(trace),
+    )
+
+
+def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
+    """The record after: what came back, what it used and cost, how it ended."""
+    reply, usage, cost = trace.reply, trace.usage or NO_USAGE, trace.cost
+    inspection, why = trace.inspection, trace.reason
+    if reply and reply.inspection is not Inspection.INSPECTED and inspection is Inspection.INSPECTED:
+        inspection, why = reply.inspection, f"reply: {reply.reason}"
+    ended = (trace.abort or error_class(flow.error.msg)) if flow.error else trace.verdict.reason
+    ns = time.monotonic_ns()
+    return AuditRecord(
+        **_base(trace, "response"),
+        **_who(trace),
+        **{**_target(trace, flow), "inspection": str(inspection), "inspection_reason": why},
+        **{**_decision(trace), "reason": ended},
+        ts=trace.started_us,
+        ts_end=now_us(),
+        src_ip=_address(flow),
+        response_model=reply.model if reply else "",
+        response_id=reply.response_id if reply else "",
+        finish_reason=reply.finish_reason if reply else "",
+        http_status=flow.response.status_code if flow.response else None,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        usage_source=usage.source,
+        cost_nano=cost.nano_usd if cost else None,
+        price_id=cost.price_id if cost else "",
+        duration_us=(ns - trace.started_ns) // 1000,
+        ttft_us=(trace.first_byte_ns - trace.started_ns) // 1000 if trace.first_byte_ns else None,
+        overhead_us=(trace.forwarded_ns - trace.started_ns) // 1000 if trace.forwarded_ns else None,
+        req_bytes=trace.req_bytes,
+        resp_bytes=trace.resp_bytes,
+        tool_calls=tuple(
+            ToolCallRow(ord=i, name=name, call_id=call_id)
+            for i, (call_id, name) in enumerate(reply.tool_calls if reply else ())
+        ),
+        extra=_extra(trace),
+    )
+
+
+def connection_record(link: Link, client: connection.Client, kind: str, **fields: Any) -> AuditRecord:
+    """A connection without exchanges of its own: metered, refused, or failed."""
+    who = link.principal
+    return AuditRecord(
+        event_id=new_event_id(),
+        exchange_id=link.exchange_id,
+        flow_id=link.exchange_id,
+        kind=kind,
+        user=who.user,
+        auth_method=who.method,
+        auth_strength=who.strength,
+        team=who.team,
+        app=who.app,
+        device=who.device,
+        user_groups=who.groups,
+        host=link.sni or link.host,
+        service=link.service,
+        src_ip=client.peername[0] if client.peername else "",
+        ts=link.started_us,
+        req_bytes=link.bytes_up,
+        resp_bytes=link.bytes_down,
+        **fields,
+    )
+
+
+def minimal_record(flow: http.HTTPFlow, reason: str) -> AuditRecord:
+    """What can be said of a flow that has no trace, because the hook that makes it failed."""
+    now = now_us()
+    return AuditRecord(
+        event_id=new_event_id(),
+        exchange_id=new_event_id(),
+        kind="block",
+        host=flow.request.host,
+        method=flow.request.method,
+        src_ip=_address(flow),
+        ts=now,
+        ts_end=now,
+        http_status=flow.response.status_code if flow.response else None,
+        inspection=str(Inspection.FAILED),
+        action=Action.BLOCK.word,
+        rule_id="on-failure",
+        reason=reason,
+    )
+
+
+def event_record(kind: str, reason: str, policy_hash: str = "") -> AuditRecord:
+    """An event of weir itself: start, stop, a policy taken or refused."""
+    now = now_us()
+    return AuditRecord(
+        event_id=new_event_id(),
+        exchange_id=new_event_id(),
+        kind=kind,
+        ts=now,
+        ts_end=now,
+        reason=reason,
+        policy_hash=policy_hash,
+    )

@@ -1,0 +1,92 @@
+"""The compiled policy in force (`Snapshot`, immutable, swapped whole) and what outlives it (`State`)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mitmproxy import http
+
+from weir.audit.record import new_event_id, now_us
+from weir.audit.spool import Spool
+from weir.datadir import DataDir
+from weir.dlp.engine import Engine
+from weir.dlp.pseudonyms import Conversations
+from weir.edge.trace import Trace, link_of, start_trace
+from weir.edge.workers import Workers
+from weir.identity.networks import Networks
+from weir.identity.users import Users
+from weir.keys.virtual import VirtualKeys
+from weir.model import Secret
+from weir.policy.decide import Policy
+from weir.providers.registry import Registry
+from weir.settings import Settings
+from weir.shadow.catalogue import Catalogue
+from weir.tls.ca import Authority
+from weir.tls.decide import Interception
+from weir.usage.prices import Prices
+from weir.usage.tokens import Counter
+
+__all__ = ["Snapshot", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that follows from one policy file. A reload builds a new one and swaps the reference."""
+
+    settings: Settings
+    policy: Policy
+    registry: Registry
+    catalogue: Catalogue
+    interception: Interception
+    engine: Engine
+    networks: Networks
+    users: Users | None
+    secrets: Mapping[str, Secret]  # by service id; missing ones are in `secret_problems`
+    secret_problems: Mapping[str, str]
+
+    def body_limit(self, is_ai: bool) -> int:
+        """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
+        limits = self.settings.limits
+        return limits.body_bytes_max if is_ai else limits.peek_bytes_max
+
+
+@dataclass(slots=True)
+class State:
+    """What the process keeps over policy reloads."""
+
+    data: DataDir
+    snapshot: Snapshot
+    spool: Spool
+    boot_id: str
+    authority: Authority
+    upstream_bundle: Path
+    virtual_keys: VirtualKeys
+    conversations: Conversations
+    counter: Counter
+    prices: Prices
+    fingerprint_key: bytes
+    workers: Workers = field(default_factory=Workers)
+    drain_s: float = 30.0
+    draining: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def trace(self, flow: http.HTTPFlow) -> Trace:
+        """Begin the trace of a flow under the policy now in force."""
+        link = link_of(flow.client_conn)
+        link.exchanges += 1
+        trace = Trace(
+            state=self,
+            snapshot=self.snapshot,
+            link=link,
+            exchange_id=new_event_id(),
+            started_us=now_us(),
+            started_ns=time.monotonic_ns(),
+            method=flow.request.method,
+            principal=link.principal,
+        )
+        start_trace(flow, trace)
+        return trace

@@ -1,0 +1,307 @@
+"""weir's `HttpStream`: an own async hook per reply chunk, real aborts, and a body limit that is a decision.
+
+mitmproxy looks `HttpStream` up in its module when a stream is made, so `install()` replaces it there. What stock
+mitmproxy does at these points, and why that is not enough, is in docs/decisions/0003-http-stream.md.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import mitmproxy.proxy.layers.http as http_layers
+from mitmproxy import flow as mitm_flow
+from mitmproxy import http
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, layer
+from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.layers.http import (
+    ErrorCode,
+    HttpErrorHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    RequestTrailers,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseProtocolError,
+    ResponseTrailers,
+    SendHttp,
+)
+
+from weir.edge.trace import link_of, trace_of
+
+__all__ = ["ChunkData", "ResponseChunkHook", "WeirStream", "install"]
+
+DISCARD_FACTOR = 4  # a refused upload is read up to this many limits, so that its client gets a clean answer
+
+
+@dataclass(slots=True)
+class ChunkData:
+    """One reply chunk as it came from upstream, and what is to become of it."""
+
+    flow: http.HTTPFlow
+    chunk: bytes
+    end: bool = False  # the reply has ended; chunk is empty
+    out: list[bytes] = field(default_factory=list)  # what goes to the client instead; never holds b""
+    abort: str = ""  # cut client and upstream now; the reason for the audit
+    finish: bool = False  # send `out`, end the reply cleanly, cut upstream
+
+
+@dataclass
+class ResponseChunkHook(StartHook):
+    """A chunk of a reply that weir reads has arrived; only its own stream waits."""
+
+    name = "response_chunk"
+    data: ChunkData
+
+
+class _Sink(layer.Layer):
+    """Swallows what a connection we gave up still says."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self._paused = None
+        self.debug = None
+
+    def _handle_event(self, event: Any) -> layer.CommandGenerator[None]:
+        yield from ()
+
+    def handle_event(self, event: Any) -> layer.CommandGenerator[None]:
+        yield from ()
+
+
+class WeirStream(http_layers.HttpStream):
+    """See the module's docstring."""
+
+    # -- request ---------------------------------------------------------------------------------------------------
+
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
+        """Limits are ours (see `state_consume_request_body`): mitmproxy's would refuse before any hook has run."""
+        yield from ()
+        return False
+
+    def _over_limit(self) -> bool:
+        trace = trace_of(self.flow)
+        if trace is None:
+            return False
+        limit = trace.snapshot.body_limit(trace.is_ai)
+        if len(self.request_body_buf) > limit:
+            return True
+        try:
+            expected = http1.expected_http_body_size(self.flow.request, None)
+        except ValueError:
+            return False
+        return expected is not None and expected > limit
+
+    def state_consume_request_body(self, event: Any) -> layer.CommandGenerator[None]:
+        """Buffer the request up to the limit, then let the chain decide what an oversize body gets."""
+        if isinstance(event, RequestData):
+            self.request_body_buf += event.data
+            if self._over_limit():
+                yield from self._oversize()
+            return
+        yield from super().state_consume_request_body(event)
+
+    def _oversize(self) -> layer.CommandGenerator[None]:
+        trace = trace_of(self.flow)
+        assert trace is not None
+        trace.oversize = True
+        self.flow.request.data.content = None
+        yield HttpRequestHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        if self.flow.response:
+            self._discarded = len(self.request_body_buf)
+            self._discard_max = DISCARD_FACTOR * trace.snapshot.body_limit(True)
+            self.request_body_buf.clear()
+            self.client_state = self.state_discard_request_body
+            return
+        self.client_state = self.state_forward_request_body
+        if not (yield from self.make_server_connection()):
+            return
+        yield SendHttp(RequestHeaders(self.stream_id, self.flow.request, False), self.context.server)
+        body = bytes(self.request_body_buf)
+        self.request_body_buf.clear()
+        trace.req_bytes += len(body)
+        yield SendHttp(RequestData(self.stream_id, body), self.context.server)
+
+    def state_forward_request_body(self, event: Any) -> layer.CommandGenerator[None]:
+        """The rest of a body that policy lets pass unread: straight through, counted."""
+        if isinstance(event, RequestData):
+            trace = trace_of(self.flow)
+            if trace:
+                trace.req_bytes += len(event.data)
+            yield SendHttp(event, self.context.server)
+        elif isinstance(event, RequestTrailers):
+            yield SendHttp(event, self.context.server)
+        elif isinstance(event, RequestEndOfMessage):
+            self.flow.request.timestamp_end = time.time()
+            self.client_state = self.state_done
+            yield SendHttp(event, self.context.server)
+            if self.server_state == self.state_done:
+                yield from self.flow_done()
+
+    def state_discard_request_body(self, event: Any) -> layer.CommandGenerator[None]:
+        """The rest of a refused body: read and dropped, so that the client reads our answer and not a reset."""
+        if isinstance(event, RequestData):
+            self._discarded += len(event.data)
+            if self._discarded > self._discard_max:
+                yield from self._reject("request body over the limit", ErrorCode.REQUEST_TOO_LARGE)
+        elif isinstance(event, RequestEndOfMessage):
+            self.client_state = self.state_done
+            yield from self._answer()
+
+    def _answer(self) -> layer.CommandGenerator[None]:
+        """Send the response that an addon has set."""
+        assert self.flow.response
+        self.flow.response.timestamp_start = time.time()
+        yield HttpResponseHeadersHook(self.flow)
+        if not (yield from self.check_killed(True)):
+            yield from self.send_response()
+
+    def _reject(self, reason: str, code: ErrorCode) -> layer.CommandGenerator[None]:
+        self.flow.error = mitm_flow.Error(reason)
+        yield HttpErrorHook(self.flow)
+        yield SendHttp(ResponseProtocolError(self.stream_id, reason, code), self.context.client)
+        self.flow.live = False
+        self.client_state = self.server_state = self.state_errored
+
+    def make_server_connection(self) -> layer.CommandGenerator[bool]:
+        """As mitmproxy's, but a connection that weir itself refused is a 503 of ours, not a gateway error."""
+        trace = trace_of(self.flow)
+        if trace:
+            trace.forwarded_ns = time.monotonic_ns()
+        link = link_of(self.context.client)
+        request = self.flow.request
+        server, error = yield http_layers.GetHttpConnection(
+            (request.host, request.port),
+            request.scheme == "https",
+            self.flow.server_conn.via,
+            self.flow.server_conn.transport_protocol,
+        )
+        if not error:
+            self.context.server = self.flow.server_conn = server
+            return True
+        if link.failed:
+            from weir.edge.guard import refuse
+
+            refuse(self.flow, 503, "weir could not open this connection, so nothing was forwarded.")
+            yield from self._answer()
+            return False
+        failure = ResponseProtocolError(self.stream_id, error, ErrorCode.CONNECT_FAILED)
+        yield from self.handle_protocol_error(failure)
+        return False
+
+    # -- response --------------------------------------------------------------------------------------------------
+
+    def state_wait_for_response_headers(self, event: Any) -> layer.CommandGenerator[None]:
+        """Every reply is streamed; a failure while its headers were looked at replaces it whole."""
+        if event.response.status_code == 101:
+            yield from super().state_wait_for_response_headers(event)
+            return
+        self.flow.response = event.response
+        if (yield from self.check_invalid(False)):
+            return
+        yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        trace = trace_of(self.flow)
+        if trace and trace.abort:
+            from weir.edge.guard import refuse
+
+            yield from self.abandon()
+            refuse(self.flow, 503, "weir could not inspect the reply, so it was not passed on.")
+            yield from self.send_response()
+        elif event.end_stream:
+            self.server_state = self.state_stream_response_body
+            self._headers_pending = True
+        else:
+            self._frame_for_http1()
+            yield from self.start_response_stream()
+
+    _headers_pending = False
+
+    def _frame_for_http1(self) -> None:
+        """An HTTP/1 client needs a length, chunks, or the end of its connection: give it chunks."""
+        response, request = self.flow.response, self.flow.request
+        assert response
+        if self.context.client.alpn in (b"h2", b"h3") or request.http_version != "HTTP/1.1":
+            return
+        bodiless = request.method == "HEAD" or response.status_code in (204, 304)
+        if not bodiless and not {"content-length", "transfer-encoding"} & {k.lower() for k in response.headers}:
+            response.headers["transfer-encoding"] = "chunked"
+
+    def state_stream_response_body(self, event: Any) -> layer.CommandGenerator[None]:
+        """Pass chunks on, through `response_chunk` where the reply is read."""
+        trace = trace_of(self.flow)
+        if isinstance(event, ResponseData):
+            if trace is None:
+                yield SendHttp(event, self.context.client)
+                return
+            if not trace.first_byte_ns:
+                trace.first_byte_ns = time.monotonic_ns()
+            trace.resp_bytes += len(event.data)
+            if trace.pipe is None:
+                yield SendHttp(event, self.context.client)
+                return
+            yield from self._through_hook(ChunkData(self.flow, event.data))
+        elif isinstance(event, ResponseTrailers):
+            if self.context.client.alpn in (b"h2", b"h3"):  # trailers to an HTTP/1 client crash mitmproxy
+                assert self.flow.response
+                self.flow.response.trailers = event.trailers
+        elif isinstance(event, ResponseEndOfMessage):
+            reads = trace is not None and trace.pipe is not None and not self._headers_pending
+            if reads and not (yield from self._through_hook(ChunkData(self.flow, b"", True))):
+                return
+            yield from self.send_response(already_streamed=not self._headers_pending)
+
+    def _through_hook(self, data: ChunkData) -> layer.CommandGenerator[bool]:
+        """Run the hook for one chunk. False when the reply is over because of it."""
+        yield ResponseChunkHook(data)
+        if data.abort:
+            yield from self._cut(data.abort, data.out)
+            return False
+        for chunk in data.out:
+            if chunk:
+                yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+        if data.finish:
+            yield from self.abandon()
+            yield from self.send_response(already_streamed=True)
+            return False
+        return True
+
+    def _cut(self, reason: str, last_words: list[bytes]) -> layer.CommandGenerator[None]:
+        for chunk in last_words:
+            if chunk:
+                yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+        self.flow.error = mitm_flow.Error(reason)
+        yield HttpErrorHook(self.flow)
+        yield from self.abandon()
+        yield SendHttp(ResponseProtocolError(self.stream_id, "cut by weir", ErrorCode.KILL), self.context.client)
+        self.flow.live = False
+        self.client_state = self.server_state = self.state_errored
+        yield http_layers.DropStream(self.stream_id)
+
+    def abandon(self) -> layer.CommandGenerator[None]:
+        """Give up the upstream side of this exchange: cancel the h2 stream, or close the h1 connection."""
+        server = self.flow.server_conn
+        parent = self.context.layers[self.context.layers.index(self) - 1]
+        assert isinstance(parent, http_layers.HttpLayer)
+        if server.alpn == b"h2":
+            yield SendHttp(RequestProtocolError(self.stream_id, "abandoned", ErrorCode.CANCEL), server)
+        elif server in parent.connections:
+            parent.connections[server] = _Sink(self.context.fork())
+            yield commands.CloseConnection(server)
+        stale = (ResponseData, ResponseEndOfMessage, ResponseTrailers, ResponseProtocolError)
+        for event in [e for e in self._paused_event_queue if isinstance(e, stale)]:
+            self._paused_event_queue.remove(event)
+
+
+def install() -> None:
+    """Make mitmproxy build `WeirStream`s. Idempotent; the contract test pins the lookup it relies on."""
+    http_layers.HttpStream = WeirStream  # type: ignore[misc]

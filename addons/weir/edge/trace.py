@@ -1,0 +1,173 @@
+"""What weir knows of one client connection and of one flow while they live.
+
+`Trace` is the one mutable thing of the chain: each concern reads what stands before it and adds its own piece.
+Both kinds are kept beside mitmproxy's objects, never in `flow.metadata`, so that saving a flow cannot leak them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mitmproxy import connection, http
+
+from weir.audit.record import now_us
+from weir.model import (
+    ANONYMOUS,
+    Cost,
+    Dialect,
+    Endpoint,
+    Exchange,
+    Finding,
+    Inspection,
+    Masker,
+    OnFailure,
+    Principal,
+    Reply,
+    Service,
+    Usage,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from weir.edge.pipe import ReplyPipe
+    from weir.edge.state import Snapshot, State
+    from weir.keys.credentials import Presented
+    from weir.providers.registry import Provider
+
+__all__ = ["Link", "Trace", "link_of", "open_links", "open_traces", "start_trace", "trace_of"]
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Link:
+    """One client connection: who opened it, where to, and what became of it."""
+
+    started_us: int
+    host: str = ""  # CONNECT or original destination
+    sni: str = ""
+    principal: Principal = ANONYMOUS
+    exchanges: int = 0
+    failed: str = ""  # a hook failed before any flow: all flows of this connection are refused
+    refused: bool = False
+    metered: bool = False
+    meter_reason: str = ""
+    exchange_id: str = ""  # of the metered connection's records
+    service: str = ""
+    bytes_up: int = 0
+    bytes_down: int = 0
+    closed: bool = False
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Trace:
+    """Everything known of one exchange. Fields are grouped by the concern that writes them."""
+
+    state: State
+    snapshot: Snapshot
+    link: Link
+    exchange_id: str
+    started_us: int
+    started_ns: int  # monotonic
+    # edge
+    host: str = ""
+    method: str = ""
+    names: tuple[str, ...] = ()  # every host name the request claims: destination, SNI, Host header
+    req_bytes: int = 0
+    resp_bytes: int = 0
+    first_byte_ns: int = 0
+    forwarded_ns: int = 0
+    held_ns: int = 0  # time spent in our own hooks before forwarding
+    oversize: bool = False
+    body: bytes | None = None  # decoded request body
+    pipe: ReplyPipe | None = None
+    failed: str = ""  # hook that failed, as `concern.hook: ErrorClass`
+    failed_open: bool = False
+    abort: str = ""  # why the reply must be cut
+    # identity
+    principal: Principal = ANONYMOUS
+    # providers, shadow
+    provider: Provider | None = None
+    service: Service = field(default_factory=lambda: Service(""))
+    endpoint: Endpoint | None = None
+    dialect: Dialect | None = None
+    exchange: Exchange | None = None
+    discovered: bool = False
+    signals: tuple[str, ...] = ()
+    inspection: Inspection = Inspection.PARTIAL
+    reason: str = ""
+    is_ai: bool = False
+    # dlp, policy
+    findings: tuple[Finding, ...] = ()
+    masker: Masker | None = None
+    verdict: Verdict = field(default_factory=Verdict)
+    acted: bool = False  # the verdict was carried out (enforce), not only recorded
+    edited: bool = False
+    conversation: str = ""
+    # keys
+    presented: tuple[Presented, ...] = ()
+    credential: str = "none"  # raw | virtual | none
+    key_fingerprint: str = ""
+    key_kind: str = ""
+    refused_by: str = ""  # a rule of a concern other than policy that refused, e.g. virtual-key
+    # usage, audit
+    strip_usage: bool = False
+    reply: Reply | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+    recorded: bool = False  # the request record stands
+    closed: bool = False  # the last record stands
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def set_body(self, flow: http.HTTPFlow) -> None:
+        """Send `body` instead of what the client sent; it is decoded, so a content-encoding no longer holds."""
+        assert self.body is not None
+        headers = flow.request.headers
+        headers.pop("content-encoding", None)
+        flow.request.raw_content = self.body
+        if "transfer-encoding" not in headers:
+            headers["content-length"] = str(len(self.body))
+
+    @property
+    def on_failure(self) -> OnFailure:
+        """What policy wants of an exchange that could not be inspected."""
+        return self.snapshot.settings.on_failure
+
+    @property
+    def enforcing(self) -> bool:
+        """True when verdicts are carried out and not only recorded."""
+        return self.snapshot.settings.mode == "enforce"
+
+
+_traces: weakref.WeakKeyDictionary[http.HTTPFlow, Trace] = weakref.WeakKeyDictionary()
+_links: weakref.WeakKeyDictionary[connection.Client, Link] = weakref.WeakKeyDictionary()
+
+
+def link_of(client: connection.Client) -> Link:
+    """The state of a client connection, made when first asked for."""
+    link = _links.get(client)
+    if link is None:
+        started = int(client.timestamp_start * 1e6) if client.timestamp_start else now_us()
+        link = _links[client] = Link(started_us=started)
+    return link
+
+
+def trace_of(flow: http.HTTPFlow) -> Trace | None:
+    """The trace of a flow; None before `requestheaders` or after an unknown flow."""
+    return _traces.get(flow)
+
+
+def start_trace(flow: http.HTTPFlow, trace: Trace) -> None:
+    """Attach a new trace to its flow."""
+    _traces[flow] = trace
+
+
+def open_links() -> list[tuple[connection.Client, Link]]:
+    """All client connections that have not ended yet."""
+    return [(client, link) for client, link in list(_links.items()) if not link.closed]
+
+
+def open_traces() -> list[Trace]:
+    """All traces whose exchange has not ended yet: what a shutdown waits for."""
+    return [trace for trace in list(_traces.values()) if not trace.closed]

@@ -1,0 +1,162 @@
+"""Finds the credentials in a request's headers and query, and puts the real key where a virtual one stood. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote_plus
+
+from weir.keys.virtual import PREFIX
+from weir.model import AuthPlace
+
+__all__ = ["Presented", "find", "fingerprint", "kind_of", "remove", "replace"]
+
+type Headers = list[tuple[str, str]]
+
+_VIRTUAL = re.compile(re.escape(PREFIX) + r"[0-9A-Za-z]*")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]+(?=\S)")
+# Only these are taken for a scheme where the provider declares another: any other first word may be the key itself,
+# and the scheme is shown where the value is hidden.
+_OTHER_SCHEMES = frozenset({"basic", "bearer", "token", "key", "api-key", "digest", "negotiate", "aws4-hmac-sha256"})
+_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """One credential of a request.
+
+    ``declared``: it stands where the provider takes one, in the form it takes it. ``virtual``: it carries the prefix of
+    a virtual key, whole or damaged, and must not go upstream as it is. ``index`` counts header lines, or the
+    ``&``-separated parts of the query.
+    """
+
+    place: AuthPlace
+    value: str = field(repr=False)
+    index: int
+    declared: bool
+    virtual: bool
+
+
+def find(headers: Sequence[tuple[str, str]], query: str, places: Sequence[AuthPlace]) -> list[Presented]:
+    """Every credential in ``headers`` (name, value) and the raw ``query`` (without ``?``), in order.
+
+    That is whatever stands in one of the provider's ``places``, in the expected scheme or another, and every virtual
+    key anywhere else: in another header, a cookie, a Basic credential, another parameter.
+    """
+    by_header: dict[str, list[str]] = {}
+    for place in places:
+        if place.header:
+            by_header.setdefault(place.header.lower(), []).append(place.scheme)
+    parameters = {place.query for place in places if place.query}
+    found: list[Presented] = []
+    for index, (name, value) in enumerate(headers):
+        found.extend(_in_header(index, name.lower(), value, by_header.get(name.lower())))
+    for index, part in enumerate(query.split("&") if query else ()):
+        found.extend(_in_parameter(index, part, parameters))
+    return found
+
+
+def replace(
+    headers: Sequence[tuple[str, str]], query: str, presented: Presented, secret_value: str
+) -> tuple[Headers, str]:
+    """Headers and query with ``secret_value`` in the place of ``presented``; everything else stays as it was.
+
+    Raises ValueError for a credential that is not ``declared`` (a real key must not be put into a cookie because a
+    virtual one stood there: ``remove`` it, or refuse the request) and for one that is not where it was found.
+    """
+    if not presented.declared:
+        raise ValueError("a key is only replaced in a place where the provider takes one")
+    lines = list(headers)
+    if presented.place.query:
+        parts = query.split("&")
+        name = parts[presented.index].partition("=")[0]
+        parts[presented.index] = f"{name}={quote(secret_value, safe='')}"
+        return lines, "&".join(parts)
+    name, value = lines[presented.index]
+    head, there, tail = value.rpartition(presented.value)
+    if not there:
+        raise ValueError("the headers are not the ones the credential was found in")
+    lines[presented.index] = (name, f"{head}{secret_value}{tail}")
+    return lines, query
+
+
+def remove(headers: Sequence[tuple[str, str]], query: str, presented: Iterable[Presented]) -> tuple[Headers, str]:
+    """Headers and query without the header lines and parameters that hold ``presented``."""
+    credentials = tuple(presented)
+    in_query = {credential.index for credential in credentials if credential.place.query}
+    in_headers = {credential.index for credential in credentials if not credential.place.query}
+    lines = [line for index, line in enumerate(headers) if index not in in_headers]
+    if not in_query:
+        return lines, query
+    return lines, "&".join(part for index, part in enumerate(query.split("&")) if index not in in_query)
+
+
+def kind_of(value: str, patterns: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    """What kind of credential ``value`` is: the kind of the first pattern (regex, kind) that matches all of it.
+
+    Otherwise ``virtual``, ``jwt`` or ``unknown``.
+    """
+    if PREFIX in value:
+        return "virtual"
+    for pattern, kind in patterns:
+        if pattern.fullmatch(value):
+            return kind
+    return "jwt" if _JWT.fullmatch(value) else "unknown"
+
+
+def fingerprint(key: bytes, value: str) -> str:
+    """32 hex digits of HMAC-SHA256: the same credential is recognised again, and only with ``key``."""
+    return hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+
+def _in_header(index: int, name: str, value: str, schemes: Sequence[str] | None) -> list[Presented]:
+    if schemes is None:
+        return [
+            Presented(AuthPlace(header=name), key, index, declared=False, virtual=True) for key in _virtual_in(value)
+        ]
+    text = value.strip(" \t")
+    if not text:
+        return []
+    match = _SCHEME.match(text)
+    word = match.group(1) if match else ""
+    for scheme in schemes:
+        if scheme and word.lower() == scheme.lower() and match:
+            return [_presented(AuthPlace(header=name, scheme=scheme), text[match.end() :], index, declared=True)]
+    if "" in schemes:
+        return [_presented(AuthPlace(header=name), text, index, declared=True)]
+    if match and word.lower() in _OTHER_SCHEMES:
+        return [_presented(AuthPlace(header=name, scheme=word), text[match.end() :], index, declared=False)]
+    return [_presented(AuthPlace(header=name), text, index, declared=False)]
+
+
+def _in_parameter(index: int, part: str, parameters: set[str]) -> list[Presented]:
+    name, _, raw = part.partition("=")
+    name, value = unquote_plus(name), unquote_plus(raw)
+    place = AuthPlace(query=name or "?")
+    if name in parameters:
+        return [_presented(place, value, index, declared=True)] if value else []
+    keys = _virtual_in(value) or _virtual_in(name)
+    return [Presented(place, key, index, declared=False, virtual=True) for key in keys]
+
+
+def _presented(place: AuthPlace, value: str, index: int, *, declared: bool) -> Presented:
+    return Presented(place, value, index, declared=declared, virtual=bool(_virtual_in(value, place.scheme)))
+
+
+def _virtual_in(value: str, scheme: str = "") -> list[str]:
+    keys = _VIRTUAL.findall(value)
+    if keys:
+        return keys
+    word, space, rest = value.strip(" \t").partition(" ")
+    token = value if scheme.lower() == "basic" else rest if space and word.lower() == "basic" else ""
+    if not token:
+        return []
+    # user:password in Basic hides a key from a plain search.
+    try:
+        return _VIRTUAL.findall(base64.b64decode(token.strip() + "==").decode("latin-1"))
+    except (binascii.Error, ValueError):
+        return []

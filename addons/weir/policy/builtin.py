@@ -1,0 +1,94 @@
+"""Decisions that sections of the policy ask for outside ``rules``: each an ordinary hit, with an id of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weir.model import Action, Inspection, OnFailure
+from weir.policy.case import Case
+from weir.policy.rules import Glob, Hit, service_names
+from weir.settings import Settings
+
+__all__ = ["BuiltIn", "built_in"]
+
+BuiltIn = Callable[[Case], Hit | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _TeamGlobs:
+    models: Glob | None
+    services: Glob | None
+
+
+def _identity_required(case: Case) -> Hit | None:
+    if not case.concerns_ai or case.principal.method != "none":
+        return None
+    return Hit(
+        "identity-required",
+        Action.BLOCK,
+        "The company's AI policy asks who is calling: sign in to the proxy, or use your virtual key.",
+        "caller not identified",
+    )
+
+
+def _on_failure(action: Action) -> BuiltIn:
+    def decide(case: Case) -> Hit | None:
+        # A body on an AI host that no dialect reads is content unread, known path or not.
+        unread = case.inspection is Inspection.UNPARSED and case.concerns_ai
+        if not unread and case.inspection is not Inspection.FAILED:
+            return None
+        why = f"inspection {case.inspection}" + (f" ({case.reason})" if case.reason else "")
+        say = "This request could not be inspected, and the company's AI policy lets nothing pass uninspected."
+        return Hit("on-failure", action, say, why)
+
+    return decide
+
+
+def _team_models(teams: dict[str, _TeamGlobs]) -> BuiltIn:
+    def decide(case: Case) -> Hit | None:
+        team = teams.get(case.principal.team)
+        if team is None or team.models is None or not case.concerns_ai:
+            return None
+        # A request whose wire format we read but which names no model gets the provider's default, which is not listed.
+        if not case.model and not (case.endpoint and case.endpoint.dialect):
+            return None
+        if team.models(case.model):
+            return None
+        why = "model not allowed for the team" if case.model else "no model named"
+        return Hit("team-models", Action.BLOCK, "Team {team} may not use the model {model}.", why)
+
+    return decide
+
+
+def _team_services(teams: dict[str, _TeamGlobs]) -> BuiltIn:
+    def decide(case: Case) -> Hit | None:
+        team = teams.get(case.principal.team)
+        if team is None or team.services is None or not case.concerns_ai:
+            return None
+        if any(team.services(name) for name in service_names(case)):
+            return None
+        return Hit(
+            "team-services", Action.BLOCK, "Team {team} may not use {service}.", "service not allowed for the team"
+        )
+
+    return decide
+
+
+def built_in(settings: Settings) -> tuple[BuiltIn, ...]:
+    """The decisions that ``settings`` ask for, in the order in which they name a verdict."""
+    teams = {
+        name: _TeamGlobs(
+            None if team.models is None else Glob(team.models, fold=True),
+            None if team.services is None else Glob(team.services, fold=True),
+        )
+        for name, team in settings.teams.items()
+    }
+    # Let through for being unreadable still leaves a trace: an alert, never a silent allow.
+    failure = Action.BLOCK if settings.on_failure is OnFailure.BLOCK else Action.ALERT
+    found: list[BuiltIn] = [_identity_required] if settings.identity.required else []
+    if any(team.models for team in teams.values()):
+        found.append(_team_models(teams))
+    if any(team.services for team in teams.values()):
+        found.append(_team_services(teams))
+    return (*found, _on_failure(failure))

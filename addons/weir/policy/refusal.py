@@ -1,0 +1,121 @@
+"""What a client reads when it is refused: a problem document (RFC 9457), or a page when a person is looking.
+
+An SDK of a known provider gets that provider's own error shape instead; its dialect writes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+
+__all__ = ["Problem", "as_html", "as_json", "headers", "wants_html"]
+
+JSON_TYPE = "application/problem+json"
+HTML_TYPE = "text/html; charset=utf-8"
+
+_TITLES: Mapping[int, str] = {
+    400: "This request was stopped",
+    403: "This is not allowed here",
+    407: "Sign-in required",
+    413: "This request is too large",
+    503: "This request could not be checked",
+}
+_HEADER_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal. ``say`` is for the client and holds no content of the request."""
+
+    status: int
+    rule_id: str
+    say: str
+    request_id: str = ""
+
+    @property
+    def title(self) -> str:
+        """A heading for the status."""
+        return _TITLES.get(self.status, "This request was refused")
+
+
+def as_json(problem: Problem) -> bytes:
+    """The problem as a JSON body for ``application/problem+json``."""
+    body = {
+        "type": f"urn:weir:rule:{_token(problem.rule_id)}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.say,
+        "rule": problem.rule_id,
+        "request_id": problem.request_id,
+    }
+    # Escaped to ASCII: a lone surrogate from a client's own words must not make the refusal itself fail.
+    return json.dumps(body).encode("ascii")
+
+
+@functools.cache
+def _page() -> Template:
+    return Template(resources.files("weir.policy").joinpath("page.html").read_text(encoding="utf-8"))
+
+
+def as_html(problem: Problem) -> str:
+    """The problem as a page that needs nothing from anywhere else. Everything variable is escaped."""
+    values = {
+        "title": problem.title,
+        "say": problem.say,
+        "rule": problem.rule_id,
+        "request": problem.request_id or "-",
+        "status": str(problem.status),
+    }
+    safe = {name: html.escape(value.encode("utf-8", "replace").decode("utf-8")) for name, value in values.items()}
+    return _page().substitute(safe)
+
+
+def headers(problem: Problem) -> dict[str, str]:
+    """Header fields for any form of the refusal; the content type is the caller's.
+
+    ``x-should-retry: false`` is what the OpenAI and Anthropic SDKs obey before they look at the status.
+    """
+    found = {
+        "x-weir-rule": _token(problem.rule_id),
+        "x-should-retry": "false",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    }
+    if problem.request_id:
+        found["x-weir-request"] = _token(problem.request_id)
+    return found
+
+
+def _token(text: str) -> str:
+    """``text`` as it may stand in a header or a URN: no separators, no line breaks, bounded."""
+    return _HEADER_UNSAFE.sub("_", text)[:80]
+
+
+def wants_html(headers: Mapping[str, str]) -> bool:
+    """True when a browser is navigating: it shows a page where a script or an SDK would choke on one.
+
+    ``headers`` is looked up by lower-case name; a mapping that ignores case does too.
+    """
+    if not _accepts_html(headers.get("accept", "")):
+        return False
+    mode, destination = headers.get("sec-fetch-mode", ""), headers.get("sec-fetch-dest", "")
+    if mode or destination:
+        return mode == "navigate" or destination in ("document", "iframe", "frame")
+    # Browsers that send no fetch metadata: they name HTML themselves, and are no script's request.
+    agent = headers.get("user-agent", "")
+    return agent.startswith("Mozilla/") and headers.get("x-requested-with", "") == ""
+
+
+def _accepts_html(accept: str) -> bool:
+    for entry in accept[:1000].split(","):
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        if kind in ("text/html", "application/xhtml+xml"):
+            return not any(re.fullmatch(r"q=0(?:\.0*)?", parameter) for parameter in parameters)
+    return False

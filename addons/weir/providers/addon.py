@@ -1,0 +1,89 @@
+"""providers in the chain: which endpoint, what the request says, and the reply read as it passes."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from weir.edge.guard import guarded
+from weir.edge.pipe import ReplyPipe
+from weir.edge.reading import read_into
+from weir.edge.state import State
+from weir.edge.stream import ChunkData
+from weir.edge.trace import trace_of
+
+__all__ = ["Providers"]
+
+
+class Providers:
+    """Reads requests and replies by their dialect; everything else on an AI host is `unparsed` and says so."""
+
+    name = "providers"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Find provider, endpoint and dialect by host and path."""
+        trace = trace_of(flow)
+        if trace is None:
+            return
+        registry = trace.snapshot.registry
+        trace.provider = next((p for p in map(registry.by_host, trace.names) if p), None)
+        if trace.provider is None:
+            return
+        trace.is_ai = True
+        trace.endpoint = trace.provider.endpoint(flow.request.method, flow.request.path)
+        trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
+
+    @guarded
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Read the request body."""
+        trace = trace_of(flow)
+        if trace is None or flow.response or not trace.is_ai:
+            return
+        await read_into(trace, flow)
+
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Set up the reading of the reply, and its editing where pseudonyms or an extra event must come out."""
+        trace = trace_of(flow)
+        response = flow.response
+        if trace is None or response is None or not trace.forwarded_ns or response.status_code == 101:
+            return
+        if trace.dialect is None or trace.exchange is None:
+            return
+        text = trace.masker.restorer() if trace.masker and trace.edited else None
+        editing = text is not None or trace.strip_usage
+        content_type = response.headers.get("content-type", "")
+        reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
+        encoding = response.headers.get("content-encoding", "")
+        limit = trace.snapshot.settings.limits.reply_bytes_max
+        trace.pipe = ReplyPipe(reader, encoding, editing=editing, limit=limit)
+        if editing:
+            response.headers.pop("content-length", None)
+            response.headers.pop("content-encoding", None)
+
+    @guarded
+    def response_chunk(self, data: ChunkData) -> None:
+        """Feed the reply through its reader."""
+        trace = trace_of(data.flow)
+        assert trace is not None and trace.pipe is not None
+        data.out = trace.pipe.close() if data.end else trace.pipe.feed(data.chunk)
+
+    @guarded
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Keep what the reply said."""
+        self._finish(flow)
+
+    @guarded
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Keep what the reply had said when it was cut."""
+        self._finish(flow)
+
+    @staticmethod
+    def _finish(flow: http.HTTPFlow) -> None:
+        trace = trace_of(flow)
+        if trace is not None and trace.pipe is not None:
+            trace.pipe.close()
+            trace.reply = trace.pipe.reply()

@@ -1,0 +1,26 @@
+"""The dialects there are, by id. A new wire format is a module and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from weir.model import Dialect
+from weir.providers.anthropic_messages import AnthropicMessages
+from weir.providers.gemini_generate import GeminiGenerate
+from weir.providers.openai_chat import OpenAIChat
+from weir.providers.openai_embeddings import OpenAIEmbeddings
+from weir.providers.openai_responses import OpenAIResponses
+
+__all__ = ["dialects"]
+
+
+def dialects(usage_always: frozenset[str]) -> Mapping[str, Dialect]:
+    """A fresh set of dialects. ``usage_always``: ids of services whose streams report usage without being asked."""
+    found: tuple[Dialect, ...] = (
+        OpenAIChat(usage_always),
+        OpenAIResponses(),
+        OpenAIEmbeddings(),
+        AnthropicMessages(),
+        GeminiGenerate(),
+    )
+    return {dialect.id: dialect for dialect in found}

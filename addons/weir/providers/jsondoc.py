@@ -1,0 +1,264 @@
+"""Strict JSON reading, and edits that leave every untouched byte of a document as it was.
+
+Strict because a body that two parsers read differently is a way past inspection: duplicate member names, NaN and
+Infinity, other encodings than UTF-8 and nesting beyond `DEPTH_MAX` are `Unparsed`, never a guess.
+
+Lone surrogates (``"\\ud83d"`` with no partner, as clients send that cut an emoji in two) are tolerated: in the values
+handed on each one reads as U+FFFD, so the text can be encoded and offsets into it still fit. An edit that gives such
+a string back unchanged leaves its literal alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from weir.model import Unparsed
+from weir.providers.values import Json, JsonObject, pointer_tokens
+
+__all__ = [
+    "DEPTH_MAX",
+    "REPLACEMENT",
+    "literal",
+    "loads",
+    "splice",
+    "splice_set",
+]
+
+DEPTH_MAX: Final = 128
+REPLACEMENT: Final = "\ufffd"
+_SPACE = re.compile(r"[ \t\r\n]*")
+_LONE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _member_pairs(pairs: list[tuple[str, Json]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Unparsed("duplicate member name")
+    return members
+
+
+def _not_a_number(_: str) -> Json:
+    raise Unparsed("NaN or Infinity")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_member_pairs, parse_constant=_not_a_number)
+# Only steps over values that _STRICT has already accepted, so it may be lax.
+_STEPPER = json.JSONDecoder()
+
+
+def _decode(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unparsed("not UTF-8") from None
+
+
+def _parse(text: str, depth_max: int) -> Json:
+    try:
+        value: Json = _STRICT.decode(text)
+    except Unparsed:
+        raise
+    except RecursionError:
+        raise Unparsed("nested too deeply") from None
+    except ValueError:
+        # The original would quote the document.
+        raise Unparsed("not JSON") from None
+    if text.count("[") + text.count("{") > depth_max:
+        _check_depth(value, depth_max)
+    return value
+
+
+def _check_depth(value: Json, depth_max: int) -> None:
+    level: list[Json] = [value]
+    for _ in range(depth_max + 1):
+        below: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(v for v in item.values() if isinstance(v, dict | list))
+            elif isinstance(item, list):
+                below.extend(v for v in item if isinstance(v, dict | list))
+        if not below:
+            return
+        level = below
+    raise Unparsed("nested too deeply")
+
+
+def _whole(text: str) -> str:
+    return _LONE.sub(REPLACEMENT, text)
+
+
+def _without_lone(value: Json) -> Json:
+    """Replace lone surrogates in all strings of ``value``, in place where it is a container."""
+    if isinstance(value, str):
+        return _whole(value)
+    stack: list[Json] = [value]
+    while stack:
+        item = stack.pop()
+        pairs: Iterable[tuple[str | int, Json]]
+        if isinstance(item, dict):
+            if any(_LONE.search(name) for name in item):
+                raise Unparsed("lone surrogate in a member name")
+            pairs = list(item.items())
+        elif isinstance(item, list):
+            pairs = list(enumerate(item))
+        else:
+            continue
+        for key, child in pairs:
+            if isinstance(child, str):
+                item[key] = _whole(child)  # type: ignore[index]
+            else:
+                stack.append(child)
+    return value
+
+
+def loads(body: bytes, depth_max: int = DEPTH_MAX) -> Json:
+    """The value of a JSON document in UTF-8. Raises Unparsed, and nothing else, whatever the bytes."""
+    value = _parse(_decode(body), depth_max)
+    return _without_lone(value) if _SURROGATE_ESCAPE.search(body) else value
+
+
+def literal(text: str) -> str:
+    """``text`` as a JSON string literal that any encoder can write (a lone surrogate becomes U+FFFD)."""
+    return json.dumps(_whole(text), ensure_ascii=False)
+
+
+class _Trie:
+    """The wanted pointers as a tree: what to descend into and what to set."""
+
+    __slots__ = ("below", "text")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Trie] = {}
+        self.text: str | None = None
+
+
+def _trie(texts: Mapping[str, str]) -> _Trie:
+    root = _Trie()
+    for pointer, text in texts.items():
+        node = root
+        for part in pointer_tokens(pointer):
+            node = node.below.setdefault(part, _Trie())
+        node.text = text
+    return root
+
+
+def _step(text: str, at: int) -> tuple[Json, int]:
+    value, end = _STEPPER.raw_decode(text, at)
+    return value, end
+
+
+def _space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+class _Open:
+    """A container on the way to a target: its trie node, its kind, and the index of its next element."""
+
+    __slots__ = ("index", "is_object", "node")
+
+    def __init__(self, node: _Trie, is_object: bool) -> None:
+        self.node = node
+        self.is_object = is_object
+        self.index = 0
+
+
+def _edits(text: str, root: _Trie) -> list[tuple[int, int, str]]:
+    """Spans of the wanted scalars with their new literals, in document order. ``text`` has passed `_parse`."""
+    edits: list[tuple[int, int, str]] = []
+    stack: list[_Open] = []
+    at, node = _space(text, 0), root
+    while True:
+        # At a value. Go inside when something below it is wanted, otherwise step over it at C speed.
+        if node.below and text[at] in "{[":
+            stack.append(_Open(node, text[at] == "{"))
+            at = _space(text, at + 1)
+        else:
+            value, end = _step(text, at)
+            if node.text is not None:
+                edits.extend(_edit(value, at, end, node.text))
+            at = _space(text, end)
+        # After a value or at a container's start: close what ends here, then find the next value.
+        while stack and text[at] in "}]":
+            stack.pop()
+            at = _space(text, at + 1)
+        if not stack:
+            return edits
+        if text[at] == ",":
+            at = _space(text, at + 1)
+        top = stack[-1]
+        if top.is_object:
+            name, end = _step(text, at)
+            key = str(name)
+            at = _space(text, _space(text, end) + 1)
+        else:
+            key = str(top.index)
+            top.index += 1
+        node = top.node.below.get(key, _NOTHING)
+
+
+_NOTHING = _Trie()
+
+
+def _edit(value: Json, start: int, end: int, new: str) -> list[tuple[int, int, str]]:
+    if isinstance(value, str):
+        return [(start, end, literal(new) if _whole(value) != new else "")]
+    if isinstance(value, int) and not isinstance(value, bool):
+        # A number can hold a card number too; its replacement has to be a string.
+        return [(start, end, literal(new) if str(value) != new else "")]
+    return []
+
+
+def splice(body: bytes, texts: Mapping[str, str]) -> bytes:
+    """``body`` with the strings (or integers) at the JSON pointers in ``texts`` set; every other byte stays.
+
+    A literal whose value already is the new text stays as it is written. Raises Unparsed when the body is not
+    strict JSON or a pointer does not lead to a string or an integer.
+    """
+    if not texts:
+        return body
+    text = _decode(body)
+    _parse(text, DEPTH_MAX)
+    edits = _edits(text, _trie(texts))
+    if len(edits) != len(texts):
+        raise Unparsed("no editable text at a pointer")
+    return _apply(text, [edit for edit in edits if edit[2]])
+
+
+def _apply(text: str, edits: list[tuple[int, int, str]]) -> bytes:
+    parts: list[str] = []
+    done = 0
+    for start, end, new in edits:
+        parts += (text[done:start], new)
+        done = end
+    parts.append(text[done:])
+    return "".join(parts).encode("utf-8")
+
+
+def splice_set(body: bytes, name: str, value: Json) -> bytes:
+    """``body``, a JSON object, with its top-level member ``name`` set to ``value``: replaced in place, or added last.
+
+    Every other byte stays. Raises Unparsed when the body is not a strict JSON object.
+    """
+    text = _decode(body)
+    document = _parse(text, DEPTH_MAX)
+    if not isinstance(document, dict):
+        raise Unparsed("not a JSON object")
+    written = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    at = _space(text, _space(text, 0) + 1)
+    after = at
+    while text[at] != "}":
+        key, end = _step(text, at)
+        start = _space(text, _space(text, end) + 1)
+        _, end = _step(text, start)
+        if key == name:
+            return _apply(text, [(start, end, written)])
+        after, at = end, _space(text, end)
+        if text[at] == ",":
+            at = _space(text, at + 1)
+    comma = "," if document else ""
+    return _apply(text, [(after, after, f"{comma}{json.dumps(name)}:{written}")])

@@ -1,0 +1,46 @@
+"""OpenAI embeddings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from weir.model import Exchange
+from weir.providers.base import BaseDialect
+from weir.providers.notes import NO_STEP, Events, Notes, Place, Step
+from weir.providers.openai_chat import openai_usage, token_ids
+from weir.providers.values import JsonObject, get_text
+from weir.providers.walk import Walk
+
+__all__ = ["OpenAIEmbeddings"]
+
+
+class OpenAIEmbeddings(BaseDialect):
+    """``/v1/embeddings``: texts in, numbers out."""
+
+    id = "openai_embeddings"
+    sections: ClassVar = {"input": "user"}
+    scalars: ClassVar = {"dimensions": "dimensions", "encoding_format": "encoding_format"}
+
+    def look(self, walk: Walk, document: JsonObject) -> None:
+        """The input may be given as token ids."""
+        token_ids(walk, document.get("input"))
+
+    def events(self, exchange: Exchange) -> Events:
+        """How the reply is read."""
+        return _EmbeddingEvents()
+
+
+class _EmbeddingEvents:
+    array = False
+    end_marks: frozenset[bytes] = frozenset()
+
+    def event(self, name: str, doc: JsonObject, notes: Notes) -> Step:
+        self.whole(doc, notes)
+        return NO_STEP
+
+    def whole(self, doc: JsonObject, notes: Notes) -> None:
+        notes.name(model=get_text(doc, "model"), finish_reason="error" if doc.get("error") else "")
+        notes.usage = openai_usage(doc.get("usage")) or notes.usage
+
+    def tail(self, doc: JsonObject, place: Place, text: str) -> JsonObject:
+        return doc

@@ -1,0 +1,138 @@
+"""JSON values as Python has them, and total ways to read them: no shape a peer sends can make these raise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from weir.model import Unparsed
+
+__all__ = [
+    "Json",
+    "JsonObject",
+    "Text",
+    "get_count",
+    "get_list",
+    "get_object",
+    "get_text",
+    "pointer_tokens",
+    "skeleton",
+    "texts_in",
+    "token",
+]
+
+type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
+type JsonObject = dict[str, Json]
+
+# A count above this is no token count but an attack on whoever adds it up.
+COUNT_MAX: Final = 1 << 40
+
+
+def token(name: str) -> str:
+    """A member name as a JSON pointer token (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
+
+
+def pointer_tokens(pointer: str) -> list[str]:
+    """The unescaped tokens of a JSON pointer; ``""`` is the whole document. Raises Unparsed when it is none."""
+    if not pointer:
+        return []
+    if not pointer.startswith("/"):
+        raise Unparsed("not a JSON pointer")
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
+
+
+def get_object(value: Json, name: str) -> JsonObject:
+    """The object at member ``name``; an empty one when there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def get_list(value: Json, name: str) -> list[Json]:
+    """The array at member ``name``; an empty one when there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def get_text(value: Json, name: str) -> str:
+    """The string at member ``name``; an empty one when there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def get_count(value: Json, *names: str) -> int:
+    """The first whole number ≥ 0 among members ``names``; 0 when there is none."""
+    if isinstance(value, dict):
+        for name in names:
+            found = value.get(name)
+            if isinstance(found, float) and found.is_integer():
+                found = int(found)
+            if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= COUNT_MAX:
+                return found
+    return 0
+
+
+class Text(NamedTuple):
+    """A string inside a reply: its pointer, the member it stands in, and the path of the channel it belongs to."""
+
+    pointer: str
+    name: str
+    channel: str
+    text: str
+
+
+def texts_in(value: Json, pointer: str, channel: str, skip: frozenset[str]) -> Iterator[Text]:
+    """All strings below ``value`` in document order, except in members named in ``skip``.
+
+    ``channel`` grows like the pointer, but an array element that states its own ``index`` counts under that one:
+    a stream numbers its parallel tool calls by it, whatever their place in the chunk.
+    """
+    stack: list[tuple[Json, str, str, str]] = [(value, pointer, "", channel)]
+    while stack:
+        item, at, name, way = stack.pop()
+        if isinstance(item, str):
+            if item:
+                yield Text(at, name, way, item)
+        elif isinstance(item, dict):
+            stack.extend(
+                (child, f"{at}/{token(key)}", key, f"{way}.{key}")
+                for key, child in reversed(item.items())
+                if key not in skip and isinstance(child, str | dict | list)
+            )
+        elif isinstance(item, list):
+            stack.extend(
+                (child, f"{at}/{place}", name, f"{way}.{_index(child, place)}")
+                for place, child in reversed(list(enumerate(item)))
+                if isinstance(child, str | dict | list)
+            )
+
+
+def _index(element: Json, place: int) -> int:
+    stated = element.get("index") if isinstance(element, dict) else None
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) else place
+
+
+def skeleton(value: Json, pointer: str, text: str, keep: frozenset[str]) -> Json:
+    """``value`` cut down to the string at ``pointer``, which becomes ``text``.
+
+    On the way there objects keep their scalar members named in ``keep`` and arrays only the element passed. The
+    pointer must come from `texts_in` over the same value.
+    """
+    below: list[tuple[Json, str]] = []
+    for part in pointer_tokens(pointer):
+        below.append((value, part))
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list):
+            value = value[int(part)]
+    built: Json = text
+    for parent, part in reversed(below):
+        if isinstance(parent, dict):
+            built = {
+                key: (built if key == part else child)
+                for key, child in parent.items()
+                if key == part or (key in keep and not isinstance(child, dict | list))
+            }
+        else:
+            built = [built]
+    return built

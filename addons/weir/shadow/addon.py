@@ -1,0 +1,73 @@
+"""shadow in the chain: the service's name and status, and AI traffic on hosts that no catalogue lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mitmproxy import http
+
+from weir.edge.guard import guarded
+from weir.edge.reading import read_into
+from weir.edge.state import State
+from weir.edge.trace import Trace, trace_of
+from weir.model import Service
+from weir.shadow import catalogue, signals
+
+__all__ = ["Shadow"]
+
+
+class Shadow:
+    """Names the service; on unknown hosts two independent groups of signals make a discovery."""
+
+    name = "shadow"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Look the host up in the catalogue."""
+        trace = trace_of(flow)
+        if trace is None:
+            return
+        path = flow.request.path
+        service = next((s for n in trace.names if (s := trace.snapshot.catalogue.by_host(n, path))), None)
+        if service is None and trace.provider is not None:
+            service = Service(trace.provider.id, trace.provider.name, category="model-api")
+        if service is not None:
+            trace.is_ai = True
+            trace.service = self._judged(trace, service)
+
+    @guarded
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Read a catalogued service without a dialect of its own; look for signals everywhere else."""
+        trace = trace_of(flow)
+        if trace is None or flow.response:
+            return
+        if trace.is_ai:
+            if trace.exchange is None:
+                await read_into(trace, flow)
+            return
+        request = flow.request
+        body = None if trace.oversize else request.raw_content
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.fields]
+        sighting = signals.score(request.method, trace.host, request.path, headers, body)
+        trace.signals = sighting.signals
+        if sighting.is_ai:
+            await self._discover(trace, flow)
+
+    async def _discover(self, trace: Trace, flow: http.HTTPFlow) -> None:
+        """From here on it is an AI exchange like any other, by the dialect that its path resembles."""
+        trace.discovered = trace.is_ai = True
+        trace.service = self._judged(trace, Service(trace.host, trace.host, category="discovered"))
+        registry = trace.snapshot.registry
+        trace.endpoint = replace(registry.guess(flow.request.path), service=trace.host)
+        trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
+        await read_into(trace, flow)
+
+    @staticmethod
+    def _judged(trace: Trace, service: Service) -> Service:
+        services = trace.snapshot.settings.services
+        return catalogue.with_status(
+            service, services.sanctioned, services.tolerated, services.unsanctioned, services.otherwise
+        )

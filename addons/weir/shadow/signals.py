@@ -1,0 +1,166 @@
+"""Scores how much a flow looks like AI traffic, whatever its host: five groups of signs, two of which must agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import yaml
+
+from weir.shadow.replies import response_shape
+from weir.shadow.shapes import Signal, request_shape
+
+__all__ = ["GROUPS", "Sighting", "score"]
+
+GROUPS = ("request-headers", "path", "request-body", "response-headers", "response-body")
+
+_TABLE = Path(__file__).parent / "signals.yaml"
+_GROUP_MAX = 60  # points: one group alone never makes the threshold look easy
+_GROUP_MIN = 15  # points below which a group is no evidence of its own
+_ENOUGH = 50
+_HEADERS_MAX = 100  # what is looked at of any flow is bounded: this many headers …
+_VALUE_MAX = 512  # … this much of a value, and of a path …
+_BODY_MAX = 65_536  # … and this many bytes of a body
+
+Headers = Iterable[tuple[str, str]] | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen: ``score`` 0..100, ``signals`` as ``group:sign``, the ``groups`` that count as evidence.
+
+    ``is_ai`` takes two groups and 50 points. ``kind`` is what the strongest sign stands for (llm, embeddings, image,
+    audio, mcp, a2a, weights), empty when not AI. No content is in here.
+    """
+
+    score: int
+    signals: tuple[str, ...]
+    groups: tuple[str, ...]
+    is_ai: bool
+    kind: str
+
+
+def score(
+    method: str,
+    host: str,
+    path: str,
+    request_headers: Headers,
+    body: bytes | None = None,
+    response_headers: Headers = (),
+    response_start: bytes = b"",
+) -> Sighting:
+    """Look at one exchange, or at its request alone when there is no reply yet. Never raises, ≤ 200 µs.
+
+    ``body`` and ``response_start`` are decoded bytes (no gzip), of which 64 KiB at most are looked at. ``path`` may
+    carry its query. Headers are pairs or a mapping, names in any case.
+    """
+    tables = _tables()
+    media_type = ""
+    found: list[tuple[str, list[Signal]]] = []
+    request = list(_bounded(request_headers))
+    for name, value in request:
+        if name == "content-type":
+            media_type = value
+    found.append(("request-headers", tables.request.read(request)))
+    found.append(("path", tables.address(method, host, path)))
+    found.append(("request-body", request_shape(_ends(body), media_type, len(body) > _BODY_MAX) if body else []))
+    found.append(("response-headers", tables.response.read(_bounded(response_headers))))
+    found.append(("response-body", response_shape(response_start[:_BODY_MAX]) if response_start else []))
+    return _weigh(found)
+
+
+def _weigh(found: Sequence[tuple[str, list[Signal]]]) -> Sighting:
+    total = 0
+    names: list[str] = []
+    groups: list[str] = []
+    strongest: Signal | None = None
+    for group, signals in found:
+        seen: dict[str, Signal] = {}
+        for signal in signals:
+            if signal.id not in seen or seen[signal.id].weight < signal.weight:
+                seen[signal.id] = signal
+        points = min(_GROUP_MAX, sum(s.weight for s in seen.values()))
+        total += points
+        names.extend(f"{group}:{sign}" for sign in seen)
+        if points >= _GROUP_MIN:
+            groups.append(group)
+        for signal in seen.values():
+            if strongest is None or signal.weight > strongest.weight:
+                strongest = signal
+    is_ai = len(groups) >= 2 and total >= _ENOUGH
+    kind = strongest.kind if is_ai and strongest else ""
+    return Sighting(min(100, total), tuple(names), tuple(groups), is_ai, kind)
+
+
+def _bounded(headers: Headers) -> Iterable[tuple[str, str]]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    for i, (name, value) in enumerate(pairs):
+        if i >= _HEADERS_MAX:
+            return
+        yield name[:_VALUE_MAX].lower(), value[:_VALUE_MAX]
+
+
+def _ends(body: bytes) -> bytes:
+    """A long body's beginning and end: JSON clients write `model` last as often as first."""
+    return body if len(body) <= _BODY_MAX else body[: _BODY_MAX * 3 // 4] + b"\n" + body[-_BODY_MAX // 4 + 1 :]
+
+
+class _HeaderTable:
+    """Header signs by name; most headers cost one dictionary look-up and one prefix test."""
+
+    def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
+        self._exact: dict[str, list[tuple[re.Pattern[str] | None, Signal]]] = {}
+        self._prefixed: list[tuple[str, Signal]] = []
+        for row in rows:
+            signal, name = _signal(row), str(row["name"])
+            if name.endswith("*"):
+                self._prefixed.append((name[:-1], signal))
+            else:
+                pattern = re.compile(str(row["match"]), re.I) if "match" in row else None
+                self._exact.setdefault(name, []).append((pattern, signal))
+        self._prefixes = tuple(prefix for prefix, _ in self._prefixed)
+
+    def read(self, headers: Iterable[tuple[str, str]]) -> list[Signal]:
+        found: list[Signal] = []
+        for name, value in headers:
+            for pattern, signal in self._exact.get(name, ()):
+                if pattern is None or pattern.search(value):
+                    found.append(signal)
+            if name.startswith(self._prefixes):
+                found.extend(signal for prefix, signal in self._prefixed if name.startswith(prefix))
+        return found
+
+
+class _Tables:
+    def __init__(self, doc: Mapping[str, list[Mapping[str, object]]]) -> None:
+        self.request = _HeaderTable(doc["request_headers"])
+        self.response = _HeaderTable(doc["response_headers"])
+        self._hosts = [(re.compile(str(row["match"]), re.I), _signal(row)) for row in doc["hosts"]]
+        self._paths: dict[str, list[tuple[re.Pattern[str], Signal]]] = {}
+        for row in doc["paths"]:
+            methods = row.get("methods", ["POST"])
+            assert isinstance(methods, list)
+            for method in methods:
+                pair = (re.compile(str(row["match"]), re.I), _signal(row))
+                self._paths.setdefault(str(method), []).append(pair)
+
+    def address(self, method: str, host: str, path: str) -> list[Signal]:
+        plain = unquote(path[: 2 * _VALUE_MAX].partition("?")[0]).rstrip("/")
+        while "//" in plain:
+            plain = plain.replace("//", "/")
+        found = [signal for pattern, signal in self._paths.get(method.upper(), ()) if pattern.search(plain)]
+        found.extend(signal for pattern, signal in self._hosts if pattern.search(host[:_VALUE_MAX]))
+        return found
+
+
+def _signal(row: Mapping[str, object]) -> Signal:
+    return Signal(str(row["id"]), int(str(row["weight"])), str(row["kind"]))
+
+
+@cache
+def _tables() -> _Tables:
+    return _Tables(yaml.safe_load(_TABLE.read_text("utf-8")))

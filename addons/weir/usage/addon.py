@@ -1,0 +1,70 @@
+"""usage in the chain: ask streams for their usage, then count tokens and money when the reply has ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from mitmproxy import http
+
+from weir.edge.guard import guarded
+from weir.edge.state import State
+from weir.edge.trace import Trace, trace_of
+from weir.model import Cost, Reply, Usage
+from weir.usage.account import settle
+
+__all__ = ["UsageAddon"]
+
+INLINE_CHARS_MAX = 2_000  # tokenizing more than this leaves the event loop
+SETTLE_TIMEOUT_S = 10.0
+
+
+class UsageAddon:
+    """Reported usage wins; what a provider does not report is estimated from what was sent and received."""
+
+    name = "usage"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @guarded
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Ask for usage where a stream would not report it; its extra event is stripped for the client again."""
+        trace = trace_of(flow)
+        if trace is None or flow.response or not trace.snapshot.settings.usage.ask:
+            return
+        exchange = trace.exchange
+        if trace.dialect is None or exchange is None or not exchange.stream or exchange.asks_usage or not trace.body:
+            return
+        asked = trace.dialect.ask_usage(trace.body)
+        if asked is not None:
+            trace.body, trace.strip_usage = asked, True
+            trace.set_body(flow)
+
+    @guarded
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """Settle a reply that has ended."""
+        await self._settle(flow)
+
+    @guarded
+    async def error(self, flow: http.HTTPFlow) -> None:
+        """Settle what had passed when the exchange was cut."""
+        await self._settle(flow)
+
+    async def _settle(self, flow: http.HTTPFlow) -> None:
+        trace = trace_of(flow)
+        if trace is None or trace.usage or trace.exchange is None or not trace.forwarded_ns:
+            return
+        answered = flow.response is not None and flow.response.status_code < 400
+        reply = trace.reply or Reply()
+        size = len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)
+        if reply.usage or size <= INLINE_CHARS_MAX:
+            trace.usage, trace.cost = self._account(trace, reply, answered)
+        else:
+            run = self.state.workers.run
+            trace.usage, trace.cost = await run(self._account, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S)
+
+    def _account(self, trace: Trace, reply: Reply, answered: bool) -> tuple[Usage, Cost]:
+        assert trace.exchange
+        provider = trace.provider.id if trace.provider else trace.service.id
+        at, state = datetime.now(UTC), self.state
+        return settle(trace.exchange, reply, state.counter, state.prices, provider, at, answered=answered)

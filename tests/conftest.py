@@ -1,0 +1,145 @@
+"""Fixtures of all tests, and the check that ends every run: no planted secret stands in anything weir wrote.
+
+A run owns one folder: ``artefacts/`` holds what weir processes write (spool, Parquet, output), ``private/`` what may
+hold secrets (the doubles' keys, the workers' registers of canaries). The folder goes when the run succeeds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.canary import CANARIES, assert_no_canaries
+from harness.doubles import Doubles
+from harness.weir import PROVIDER_HOSTS, Weir, write_policy
+
+_FOLDER = "WEIR_TEST_RUN"
+_WORKER = "PYTEST_XDIST_WORKER"
+
+
+def _run_folder() -> Path:
+    return Path(os.environ[_FOLDER])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the run's folder before workers start: they inherit its name."""
+    config.addinivalue_line("markers", "needs(command): a system program that scripts/test installs where it may")
+    if _WORKER not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="weir-tests-"))
+        os.environ[_FOLDER] = str(folder)
+        for name in ("artefacts", "private"):
+            (folder / name).mkdir(mode=0o700)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out a test whose program is missing, but only when scripts/test has tried to install it and said so."""
+    absent = dict(pair.partition("=")[::2] for pair in os.environ.get("WEIR_SKIP", "").split())
+    for mark in item.iter_markers("needs"):
+        command = mark.args[0]
+        if command in absent:
+            pytest.skip(f"{command} is not installed (package {absent[command]}), and could not be")
+        if shutil.which(command) is None:
+            pytest.fail(f"{command} is missing: add it to scripts/test, which installs what tests need", pytrace=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Workers hand in their canaries; whoever ends the run looks for all of them."""
+    folder = _run_folder()
+    worker = os.environ.get(_WORKER)
+    CANARIES.save(folder / "private" / f"canaries-{worker or 'main'}.json")
+    if worker:
+        return
+    for path in (folder / "private").glob("canaries-*.json"):
+        CANARIES.load(path)
+    try:
+        read = assert_no_canaries([folder / "artefacts"])
+        session.config.stash[_SAID] = f"{len(CANARIES)} planted secrets, none in the {read} files that weir wrote"
+    except AssertionError as found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.stash[_SAID] = str(found)
+    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_SAID = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how the search for canaries ended, and where a failed run's files are."""
+    if _SAID in config.stash:
+        terminalreporter.write_line(config.stash[_SAID])
+    if _run_folder().exists():
+        terminalreporter.write_line(f"what this run wrote is in {_run_folder()}")
+
+
+@pytest.fixture(scope="session")
+def shared_doubles() -> Iterator[Doubles]:
+    """One set of doubles a worker; tests take ``doubles``."""
+    doubles = Doubles(_run_folder() / "private" / f"doubles-{os.environ.get(_WORKER, 'main')}")
+    yield doubles
+    doubles.stop()
+
+
+@pytest.fixture
+def doubles(shared_doubles: Doubles) -> Doubles:
+    """The provider doubles, with no memory of the test before."""
+    shared_doubles.reset()
+    return shared_doubles
+
+
+@pytest.fixture
+def artefacts(request: pytest.FixtureRequest) -> Path:
+    """This test's folder for what weir writes: searched for canaries at the end of the run."""
+    name = re.sub(r"[^\w.-]+", "_", request.node.nodeid)[-120:]
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_run_folder() / "artefacts"))
+
+
+@pytest.fixture
+def start_weir(artefacts: Path, doubles: Doubles) -> Iterator[Callable[..., Weir]]:
+    """Start ``weir run`` against the doubles: ``start_weir(base="enforce", identity__required=False, …)``.
+
+    Keywords of ``Weir`` (hosts, environment, options, listen, upstream_port) go there, all others change the policy.
+    ``policy=PATH`` takes a file as it is. Real keys are in the environment as ``OPENAI_API_KEY``,
+    ``ANTHROPIC_API_KEY`` and ``GEMINI_API_KEY``. Every proxy is stopped at the test's end; one that can't be stopped
+    fails the test.
+    """
+    started: list[Weir] = []
+    keys = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
+
+    def start(
+        base: str | Mapping[str, Any] = "enforce",
+        *,
+        policy: Path | None = None,
+        hosts: Sequence[str] = PROVIDER_HOSTS,
+        environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
+        listen: str = "127.0.0.1:0",
+        upstream_port: int | None = None,
+        **changes: Any,
+    ) -> Weir:
+        folder = artefacts / f"weir-{len(started)}"
+        path = policy or write_policy(folder / "policy.yaml", base, **changes)
+        weir = Weir(
+            folder,
+            path,
+            doubles,
+            hosts=hosts,
+            environment={**keys, **(environment or {})},
+            options=options,
+            listen=listen,
+            upstream_port=upstream_port,
+        )
+        started.append(weir)
+        return weir
+
+    yield start
+    for weir in started:
+        weir.stop()

@@ -1,0 +1,105 @@
+"""The register of planted secrets, and the search for them in everything weir wrote.
+
+A canary is looked for as it is and in the shapes in which it slips out unnoticed: base64, percent-encoded, JSON
+escaped, hex, and inside gzip or zstd files (Parquet compresses its pages, so those are read through DuckDB).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import zstandard
+
+__all__ = ["CANARIES", "Canaries", "assert_no_canaries"]
+
+_SHORTEST = 8  # a shorter "secret" would be found by chance
+_FILE_BYTES_MAX = 512 * 1024 * 1024
+
+
+class Canaries:
+    """Planted values and what each is called in a message: the value itself never stands in one."""
+
+    def __init__(self) -> None:
+        self._planted: dict[str, str] = {}
+
+    def plant(self, value: str, what: str) -> str:
+        """Register ``value`` and hand it back. ValueError when it is too short to be looked for."""
+        if len(value) < _SHORTEST:
+            raise ValueError(f"a canary needs {_SHORTEST} characters or more: {what}")
+        self._planted[value] = what
+        return value
+
+    def __len__(self) -> int:
+        return len(self._planted)
+
+    def forms(self) -> dict[bytes, str]:
+        """Every byte string to look for, and what it would mean to find it."""
+        found: dict[bytes, str] = {}
+        for value, what in self._planted.items():
+            raw = value.encode()
+            found[raw] = what
+            found[quote(value, safe="").encode()] = f"{what}, percent-encoded"
+            found[json.dumps(value)[1:-1].encode()] = f"{what}, as JSON"
+            found[raw.hex().encode()] = f"{what}, in hex"
+            for shift in range(3):  # base64 of a text that holds the value depends on where in it the value stands
+                inner = base64.b64encode(b"\0" * shift + raw)
+                found[inner[4 if shift else 0 : -4].rstrip(b"=")] = f"{what}, in base64"
+        return {form: what for form, what in found.items() if len(form) >= _SHORTEST}
+
+    def save(self, path: Path) -> None:
+        """Hand the register to another process (0600): workers of a parallel run each plant their own."""
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(self._planted, file)
+
+    def load(self, path: Path) -> None:
+        """Take in a register that ``save`` wrote."""
+        self._planted.update(json.loads(path.read_text()))
+
+
+CANARIES = Canaries()
+
+
+def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    data = path.read_bytes()
+    yield "", data
+    if data[:2] == b"\x1f\x8b":
+        yield " (unpacked)", zlib.decompressobj(47).decompress(data, _FILE_BYTES_MAX)
+    elif data[:4] == b"\x28\xb5\x2f\xfd":
+        yield " (unpacked)", zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    elif data[:4] == b"PAR1":
+        yield " (rows)", _rows(path)
+
+
+def _rows(path: Path) -> bytes:
+    import duckdb  # only a run that has Parquet files to read needs it
+
+    with duckdb.connect() as connection:
+        connection.execute("select * from read_parquet(?)", [str(path)])
+        return "\n".join(str(row) for row in connection.fetchall()).encode()
+
+
+def assert_no_canaries(paths: Iterable[Path], canaries: Canaries = CANARIES) -> int:
+    """Fail with what was found where (never the value) if a planted value stands in a file under ``paths``.
+
+    Returns how many files were read, so that a caller can see that there was something to read.
+    """
+    forms = canaries.forms()
+    pattern = re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    files = 0
+    hits: list[str] = []
+    for top in paths:
+        for path in sorted([top] if top.is_file() else (path for path in top.rglob("*") if path.is_file())):
+            files += 1
+            for form, data in _contents(path):
+                hits += (
+                    [f"{path}{form}: {forms[match]}" for match in sorted(set(pattern.findall(data)))] if forms else []
+                )
+    assert not hits, "planted secrets were written:\n" + "\n".join(hits)
+    return files

@@ -1,0 +1,44 @@
+"""Words that name nothing are found before they are waited for."""
+
+from __future__ import annotations
+
+from weir.policy.vocabulary import Vocabulary, unknown_words
+from weir.settings import loads
+
+KNOWN = Vocabulary(
+    services=frozenset({"openai", "anthropic", "google-gemini"}),
+    vendors=frozenset({"OpenAI", "Google"}),
+    categories=frozenset({"model-api", "coding"}),
+    detectors=frozenset({"secret/openai-key", "pii/EMAIL_ADDRESS"}),
+)
+
+POLICY = """version: 1
+services: {sanctioned: [openai, opnai, "vendor:openai", "vendor:gogle", "category:codin"], tolerated: ["zzz"]}
+keys: {antropic: {secret: "env:X"}}
+teams: {a: {services: ["open*", "vendor:google", "oenai"]}}
+rules:
+  - id: a
+    if: {service: ["open*", "x.example.com"], category: [discovered, coding], finding: ["secret/*", "pii/EMAIL_ADRESS"]}
+    unless: {vendor: oogle, service: OpenAI, finding: "secrets/*"}
+    then: block
+    examples: [{service: openai, expect: allow}, {service: opena, expect: allow}]
+"""
+
+
+def test_unknown_words() -> None:
+    assert [str(mistake) for mistake in unknown_words(loads(POLICY, file="p"), KNOWN)] == [
+        "p:2: services.sanctioned[1]: names no known service; write openai",
+        "p:2: services.sanctioned[3]: names no known vendor; write vendor:Google",
+        "p:2: services.sanctioned[4]: names no known category; write category:coding",
+        "p:2: services.tolerated[0]: names no known service; name a service that weir knows, or remove it",
+        "p:3: keys.antropic: names no known service; write anthropic",
+        "p:4: teams.a.services[2]: names no known service; write openai",
+        "p:7: rules[0].if.finding[1]: names no known detector; write pii/EMAIL_ADDRESS",
+        "p:8: rules[0].unless.vendor: names no known vendor; write Google",
+        "p:8: rules[0].unless.finding: names no known detector; name a detector that weir knows, or remove it",
+        "p:10: rules[0].examples[1].service: names no known service; write openai",
+    ]
+
+
+def test_what_is_not_known_is_not_checked() -> None:
+    assert unknown_words(loads(POLICY), Vocabulary()) == ()

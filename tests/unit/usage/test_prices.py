@@ -1,0 +1,131 @@
+"""Prices against figures computed by hand from the vendors' lists."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from weir.model import Cost, Usage
+from weir.usage.prices import Prices
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+USD = 1_000_000_000  # nano-dollars
+
+
+@pytest.fixture(scope="module")
+def prices() -> Prices:
+    return Prices.load(warm=True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "nano"),
+    [
+        # $2.50 and $10 a million tokens; cached input $1.25
+        ("openai", "gpt-4o", Usage(1000, 500), 1000 * 2500 + 500 * 10_000),
+        ("openai", "gpt-4o", Usage(1000, 500, cache_read_tokens=400), 600 * 2500 + 400 * 1250 + 500 * 10_000),
+        # $0.15, $0.60, cached $0.075
+        ("openai", "gpt-4o-mini", Usage(1_000_000, 0), 150_000_000),
+        ("openai", "gpt-4o-mini-2024-07-18", Usage(2000, 100, cache_read_tokens=2000), 2000 * 75 + 100 * 600),
+        # $3, $15, cache read $0.30, cache write $3.75: input_tokens holds all three kinds
+        (
+            "anthropic",
+            "claude-sonnet-4-20250514",
+            Usage(10_000, 200, cache_read_tokens=7000, cache_write_tokens=2000),
+            1000 * 3000 + 7000 * 300 + 2000 * 3750 + 200 * 15_000,
+        ),
+        # $0.30, $2.50, cached $0.03; reasoning is part of the output and not paid twice
+        (
+            "google-gemini",
+            "gemini-2.5-flash",
+            Usage(1000, 300, cache_read_tokens=500, reasoning_tokens=250),
+            500 * 300 + 500 * 30 + 300 * 2500,
+        ),
+        ("openai", "gpt-4o", Usage(), 0),
+    ],
+)
+def test_cost_is_what_the_price_list_says(prices: Prices, provider: str, model: str, usage: Usage, nano: int) -> None:
+    cost = prices.cost(provider, model, usage, AT)
+    assert cost.nano_usd == nano
+    assert isinstance(cost.nano_usd, int)
+
+
+def test_the_price_id_names_provider_model_and_snapshot(prices: Prices) -> None:
+    provider, _, rest = prices.cost("openai", "gpt-4o-2024-08-06", Usage(1, 1), AT).price_id.partition("/")
+    model, _, snapshot = rest.partition("@")
+    assert (provider, model) == ("openai", "gpt-4o")
+    assert snapshot.startswith("genai-prices-0.")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "house-model-7"),
+        ("no-such-provider", "gpt-4o"),
+        ("open", "gpt-4o"),
+        ("", "gpt-4o"),
+        ("openai", ""),
+        ("openai", "g" * 10_000),
+    ],
+)
+def test_unknown_is_unpriced_and_never_free(prices: Prices, provider: str, model: str) -> None:
+    for _ in range(2):
+        assert prices.cost(provider, model, Usage(1000, 1000), AT) == Cost(None, "unpriced")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "theirs"),
+    [
+        ("azure-openai", "gpt-4o", "azure"),
+        ("google-gemini", "gemini-2.0-flash", "google"),
+        ("xai", "grok-4", "x-ai"),
+        ("mistral", "mistral-large-latest", "mistral"),
+        ("deepseek", "deepseek-chat", "deepseek"),
+        ("groq", "llama-3.3-70b-versatile", "groq"),
+        ("openrouter", "openai/gpt-4o-mini", "openrouter"),
+    ],
+)
+def test_weirs_provider_ids_find_their_prices(prices: Prices, provider: str, model: str, theirs: str) -> None:
+    cost = prices.cost(provider, model, Usage(1000, 1000), AT)
+    assert cost.nano_usd
+    assert cost.price_id.startswith(f"{theirs}/")
+
+
+def test_every_mapped_provider_exists() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    known = {p.id for p in get_snapshot().providers}
+    assert set(Prices.load()._ids.values()) <= known
+
+
+def test_a_report_below_its_own_cache_tokens_is_mended(prices: Prices) -> None:
+    usage = Usage(10, 0, cache_read_tokens=100, cache_write_tokens=50)
+    assert prices.cost("anthropic", "claude-sonnet-4-20250514", usage, AT).nano_usd == 100 * 300 + 50 * 3750
+
+
+def test_negative_counts_cost_nothing(prices: Prices) -> None:
+    assert prices.cost("openai", "gpt-4o", Usage(-5, -5), AT).nano_usd == 0
+
+
+def test_a_time_without_zone_is_utc(prices: Prices) -> None:
+    naive = datetime(2026, 3, 1)
+    assert prices.cost("openai", "gpt-4o", Usage(7, 7), naive) == prices.cost("openai", "gpt-4o", Usage(7, 7), AT)
+
+
+def test_what_is_remembered_has_an_end(prices: Prices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.usage.prices._KNOWN", 8)
+    for i in range(50):
+        prices.cost("openai", f"made-up-{i}", Usage(1, 1), AT)
+    assert len(prices._found) <= 8
+    assert prices.cost("openai", "gpt-4o", Usage(1, 0), AT).nano_usd == 2500
+
+
+def test_the_price_list_is_not_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys; from weir.usage.prices import Prices; Prices.load();"
+        "sys.exit('genai_prices' in sys.modules or 'tiktoken' in sys.modules)"
+    )
+    import weir
+
+    root = str(__import__("pathlib").Path(weir.__file__).parents[1])
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": root}, timeout=60).returncode == 0
