@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +118,11 @@ def connect(data_dir: Path) -> duckdb.DuckDBPyConnection:
 def sql(data_dir: Path, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a query on the store. Raises duckdb.Error."""
     with connect(data_dir) as connection:
-        try:
-            result = connection.execute(text)
-        except duckdb.Error:
-            # A query can catch a slot in the instant it is written anew (about 1 in 20,000). A mistake fails again.
-            result = connection.execute(text)
-        return [column[0] for column in result.description or []], result.fetchall()
+        # A query can catch a slot in the instant it is written anew (about 1 in 20,000). A mistake fails again.
+        with suppress(duckdb.Error):
+            return _table(connection.execute(text))
+        return _table(connection.execute(text))
+
+
+def _table(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any, ...]]]:
+    return [column[0] for column in result.description or []], result.fetchall()

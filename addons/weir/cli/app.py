@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -23,7 +23,8 @@ from weir.places import MissingFile, version
 __all__ = ["app", "start"]
 
 TRACEBACK = "WEIR_TRACEBACK"
-_UsageError = typer.BadParameter.__mro__[1]  # typer exports only this subclass of it
+# typer exports only a subclass of what it raises for wrong usage.
+_UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
 app = typer.Typer(
     name="weir",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +17,13 @@ from weir.cli.ca import open_ca
 from weir.cli.options import DATA, PROXY, DataOption, ProxyOption
 from weir.cli.output import fail, note, write
 
+if TYPE_CHECKING:
+    from weir.datadir import DataDir
+    from weir.tls.ca import CaFiles
+
 __all__ = ["PASSWORD", "env", "execute"]
 
-PASSWORD = "WEIR_PROXY_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD = "WEIR_PROXY_PASSWORD"
 
 
 def env(
@@ -93,10 +98,22 @@ def _password(user: str) -> str:
 
 def _variables(command: str, data: Path, address: ProxyAddress) -> dict[str, str]:
     """The environment for clients. Roots that this environment adds already (a company's own CA) stay trusted."""
-    from weir.datadir import DataDirError, write_public
-    from weir.tls.trust import TrustError, client_bundle, environment
+    from weir.tls.trust import environment
 
     directory, files = open_ca(command, data)
+    # Old public roots have serial numbers that cryptography warns of: nothing that whoever runs this could mend.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bundle, ca_pem = _bundles(command, directory, files)
+    no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return environment(address.url, bundle, ca_pem, inherited=no_proxy)
+
+
+def _bundles(command: str, directory: DataDir, files: CaFiles) -> tuple[Path, Path]:
+    """The files for clients: all roots and our CA; and our CA with what Node was told to trust besides its own."""
+    from weir.datadir import DataDirError, write_public
+    from weir.tls.trust import TrustError, client_bundle
+
     inherited = _inherited(os.environ, directory.path)
     try:
         ca_pem, bundle = files.pem, directory.ca / "client-roots.pem"
@@ -111,8 +128,7 @@ def _variables(command: str, data: Path, address: ProxyAddress) -> dict[str, str
         client_bundle(bundle, files.pem, inherited)
     except (TrustError, DataDirError) as error:
         raise fail(command, str(error)) from None
-    no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    return environment(address.url, bundle, ca_pem, inherited=no_proxy)
+    return bundle, ca_pem
 
 
 def _inherited(variables: Mapping[str, str], ours: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -113,7 +113,7 @@ def _warn_of_unknown(names: list[str]) -> None:
                 note(f"warning: no provider is called {name!r}; there are {known}")
 
 
-def _as_json(record: VirtualKey) -> dict[str, object]:
+def _as_json(record: VirtualKey) -> dict[str, Any]:
     why_not = record.refusal("", datetime.now(UTC))
     return {
         "id": record.id,

@@ -52,7 +52,7 @@ def clean(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(clean(item) for item in value)
     return "".join(
-        "\ufffd" if char in _BIDI or unicodedata.category(char) in ("Cc", "Cs") and char != "\n" else char
+        "\ufffd" if char in _BIDI or (unicodedata.category(char) in ("Cc", "Cs") and char != "\n") else char
         for char in str(value)
     )
 

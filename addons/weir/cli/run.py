@@ -16,7 +16,7 @@ LISTEN = "127.0.0.1:8080"
 
 def default_policy() -> Path:
     """The policy shipped with weir: `policies/observe.yaml` of the checkout, or its copy inside the package."""
-    from weir.policies import policy_path
+    from weir.places import policy_path
 
     return policy_path("observe")
 

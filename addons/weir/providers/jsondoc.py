@@ -74,7 +74,7 @@ def _parse(text: str, depth_max: int) -> Json:
 
 def _check_depth(value: Json, depth_max: int) -> None:
     level: list[Json] = [value]
-    for _ in range(depth_max + 1):
+    for _ in range(depth_max):
         below: list[Json] = []
         for item in level:
             if isinstance(item, dict):

@@ -68,7 +68,7 @@ def opaque_members(value: JsonObject, name: str) -> tuple[dict[str, str], str]:
     The second value is a reason that holds for the object as a whole: it points to content elsewhere.
     """
     found: dict[str, str] = {}
-    if get_text(value, "type") == "text":
+    if ("url" not in value and _DATA.isdisjoint(value)) or value.get("type") == "text":
         return found, ""
     for key in value.keys() & _DATA:
         text = value[key]

@@ -76,7 +76,7 @@ _A2A_METHODS = re.compile(
     r"(Send(Streaming)?Message|(Get|List|Cancel|SubscribeTo)Tasks?|message/(send|stream)|"
     r"tasks/(get|cancel|resubscribe|pushNotificationConfig/\w+))\Z"
 )
-_WHOLE = 32_768  # bytes read as JSON: more of it takes too long in the middle of a request
+_WHOLE = 16_384  # bytes read as JSON: more of it takes too long in the middle of a request
 
 # For bodies too long to be read whole: what may follow a key, in a window of fixed size.
 _WINDOW = 400
@@ -85,7 +85,7 @@ _MESSAGES_PIECE = re.compile(rb'\s*:\s*\[\s*\{[^{}\[\]]{0,200}?"role"\s*:\s*"(?:
 _CONTENT_FIRST_PIECE = re.compile(rb'\s*:\s*"(?:system|developer|assistant)"\s*,\s*"content"\s*:')
 _MODEL_PIECE = re.compile(rb'\s*:\s*"([^"\\]{1,100})"')
 _CONTENTS_PIECE = re.compile(rb'\s*:\s*\[\s*\{[^\[\]]{0,100}"parts"\s*:\s*\[')
-_FORM_FIELD = re.compile(rb'name="(model|prompt|file|image)"\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{0,100})')
+_FORM_FIELD = re.compile(rb'name="(model|prompt|file|image)"\r?\n(?:[^\r\n]{1,200}\r?\n){0,3}\r?\n([^\r\n]{0,100})')
 
 
 def request_shape(body: bytes, media_type: str = "", cut: bool = False) -> list[Signal]:
@@ -228,7 +228,7 @@ def after_key(body: bytes, key: bytes, pattern: re.Pattern[bytes]) -> re.Match[b
 
 
 def _form(body: bytes) -> list[Signal]:
-    fields = {match[1]: match[2] for match in _FORM_FIELD.finditer(body[:16_384])}
+    fields = {match[1]: match[2] for match in _FORM_FIELD.finditer(body[: _WHOLE // 2])}
     model = fields.pop(b"model", None)
     if model is None or not fields:
         return []

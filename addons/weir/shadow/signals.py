@@ -53,7 +53,7 @@ def score(
     response_headers: Headers = (),
     response_start: bytes = b"",
 ) -> Sighting:
-    """Look at one exchange, or at its request alone when there is no reply yet. Never raises, ≤ 200 µs.
+    """Look at one exchange, or at its request alone when there is no reply yet. Never raises; 20–100 µs, 0.5 ms at worst.
 
     ``body`` and ``response_start`` are decoded bytes (no gzip), of which 64 KiB at most are looked at. ``path`` may
     carry its query. Headers are pairs or a mapping, names in any case.

@@ -92,7 +92,7 @@ class Tls:
     @guarded
     def tls_established_server(self, data: tls.TlsData) -> None:
         """Remember which hosts speak only HTTP/1: an h2 client would get a new upstream connection per request."""
-        if data.conn.sni:
-            self._http1_only[data.conn.sni] = data.conn.alpn != b"h2" and bool(data.conn.alpn_offers)
+        if data.conn.sni and b"h2" in data.conn.alpn_offers:
+            self._http1_only[data.conn.sni] = data.conn.alpn != b"h2"
             while len(self._http1_only) > _MEMORY_MAX:
                 self._http1_only.pop(next(iter(self._http1_only)))

@@ -64,15 +64,15 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def test_rows_change_level_without_ever_being_missing_or_double(house: House) -> None:
-    for _ in range(120):
+    for _ in range(60):
         house.add()
         assert house.whole()
         house.step(1)
         assert house.whole()
     warm, cold = house.files.read_watermark()
-    assert 0 < cold < warm < 120
-    assert len(house.names("hot")) < 50, "slots are to be used again"
-    assert len(house.names("cold")) > 1
+    assert 0 < cold < warm < 60
+    assert len(house.names("hot")) < 45, "slots are to be used again"
+    assert len(house.names("cold")) >= 1
 
 
 def test_a_merge_shows_only_after_it_has_settled(house: House) -> None:
@@ -105,7 +105,7 @@ def test_a_restart_in_the_middle_of_a_merge_forgets_the_merge(house: House) -> N
     house.add()
     house.levels = house.opened()
     assert house.files.batches("warm", "events") == {} and house.whole()
-    for _ in range(60):
+    for _ in range(12):
         house.step(3)
         house.add()
         assert house.whole()

@@ -124,3 +124,11 @@ def test_mode_does_not_matter() -> None:
     case = Case(service=Service("x", status=Status.UNSANCTIONED), findings=(KEY,), segments=SEGMENTS)
     observe, enforce = (policy(KEYS, head=f"mode: {mode}").decide(case) for mode in ("observe", "enforce"))
     assert observe == enforce
+
+
+def test_one_finding_that_cannot_be_edited_decides_whatever_its_place() -> None:
+    fixed = finding("pii/EMAIL_ADDRESS", 1)
+    for findings in ((fixed, EMAIL), (EMAIL, fixed), (EMAIL, fixed, EMAIL)):
+        verdict = policy(MAIL).decide(Case(findings=findings, segments=SEGMENTS))
+        assert verdict.action is Action.BLOCK
+        assert verdict.treatments.count(Action.PSEUDONYMISE) == len(findings) - 1

@@ -1,0 +1,153 @@
+"""The audit: can the spool be written, is its chain whole, does the ingester keep up, does the store answer."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from weir.cli.checkup import Result, fail, ok, warn
+from weir.cli.output import StoreTrouble, store_errors
+
+__all__ = ["chain", "ingester", "space", "store"]
+
+TAIL_BYTES = 64 << 20  # how much of the spool's end is verified; the whole is `verify_chain`'s work
+ROOM_LEAST = 64 << 20  # one segment is reserved at a time
+ROOM_GOOD = 1 << 30
+LAG_BYTES = 32 << 20
+_GAP = b'"kind":"gap"'
+
+
+@dataclass(slots=True)
+class _Tail:
+    rows: int = 0
+    gaps: int = 0
+    problem: str = ""
+
+
+def space(data: Path) -> Result:
+    """Whether the spool can be written and its disk has room."""
+    spool = data / "spool"
+    if not spool.is_dir():
+        return warn("spool", "there is none yet", "weir run makes it")
+    if not os.access(spool, os.W_OK | os.X_OK):
+        return fail("spool", f"{spool} cannot be written", "run weir as its owner, and check that the disk is mounted")
+    free = shutil.disk_usage(spool).free
+    shown = f"{free / (1 << 30):.1f} GiB free"
+    if free < ROOM_LEAST:
+        return fail("spool", shown, "make room: with durability strict nothing is forwarded without a record")
+    if free < ROOM_GOOD:
+        return warn("spool", shown, "make room before the disk is full")
+    return ok("spool", f"writable, {shown}")
+
+
+def chain(data: Path) -> Result:
+    """Whether the newest part of the spool hangs together, row by row."""
+    from weir.audit.chain import segments
+
+    chains = segments(data / "spool") if (data / "spool").is_dir() else {}
+    tail, budget = _Tail(), TAIL_BYTES
+    for paths in sorted(chains.values(), key=lambda paths: paths[-1].stat().st_mtime, reverse=True):
+        chosen: list[Path] = []
+        for path in reversed(paths):
+            if budget <= 0:
+                break
+            chosen.insert(0, path)
+            budget -= path.stat().st_size
+        _verify(chosen, whole=len(chosen) == len(paths), tail=tail)
+        if tail.problem:
+            return fail("chain", tail.problem, "somebody or something changed the spool: keep it and find out what")
+    if tail.gaps:
+        why = f"the last {tail.rows} rows hang together; {tail.gaps} say that records were lost"
+        return warn("chain", why, "weir audit sql \"SELECT ts, dropped, reason FROM events WHERE kind = 'gap'\"")
+    return ok("chain", f"the last {tail.rows} rows hang together")
+
+
+def _verify(paths: list[Path], *, whole: bool, tail: _Tail) -> None:
+    """Follow the links through the last segments of one chain; from its first row when they are ``whole``."""
+    from weir.audit.lines import GENESIS, BadLine, unseal
+
+    before = GENESIS if whole else None
+    for where, line in _lines(paths):
+        try:
+            body, said_before, said = unseal(line)
+        except BadLine as problem:
+            tail.problem = f"{where}: {problem}"
+            return
+        if before is not None and said_before != before:
+            tail.problem = f"{where}: the link to the row before is broken"
+            return
+        if hashlib.sha256(said_before.encode() + body).hexdigest() != said:
+            tail.problem = f"{where}: the row was edited"
+            return
+        before = said
+        tail.rows += 1
+        tail.gaps += _GAP in body
+
+
+def _lines(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
+    for path in paths:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n") and path == paths[-1]:
+                    return  # still being written, or torn by a crash before anybody was told it is safe
+                yield f"{path.name}:{number}", line
+
+
+def ingester(data: Path) -> Result:
+    """Whether the ingester is alive when it should be, and how much of the spool the store does not have yet."""
+    from weir.audit.chain import segments
+    from weir.audit.cursor import Cursor
+
+    chains = segments(data / "spool") if (data / "spool").is_dir() else {}
+    paths = [path for paths in chains.values() for path in paths]
+    cursor = Cursor.load(data / "audit" / "cursor.json")
+    offsets = cursor.offsets if cursor else {}
+    lag = sum(max(0, path.stat().st_size - offsets.get(path.name, 0)) for path in paths)
+    alive = _held(data / "audit" / "ingest.lock")
+    behind = f"{lag / 1024:.0f} KiB of the spool not in the store yet" if lag else "the store has all of the spool"
+    if alive:
+        if lag > LAG_BYTES:
+            return warn("ingester", behind, "wait; if it grows, see weir's log and the load of the disk")
+        return ok("ingester", f"runs; {behind}")
+    if any(_held(path) for path in paths):
+        return fail("ingester", f"weir runs without it; {behind}", "see weir's log: it says why the ingester ends")
+    if lag:
+        return warn("ingester", f"does not run; {behind}", "weir run takes it over; nothing is lost")
+    return ok("ingester", f"does not run, as weir doesn't; {behind}")
+
+
+def _held(path: Path) -> bool:
+    """True when another process holds the file's lock, as the writer and the ingester do while they live."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Shared, and let go at once: two doctors don't see each other, and whoever starts just now tries again.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def store(data: Path) -> Result:
+    """Whether DuckDB opens the store and the views answer."""
+    if not (data / "audit" / "audit.duckdb").exists():
+        return warn("store", "there is none yet", "weir run makes it")
+    try:
+        with store_errors():
+            from weir.audit import store as audit_store
+
+            _, rows = audit_store.sql(data, "SELECT count(*), max(ts) FROM events")
+    except (StoreTrouble, ImportError) as error:
+        remedy = "delete audit/audit.duckdb (it holds views only) and start weir; the spool is the truth"
+        return fail("store", str(error), remedy)
+    count, newest = rows[0]
+    return ok("store", f"{count} events, the newest of {newest:%Y-%m-%d %H:%M:%S} UTC" if newest else "no events yet")

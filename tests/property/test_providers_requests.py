@@ -1,0 +1,144 @@
+"""Laws of reading and editing requests: total on any bytes, nothing hidden, edits exact."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weir.model import Endpoint, Unparsed
+from weir.providers.jsondoc import loads, splice, splice_set
+from weir.providers.registry import Registry
+from weir.providers.walk import KEY_SUFFIX
+
+REGISTRY = Registry.load()
+IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]
+texts = st.text(max_size=40)
+names = st.one_of(
+    st.sampled_from(
+        "messages role content type text input prompt tools function arguments data url image_url source id model"
+        " contents parts inlineData stream stream_options".split()
+    ),
+    st.text(max_size=20),
+)
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
+    lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(names, below, max_size=4)),
+    max_leaves=25,
+)
+documents = st.dictionaries(names, values, max_size=6)
+
+
+def written(value: Any, spaced: bool, ascii_only: bool) -> bytes:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=2 if spaced else None)
+    return text.encode("utf-8", "surrogatepass")
+
+
+@given(st.sampled_from(IDS), st.one_of(st.binary(max_size=200), texts.map(lambda t: t.encode("utf-8", "replace"))))
+def test_any_bytes_parse_or_are_unparsed(dialect_id: str, body: bytes) -> None:
+    dialect = REGISTRY.dialect(dialect_id)
+    try:
+        dialect.parse(body, Endpoint("", dialect_id, ""))
+    except Unparsed:
+        pass
+    try:
+        dialect.ask_usage(body)
+    except Unparsed:
+        pass
+    try:
+        dialect.replace(body, {"/a": "b"})
+    except Unparsed:
+        pass
+
+
+@given(st.sampled_from(IDS), documents, st.booleans(), st.booleans())
+@settings(max_examples=300)
+def test_extract_then_replace_is_identity(dialect_id: str, doc: dict[str, Any], spaced: bool, ascii_only: bool) -> None:
+    body = written(doc, spaced, ascii_only)
+    dialect = REGISTRY.dialect(dialect_id)
+    exchange = dialect.parse(body, Endpoint("", dialect_id, ""))
+    editable = {s.pointer: s.text for s in exchange.segments if not s.pointer.endswith(KEY_SUFFIX)}
+    assert dialect.replace(body, editable) == body
+    for segment in exchange.segments:
+        segment.text.encode()
+        segment.pointer.encode()
+
+
+@given(st.sampled_from(IDS), documents, st.booleans(), texts)
+@settings(max_examples=300)
+def test_an_edit_changes_its_text_and_nothing_else(
+    dialect_id: str, doc: dict[str, Any], spaced: bool, new: str
+) -> None:
+    body = written(doc, spaced, True)
+    dialect = REGISTRY.dialect(dialect_id)
+    endpoint = Endpoint("", dialect_id, "")
+    before = dialect.parse(body, endpoint)
+    editable = [s for s in before.segments if not s.pointer.endswith(KEY_SUFFIX)]
+    if not editable:
+        return
+    chosen = editable[len(new) % len(editable)]
+    after = dialect.replace(body, {chosen.pointer: new})
+    old_value, new_value = loads(body), loads(after)
+    tokens = [t.replace("~1", "/").replace("~0", "~") for t in chosen.pointer[1:].split("/")]
+    for tree, text in ((new_value, None), (old_value, None)):
+        at: Any = tree
+        for token in tokens[:-1]:
+            at = at[int(token)] if isinstance(at, list) else at[token]
+        last: Any = int(tokens[-1]) if isinstance(at, list) else tokens[-1]
+        text = at[last]
+        if tree is new_value and text != new:
+            assert str(text) == new  # an integer that already reads so stays an integer
+        at[last] = None
+    assert new_value == old_value
+    prefix = len(body) - len(body.lstrip())
+    assert after[: prefix + 1] == body[: prefix + 1]
+
+
+@given(st.sampled_from(IDS), st.text(alphabet="abc xyz.,-@äß漢", min_size=13, max_size=40), documents)
+def test_no_text_hides(dialect_id: str, secret: str, doc: dict[str, Any]) -> None:
+    """A text with a space in it is handed on from wherever it stands, as a value or as a name."""
+    secret = "s " + secret
+    dialect = REGISTRY.dialect(dialect_id)
+    for body in (
+        {**doc, "zz": {"yy": [secret]}},
+        {**doc, "messages": [{"role": "user", "content": [{"type": secret}]}]},
+        {**doc, "tools": [{"function": {"parameters": {secret: {}}}}]},
+        {**doc, "model": secret},
+        {**doc, "source": {"type": "base64", "media_type": "image/png", "data": secret}},
+        {**doc, "input_audio": {"data": secret, "format": "wav"}},
+        {**doc, "signature": secret, "id": secret},
+        {**doc, "image_url": {"url": "data:image/png;base64," + secret}},
+    ):
+        exchange = dialect.parse(json.dumps(body).encode(), Endpoint("", dialect_id, ""))
+        assert any(secret in segment.text for segment in exchange.segments)
+
+
+@given(documents, names, values)
+def test_set_member(doc: dict[str, Any], name: str, value: Any) -> None:
+    body = written(doc, True, True)
+    after = splice_set(body, name, value)
+    assert loads(after) == {**loads(body), name: loads(written(value, False, True))}  # type: ignore[dict-item]
+    if name not in doc:
+        kept = body.rstrip()[:-1].rstrip()
+        assert after.startswith(kept)
+
+
+@given(st.binary(max_size=100), st.dictionaries(texts, texts, max_size=3))
+def test_splice_is_total(body: bytes, edits: dict[str, str]) -> None:
+    try:
+        splice(body, edits)
+    except Unparsed:
+        pass
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"b":['])
+@pytest.mark.parametrize("times", [129, 5_000, 500_000])
+def test_depth_never_escapes(opening: bytes, times: int) -> None:
+    with pytest.raises(Unparsed):
+        loads(opening * times)
+    closing = opening.replace(b'"a":', b"").replace(b'"b":', b"")[::-1].translate(bytes.maketrans(b"[{", b"]}"))
+    with pytest.raises(Unparsed):
+        loads(opening * times + b"1" + closing * times)

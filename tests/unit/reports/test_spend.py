@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pytest
+
+from weir.reports import spend
+
+
+def test_sums_by_team_dearest_first(connection: duckdb.DuckDBPyConnection) -> None:
+    table = spend.run(connection, None)
+    assert table.title == "Spend by team"
+    assert table.columns == (
+        "team", "exchanges", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd",
+        "unpriced", "estimated",
+    )  # fmt: skip
+    assert table.rows == (("finance", 2, 200, 40, 20, 0, 1.25, 1, 1), ("research", 1, 100, 20, 10, 0, 0.75, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("app", {"cli": 1.25, "ide": 0.75}),
+        ("user", {"anna": 2.0, "ben": 0.0}),
+        ("model", {"gpt-5": 2.0, "own-model": 0.0}),
+        ("service", {"openai": 2.0}),
+    ],
+)
+def test_by(connection: duckdb.DuckDBPyConnection, by: str, expected: dict[str, Any]) -> None:
+    table = spend.run(connection, None, by=by)
+    assert table.columns[0] == by
+    assert {row[0]: row[6] for row in table.rows} == expected
+
+
+def test_another_by_is_refused(connection: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(ValueError, match="team, app, user, model, service"):
+        spend.run(connection, None, by="1; DROP VIEW events")
+
+
+def test_since(connection: duckdb.DuckDBPyConnection) -> None:
+    assert [row[0] for row in spend.run(connection, datetime(2023, 11, 15, 2)).rows] == ["research", "finance"]
+    assert spend.run(connection, datetime(2030, 1, 1)).rows == ()

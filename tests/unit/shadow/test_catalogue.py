@@ -1,0 +1,233 @@
+"""The catalogue: what the bundled data promises, how hosts are found, what a policy makes of a service."""
+
+import time
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import tldextract
+import yaml
+
+import weir
+from weir.model import Service, Status
+from weir.shadow.catalogue import Catalogue, with_status
+
+PROVIDERS = Path(weir.__file__).parent / "providers" / "data"
+
+# Another vendor's host below a service's suffix: known, and meant.
+MEANT = {("github-models", "azure-ai-models")}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return Catalogue.load()
+
+
+@pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("api.openai.com", "openai"),
+        ("eu.api.openai.com", "openai"),
+        ("platform.openai.com", "openai-platform"),
+        ("chatgpt.com", "chatgpt"),
+        ("ab.chatgpt.com", "chatgpt"),
+        ("files.oaiusercontent.com", "chatgpt"),
+        ("API.OpenAI.com.", "openai"),
+        ("contoso.openai.azure.com", "azure-openai"),
+        ("api.anthropic.com", "anthropic"),
+        ("claude.ai", "claude-web"),
+        ("generativelanguage.googleapis.com", "google-gemini"),
+        ("gemini.google.com", "gemini-web"),
+        ("aiplatform.googleapis.com", "google-vertex"),
+        ("europe-west4-aiplatform.googleapis.com", "google-vertex"),
+        ("bedrock-runtime.eu-central-1.amazonaws.com", "aws-bedrock"),
+        ("q.us-east-1.amazonaws.com", "amazon-q"),
+        ("runtime.sagemaker.us-west-2.amazonaws.com", "sagemaker"),
+        ("inference.generativeai.eu-frankfurt-1.oci.oraclecloud.com", "oci-genai"),
+        ("api2.cursor.sh", "cursor"),
+        ("api.business.githubcopilot.com", "github-copilot"),
+        ("server.codeium.com", "windsurf"),
+        ("copilot.microsoft.com", "ms-copilot"),
+        ("us.aws.endpoints.huggingface.cloud", "huggingface"),
+        ("openai.com", None),
+        ("notopenai.com", None),
+        ("evilchatgpt.com", None),
+        ("chatgpt.com.evil.example", None),
+        ("s3.us-east-1.amazonaws.com", None),
+        ("github.com", None),
+        ("www.google.com", None),
+        ("storage.googleapis.com", None),
+        ("aiplatform.example.com", None),
+        ("com", None),
+        ("", None),
+        (".", None),
+        ("..", None),
+        ("a" * 400, None),
+        ("192.0.2.7", None),
+        ("2001:db8::1", None),
+        ("\x00\ud800.chatgpt.com\n", None),
+    ],
+)
+def test_by_host(catalogue: Catalogue, host: str, service: str | None) -> None:
+    found = catalogue.by_host(host)
+    assert (found.id if found else None) == service
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "service"),
+    [
+        ("api.github.com", "/copilot_internal/v2/token", "github-copilot-token"),
+        ("api.github.com", "/repos/a/b", None),
+        ("github.com", "/a/copilot", None),
+        ("x.com", "/i/grok?focus=1", "grok-in-x"),
+        ("x.com", "/home", None),
+        ("api.cloudflare.com", "/client/v4/accounts/12/ai/run/m", "cloudflare-workers-ai"),
+        ("api.cloudflare.com", "/client/v4/accounts/12/storage/ai/", None),
+        ("api.cloudflare.com", "//client/./v4/x/../accounts/12/%61i/run", "cloudflare-workers-ai"),
+        ("adb-1.azuredatabricks.net", "/Serving-Endpoints/m/invocations", "databricks"),
+        ("adb-1.azuredatabricks.net", "/api/2.0/jobs", None),
+        ("huggingface.co", "/chat/conversation", "huggingchat"),
+        ("huggingface.co", "/meta-llama/x", "huggingface"),
+        ("chatgpt.com", "/backend-api/codex/responses", "codex-web"),
+        ("chatgpt.com", "/backend-api/f/conversation", "chatgpt"),
+        ("contoso.cognitiveservices.azure.com", "/openai/deployments/d/chat/completions", "azure-ai"),
+        ("contoso.cognitiveservices.azure.com", "/vision/v3.2/analyze", None),
+        ("example.com", "/chat", None),
+        ("x.com", "", None),
+        ("x.com", "%", None),
+    ],
+)
+def test_by_path_on_hosts_that_also_serve_other_things(
+    catalogue: Catalogue, host: str, path: str, service: str | None
+) -> None:
+    found = catalogue.by_host(host, path)
+    assert (found.id if found else None) == service
+
+
+def test_what_is_found_is_a_service_of_unknown_status(catalogue: Catalogue) -> None:
+    assert catalogue.by_host("api.openai.com") == Service("openai", "OpenAI API", "openai", "model-api", Status.UNKNOWN)
+
+
+def test_there_is_enough_of_everything(catalogue: Catalogue) -> None:
+    assert len(catalogue) >= 300
+    categories = {s.category for s in catalogue.services.values()}
+    assert categories >= {
+        "assistant", "coding", "image", "video", "audio", "search", "writing", "meetings", "agents",
+        "model-api", "model-hub", "gateway",
+    }  # fmt: skip
+
+
+def test_every_provider_is_a_service_that_owns_its_hosts(catalogue: Catalogue) -> None:
+    """A provider's hosts are its own here too, unless they are shared with other things."""
+    for path in sorted(PROVIDERS.glob("*.yaml")):
+        provider = yaml.safe_load(path.read_text("utf-8"))
+        assert catalogue.services[provider["id"]].category == "model-api", path.name
+        for host in provider["hosts"]:
+            name = host.replace("*", "any")
+            found = catalogue.by_host(name)
+            assert catalogue.is_shared(name) or (found is not None and found.id == provider["id"]), host
+
+
+def test_no_suffix_is_a_public_one(catalogue: Catalogue) -> None:
+    extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+    for pattern in catalogue.patterns | catalogue.shared_patterns:
+        if "*" not in pattern:
+            continue
+        anchor = pattern.rpartition("*")[2].lstrip(".-")
+        assert extract(anchor).domain, f"{pattern} would catch a whole public suffix"
+
+
+def test_overlaps_stay_within_a_vendor(catalogue: Catalogue) -> None:
+    for a, b in combinations(catalogue.entries.values(), 2):
+        if a.paths or b.paths or a.vendor == b.vendor or (a.id, b.id) in MEANT or (b.id, a.id) in MEANT:
+            continue
+        for x in a.hosts:
+            for y in b.hosts:
+                assert not _below(x, y), f"{a.id} {x} is below {b.id} {y}"
+                assert not _below(y, x), f"{b.id} {y} is below {a.id} {x}"
+
+
+def _below(host: str, pattern: str) -> bool:
+    return pattern.startswith("*.") and host.endswith(pattern[1:])
+
+
+def test_hosts_that_many_share_are_claimed_by_path_only(catalogue: Catalogue) -> None:
+    for host in ("github.com", "x.com", "www.google.com", "substrate.office.com", "api.cloudflare.com", "bing.com"):
+        assert catalogue.by_host(host) is None
+
+
+def test_patterns_are_all_there_for_the_decision_to_decrypt(catalogue: Catalogue) -> None:
+    assert {"api.openai.com", "*.chatgpt.com", "*-aiplatform.googleapis.com"} <= catalogue.patterns
+    assert "api.github.com" in catalogue.shared_patterns - catalogue.patterns
+    assert "api.openai.com" in catalogue.hosts
+    assert "chatgpt.com" in catalogue.suffixes
+
+
+def test_looking_up_takes_microseconds(catalogue: Catalogue) -> None:
+    hosts = [
+        "api.openai.com",
+        "ab.chatgpt.com",
+        "www.some.other.example.co.uk",
+        "bedrock-runtime.eu-west-1.amazonaws.com",
+    ]
+    began = time.perf_counter()
+    for _ in range(5000):
+        for host in hosts:
+            catalogue.by_host(host)
+    # Ten times the promise: a shared machine must not make this fail.
+    assert (time.perf_counter() - began) / 20_000 < 30e-6
+
+
+def _write(directory: Path, text: str) -> Path:
+    directory.mkdir(exist_ok=True)
+    (directory / "own.yaml").write_text(text)
+    return directory
+
+
+def test_an_operators_directory_adds_and_replaces(tmp_path: Path) -> None:
+    own = _write(
+        tmp_path,
+        "category: assistant\n"
+        "services:\n"
+        "  - {id: house-bot, name: House Bot, vendor: house, hosts: [bot.house.example, chatgpt.com]}\n"
+        "  - {id: poe, name: Poe, vendor: quora, hosts: [poe.example]}\n",
+    )
+    catalogue = Catalogue.load([own])
+    ids = {h: (s.id if (s := catalogue.by_host(h)) else None) for h in
+           ("bot.house.example", "chatgpt.com", "ab.chatgpt.com", "poe.example", "poe.com")}  # fmt: skip
+    assert ids == {
+        "bot.house.example": "house-bot", "chatgpt.com": "house-bot", "ab.chatgpt.com": "chatgpt",
+        "poe.example": "poe", "poe.com": None,
+    }  # fmt: skip
+
+
+CURSOR = Service("cursor", "Cursor", "anysphere", "coding")
+
+
+@pytest.mark.parametrize(
+    ("sanctioned", "tolerated", "unsanctioned", "status"),
+    [
+        (["cursor"], [], [], Status.SANCTIONED),
+        ([], ["vendor:anysphere"], [], Status.TOLERATED),
+        ([], [], ["category:coding"], Status.UNSANCTIONED),
+        (["cursor"], [], ["category:coding", "vendor:anysphere"], Status.SANCTIONED),
+        (["category:coding"], ["vendor:anysphere"], [], Status.TOLERATED),
+        (["vendor:anysphere"], [], ["vendor:anysphere"], Status.UNSANCTIONED),
+        (["cursor"], ["cursor"], [], Status.TOLERATED),
+        (["Cursor", "vendor:cursor", "category:cursor"], [], [], Status.UNKNOWN),
+    ],
+)
+def test_status_from_the_policys_lists(sanctioned, tolerated, unsanctioned, status: Status) -> None:
+    found = with_status(CURSOR, sanctioned, tolerated, unsanctioned)
+    assert found.status is status
+    assert CURSOR.status is Status.UNKNOWN
+    assert (found.id, found.vendor, found.category) == ("cursor", "anysphere", "coding")
+
+
+def test_what_nothing_names_gets_otherwise() -> None:
+    assert with_status(CURSOR, otherwise=Status.UNSANCTIONED).status is Status.UNSANCTIONED
+
+
+def test_names_in_a_policy_that_mean_nothing_are_found(catalogue: Catalogue) -> None:
+    names = ["openai", "vendor:openai", "category:coding", "opnai", "vendor:acme", "category:cars"]
+    assert catalogue.unknown(names) == ("opnai", "vendor:acme", "category:cars")
