@@ -18,7 +18,7 @@ find_python() {
             return 0
         fi
     done
-    found=$(python3 --version 2>/dev/null || echo 'no python3')
+    found=$(python3 --version 2>/dev/null) || found='no python3'
     echo "weir needs Python 3.12 or newer with its venv module (best 3.13; here: $found). Install it, for example: apt install python3.13-venv, or pyenv install 3.13" >&2
     return 1
 }

@@ -119,7 +119,7 @@ def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] 
         virtual_keys=VirtualKeys(data.keys / "virtual.json", data.secret("virtual-keys")),
         conversations=Conversations(data.secret("pseudonyms")),
         counter=Counter.load(data.tokenizers),
-        prices=Prices.load(),
+        prices=Prices.load(warm=True),
         fingerprint_key=fingerprint_key,
         drain_s=settings.limits.drain_s,
     )

@@ -59,7 +59,7 @@ __all__ = [
 # What a rule may ask for; DOWNGRADE is an action of the model that routing will bring.
 ACTIONS = tuple(action.word for action in Action if action is not Action.DOWNGRADE)
 # Ids that decisions of the policy engine itself carry: a rule of the file cannot take them.
-BUILT_IN_RULES = ("identity-required", "team-models", "team-services", "on-failure")
+BUILT_IN_RULES = ("host-mismatch", "identity-required", "team-models", "team-services", "on-failure")
 
 Then = Annotated[str, choices(*ACTIONS)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 WORD = "<EMAIL_ADDRESS_1>"
-VALUE = "ann \"x\" o'k@corp.example"
+VALUE = 'ann "x" o\'k@corp.example'
 
 
 class Swap:

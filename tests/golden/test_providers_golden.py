@@ -69,7 +69,9 @@ def test_request(path: Path) -> None:
     assert (exchange.inspection.value, exchange.reason) == (want["inspection"], want["reason"])
     assert exchange.asks_usage == want["asks_usage"]
     asked = dialect.ask_usage(body)
-    assert (asked is None) == (want["dialect"] != "openai_chat" or not want["stream"] or "stream_options" in case["request"])
+    assert (asked is None) == (
+        want["dialect"] != "openai_chat" or not want["stream"] or "stream_options" in case["request"]
+    )
     if asked is not None:
         assert dialect.parse(asked, exchange.endpoint).asks_usage
 

@@ -240,8 +240,9 @@ def guards(root: Path) -> list[str]:
     for name, path in modules(root):
         if not (name.endswith(".addon") or _room(name) == "edge"):
             continue
-        for holder in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for node in holder.body if isinstance(holder, ast.ClassDef) else []:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for holder in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+            for node in holder.body:
                 if (
                     isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
                     and node.name in HOOKS

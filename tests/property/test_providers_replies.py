@@ -19,17 +19,38 @@ TYPES = ["text/event-stream", "application/json", "", "text/plain"]
 pieces = st.lists(
     st.sampled_from(
         [
-            b"data: ", b"data:", b"event: error\n", b"\n", b"\r\n", b"\r", b"\n\n", b": c\n", b"\xef\xbb\xbf", b"[DONE]",
-            b"{", b"}", b"[", b"]", b",", b'"', b"\\", b'"choices":[', b'{"delta":{"content":"<EMAIL_ADDRESS_1>"}}',
+            b"data: ",
+            b"data:",
+            b"event: error\n",
+            b"\n",
+            b"\r\n",
+            b"\r",
+            b"\n\n",
+            b": c\n",
+            b"\xef\xbb\xbf",
+            b"[DONE]",
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b",",
+            b'"',
+            b"\\",
+            b'"choices":[',
+            b'{"delta":{"content":"<EMAIL_ADDRESS_1>"}}',
             b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"<EMA"}}',
             b'{"candidates":[{"content":{"parts":[{"text":"<EMAIL_"}]}}]}',
             b'{"type":"response.output_text.delta","output_index":0,"delta":"<E"}',
             b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":\\"<"}}]}}]}',
-            b'{"choices":[{"finish_reason":"stop"}]}', b'{"usage":{"prompt_tokens":1e400}}', b"\x00", b"\xff", b"id: 1\n",
+            b'{"choices":[{"finish_reason":"stop"}]}',
+            b'{"usage":{"prompt_tokens":1e400}}',
+            b"\x00",
+            b"\xff",
+            b"id: 1\n",
         ]
     ),
     max_size=25,
-).map(b"".join)  # fmt: skip
+).map(b"".join)
 streams = st.one_of(pieces, st.binary(max_size=120))
 cuts = st.lists(st.integers(0, 400), max_size=12)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -19,8 +20,29 @@ IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messag
 texts = st.text(max_size=40)
 names = st.one_of(
     st.sampled_from(
-        "messages role content type text input prompt tools function arguments data url image_url source id model"
-        " contents parts inlineData stream stream_options".split()
+        [
+            "messages",
+            "role",
+            "content",
+            "type",
+            "text",
+            "input",
+            "prompt",
+            "tools",
+            "function",
+            "arguments",
+            "data",
+            "url",
+            "image_url",
+            "source",
+            "id",
+            "model",
+            "contents",
+            "parts",
+            "inlineData",
+            "stream",
+            "stream_options",
+        ]
     ),
     st.text(max_size=20),
 )
@@ -40,18 +62,12 @@ def written(value: Any, spaced: bool, ascii_only: bool) -> bytes:
 @given(st.sampled_from(IDS), st.one_of(st.binary(max_size=200), texts.map(lambda t: t.encode("utf-8", "replace"))))
 def test_any_bytes_parse_or_are_unparsed(dialect_id: str, body: bytes) -> None:
     dialect = REGISTRY.dialect(dialect_id)
-    try:
+    with contextlib.suppress(Unparsed):
         dialect.parse(body, Endpoint("", dialect_id, ""))
-    except Unparsed:
-        pass
-    try:
+    with contextlib.suppress(Unparsed):
         dialect.ask_usage(body)
-    except Unparsed:
-        pass
-    try:
+    with contextlib.suppress(Unparsed):
         dialect.replace(body, {"/a": "b"})
-    except Unparsed:
-        pass
 
 
 @given(st.sampled_from(IDS), documents, st.booleans(), st.booleans())
@@ -128,10 +144,8 @@ def test_set_member(doc: dict[str, Any], name: str, value: Any) -> None:
 
 @given(st.binary(max_size=100), st.dictionaries(texts, texts, max_size=3))
 def test_splice_is_total(body: bytes, edits: dict[str, str]) -> None:
-    try:
+    with contextlib.suppress(Unparsed):
         splice(body, edits)
-    except Unparsed:
-        pass
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"b":['])

@@ -12,14 +12,41 @@ CATALOGUE = Catalogue.load()
 
 TEXT = st.text(max_size=200)
 HEADERS = st.lists(st.tuples(TEXT, TEXT), max_size=20)
+KEYS = (
+    "model",
+    "messages",
+    "role",
+    "content",
+    "input",
+    "prompt",
+    "contents",
+    "parts",
+    "jsonrpc",
+    "method",
+    "params",
+    "object",
+    "choices",
+    "delta",
+    "usage",
+    "type",
+    "candidates",
+    "response",
+    "request",
+    "data",
+    "result",
+    "tools",
+    "inputs",
+    "parameters",
+    "id",
+    "done",
+    "output",
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                ["model", "messages", "role", "content", "input", "prompt", "contents", "parts", "jsonrpc", "method", "params", "object", "choices", "delta", "usage", "type", "candidates", "response", "request", "data", "result", "tools", "inputs", "parameters", "id", "done", "output"]
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=6,
         )
@@ -54,7 +81,9 @@ def test_any_host_and_path_can_be_looked_up(host, path) -> None:
     assert found is None or found.id in CATALOGUE.services
 
 
-@given(st.sampled_from(sorted(CATALOGUE.hosts)), st.text(alphabet="abcdefghij.-", max_size=20))
+@given(
+    st.sampled_from(sorted(h for h in CATALOGUE.hosts if "*" not in h)), st.text(alphabet="abcdefghij.-", max_size=20)
+)
 def test_what_only_ends_or_begins_like_a_known_host_is_not_it(host, extra) -> None:
     label = "x" + extra.replace(".", "")
     assert CATALOGUE.by_host(f"{host}.{label}zz.invalid") is None

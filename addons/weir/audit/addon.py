@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from mitmproxy import http
 
 from weir.audit.record import AuditRecord
@@ -9,7 +11,7 @@ from weir.audit.spool import SpoolUnavailable
 from weir.edge import records
 from weir.edge.guard import guarded, refuse
 from weir.edge.state import State
-from weir.edge.trace import link_of, trace_of
+from weir.edge.trace import Trace, link_of, trace_of
 
 __all__ = ["Audit"]
 
@@ -22,56 +24,59 @@ class Audit:
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def _write(self, record: AuditRecord) -> None:
+    def _write(self, record: AuditRecord) -> Awaitable[None] | None:
         if self.state.snapshot.settings.audit.durability == "strict":
-            await self.state.spool.durable(record)
-        else:
-            self.state.spool.put(record)
+            return self.state.spool.durable(record)
+        self.state.spool.put(record)
+        return None
 
     @guarded
-    async def http_connect(self, flow: http.HTTPFlow) -> None:
+    def http_connect(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """A tunnel that was refused has no exchange of its own."""
         link = link_of(flow.client_conn)
-        if flow.response is not None:
-            link.closed = True
-            await self._write(records.minimal_record(flow, link.failed or "tunnel refused"))
+        if flow.response is None:
+            return None
+        link.closed = True
+        return self._write(records.minimal_record(flow, link.failed or "tunnel refused"))
 
     @guarded
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record before forwarding; under `strict` a disk that does not take the record is a refusal."""
         trace = trace_of(flow)
         if trace is None:
-            return
+            return None
+        trace.recorded, trace.closed = True, flow.response is not None
+        waits = self._write(records.request_record(trace, flow))
+        return None if waits is None else self._before_forwarding(trace, flow, waits)
+
+    async def _before_forwarding(self, trace: Trace, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:
         try:
-            await self._write(records.request_record(trace, flow))
+            await waits
         except SpoolUnavailable:
             refuse(flow, 503, "weir can't write its audit, so nothing is forwarded.", "audit-unavailable")
-            trace.refused_by, trace.closed = "audit-unavailable", True
-            return
-        trace.recorded = True
-        trace.closed = flow.response is not None
+            trace.refused_by, trace.recorded, trace.closed = "audit-unavailable", False, True
 
     @guarded
-    async def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record after. A WebSocket ends later."""
-        if not flow.websocket:
-            await self._finish(flow)
+        return None if flow.websocket else self._finish(flow)
 
     @guarded
-    async def websocket_end(self, flow: http.HTTPFlow) -> None:
+    def websocket_end(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record after the last message."""
-        await self._finish(flow)
+        return self._finish(flow)
 
     @guarded
-    async def error(self, flow: http.HTTPFlow) -> None:
+    def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record what was cut, before or after its reply began."""
-        await self._finish(flow)
+        return self._finish(flow)
 
-    async def _finish(self, flow: http.HTTPFlow) -> None:
+    def _finish(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         trace = trace_of(flow)
         if trace is None:
-            await self._write(records.minimal_record(flow, link_of(flow.client_conn).failed or "no trace"))
-        elif not trace.closed:
-            trace.closed = True
-            make = records.reply_record if trace.recorded and trace.forwarded_ns else records.request_record
-            await self._write(make(trace, flow))
+            return self._write(records.minimal_record(flow, link_of(flow.client_conn).failed or "no trace"))
+        if trace.closed:
+            return None
+        trace.closed = True
+        make = records.reply_record if trace.recorded and trace.forwarded_ns else records.request_record
+        return self._write(make(trace, flow))

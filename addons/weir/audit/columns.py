@@ -19,12 +19,17 @@ ELEMENT_IDS = 10_000  # list elements need ids of their own in Parquet
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: ``sql`` is its type for analysts and in Parquet, ``json`` its type in a spool line."""
+    """One column: ``sql`` is its type for analysts, ``json`` its type in a spool line."""
 
     name: str
     number: int
     sql: str
     json: str
+
+    @property
+    def parquet(self) -> str:
+        """Its type in Parquet. JSON is kept as text: DuckDB 1.4 does not know the type when it reads a file."""
+        return "VARCHAR" if self.sql == "JSON" else self.sql
 
     @property
     def stored(self) -> str:
@@ -33,7 +38,12 @@ class Column:
             return f'make_timestamp("{self.name}")'
         if self.sql == self.json:
             return f'"{self.name}"'
-        return f'try_cast("{self.name}" AS {self.sql})'
+        return f'try_cast("{self.name}" AS {self.sql})::{self.parquet}'
+
+    @property
+    def shown(self) -> str:
+        """SQL that turns the stored value into what analysts see, under the column's name."""
+        return f'"{self.name}"' if self.parquet == self.sql else f'"{self.name}"::{self.sql} AS "{self.name}"'
 
     def accepts(self, value: object) -> bool:
         """True when ``value`` (from JSON) fits the column; None always does."""
@@ -98,5 +108,5 @@ def field_ids(columns: tuple[Column, ...]) -> str:
 
 def parquet_schema(columns: tuple[Column, ...]) -> str:
     """The ``schema=`` argument of ``read_parquet``: reads old files too, with NULL for columns they lack."""
-    parts = (f"{c.number}: {{name: '{c.name}', type: '{c.sql}', default_value: NULL}}" for c in (*columns, BATCH))
+    parts = (f"{c.number}: {{name: '{c.name}', type: '{c.parquet}', default_value: NULL}}" for c in (*columns, BATCH))
     return "MAP {" + ", ".join(parts) + "}"

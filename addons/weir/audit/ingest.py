@@ -65,12 +65,16 @@ class Ingester:
             os.close(self._lock)
             raise IngestLocked("another ingester is at work on this store") from None
         self._engine = open_engine()
-        self._files = ParquetFiles(audit_dir, self._engine, owner="ingest")
-        self._levels = Levels(self._files, merge_at=merge_at, settle_s=settle_s, grace_s=grace_s)
         self._cursor_path = audit_dir / "cursor.json"
-        cursor = Cursor.load(self._cursor_path)
-        self._levels.recover(cursor.next_batch if cursor else self._levels.last_batch() + 1)
-        self._cursor = cursor or self._rebuilt()
+        try:
+            self._files = ParquetFiles(audit_dir, self._engine, owner="ingest")
+            self._levels = Levels(self._files, merge_at=merge_at, settle_s=settle_s, grace_s=grace_s)
+            cursor = Cursor.load(self._cursor_path)
+            self._levels.recover(cursor.next_batch if cursor else self._levels.last_batch() + 1)
+            self._cursor = cursor or self._rebuilt()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

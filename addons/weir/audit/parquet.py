@@ -158,4 +158,4 @@ class ParquetFiles:
 
 
 def _nulls(table: str) -> str:
-    return ", ".join(f'NULL::{c.sql} AS "{c.name}"' for c in (*TABLES[table], BATCH))
+    return ", ".join(f'NULL::{c.parquet} AS "{c.name}"' for c in (*TABLES[table], BATCH))

@@ -36,7 +36,7 @@ def path_of(data_dir: Path) -> Path:
 
 def visible(files: ParquetFiles, table: str) -> str:
     """SELECT of a table's rows over all levels, each row exactly once whatever is being merged (see levels.py)."""
-    names = ", ".join(f'"{column.name}"' for column in TABLES[table])
+    names = ", ".join(column.shown for column in TABLES[table])
     shown = {
         "hot": f"{BATCH.name} > (SELECT warm FROM marks)",
         "warm": f"{BATCH.name} > (SELECT cold FROM marks) AND {BATCH.name} <= (SELECT warm FROM marks)",

@@ -72,7 +72,7 @@ VIEWS = (
     ),
     View(
         "shadow_ai_hosts",
-        "AI services in use that are not sanctioned, metered and discovered ones included; other metered hosts are not.",
+        "AI services in use that are not sanctioned, metered and discovered ones too; other metered hosts are not.",
         f"""
         SELECT host, service, coalesce(service_status, 'unknown') AS status, bool_or({DISCOVERED}) AS discovered,
             list(DISTINCT inspection ORDER BY inspection) AS inspection,

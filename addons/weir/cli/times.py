@@ -13,25 +13,21 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 def before(text: str, now: datetime | None = None) -> datetime:
     """The time that ``text`` means as a beginning: so long ago, or that date. Aware, UTC. Raises ValueError."""
-    span = _span(text)
-    return (now or datetime.now(UTC)) - span if span is not None else _date(text)
+    return _time(text, now, -1)
 
 
 def after(text: str, now: datetime | None = None) -> datetime:
     """The time that ``text`` means as an end: so long from now, or that date. Aware, UTC. Raises ValueError."""
-    span = _span(text)
-    return (now or datetime.now(UTC)) + span if span is not None else _date(text)
+    return _time(text, now, 1)
 
 
-def _span(text: str) -> timedelta | None:
+def _time(text: str, now: datetime | None, direction: int) -> datetime:
     found = _SPAN.fullmatch(text.strip())
-    return int(found[1]) * _UNITS[found[2]] if found else None
-
-
-def _date(text: str) -> datetime:
     try:
+        if found:
+            return (now or datetime.now(UTC)) + direction * int(found[1]) * _UNITS[found[2]]
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time; write 90m, 12h, 7d, 2w or a date like 2026-01-31") from None
     # A date without zone is UTC, as all times in the audit are.
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

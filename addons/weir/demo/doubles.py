@@ -103,8 +103,8 @@ def _watch_stdin(stop: asyncio.Event) -> None:
     """End with the parent: a killed test run must not leave doubles behind."""
 
     def watch() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(4096):
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):  # not sys.stdin: its lock, held here, would abort the interpreter's exit
                 continue
         with contextlib.suppress(RuntimeError):  # the loop has closed first
             loop.call_soon_threadsafe(stop.set)

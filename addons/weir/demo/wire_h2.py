@@ -33,9 +33,8 @@ class Http2:
             self.writer.write(data)
 
     async def run(self, handler: Handler) -> None:
-        settings = h2.settings.SettingCodes
-        self.state.local_settings.update({settings.INITIAL_WINDOW_SIZE: _WINDOW_BYTES})
         self.state.initiate_connection()
+        self.state.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES})
         self.state.increment_flow_control_window(_WINDOW_BYTES)
         try:
             while not self.writer.is_closing():

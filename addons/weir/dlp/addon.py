@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from mitmproxy import http
 
 from weir.dlp.conversation import conversation_id
+from weir.dlp.engine import Scan
 from weir.dlp.mask import ConversationMasker
 from weir.edge.guard import guarded
 from weir.edge.state import State
-from weir.edge.trace import trace_of
+from weir.edge.trace import Trace, trace_of
 from weir.model import Inspection
 
 __all__ = ["Dlp"]
@@ -25,22 +28,29 @@ class Dlp:
         self.state = state
 
     @guarded
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Scan the request's texts."""
         trace = trace_of(flow)
         if trace is None or flow.response or trace.exchange is None:
-            return
+            return None
         segments = trace.exchange.segments
-        engine = trace.snapshot.engine
-        if engine.estimate_chars(segments) <= INLINE_CHARS_MAX:
-            scan = engine.scan(segments)
-        else:
-            timeout = trace.snapshot.settings.dlp.timeout_ms / 1000
-            scan = await self.state.workers.run(engine.scan, segments, timeout_s=timeout)
+        if trace.snapshot.engine.estimate_chars(segments) > INLINE_CHARS_MAX:
+            return self._scan_elsewhere(trace, flow)
+        self._take(trace, flow, trace.snapshot.engine.scan(segments))
+        return None
+
+    async def _scan_elsewhere(self, trace: Trace, flow: http.HTTPFlow) -> None:
+        assert trace.exchange
+        timeout = trace.snapshot.settings.dlp.timeout_ms / 1000
+        scan = await self.state.workers.run(trace.snapshot.engine.scan, trace.exchange.segments, timeout_s=timeout)
+        self._take(trace, flow, scan)
+
+    def _take(self, trace: Trace, flow: http.HTTPFlow, scan: Scan) -> None:
+        assert trace.exchange
         trace.findings = scan.findings
         if not scan.complete:
             trace.inspection, trace.reason = Inspection.FAILED, f"dlp: {scan.reason}"
-        who = trace.principal
-        tag = f"{who.method}:{who.user}:{who.app}:{who.key_id}:{flow.client_conn.peername[0]}"
-        trace.conversation = conversation_id(self.state.fingerprint_key, tag, segments)
+        who, address = trace.principal, flow.client_conn.peername[0] if flow.client_conn.peername else ""
+        tag = f"{who.method}:{who.user}:{who.app}:{who.key_id}:{address}"
+        trace.conversation = conversation_id(self.state.fingerprint_key, tag, trace.exchange.segments)
         trace.masker = ConversationMasker(self.state.conversations.get(trace.conversation))

@@ -26,10 +26,10 @@ from weir.model import Finding, Segment
 
 __all__ = ["Engine", "Scan"]
 
-# Processor time a scan of one text may take: far above what honest text needs (40 µs a KB), so a busy machine
-# does not turn into refused requests, and far below what would let hostile text hold a worker.
-_SECONDS_BASE = 0.15
-_SECONDS_A_CHAR = 1e-6
+# Processor time for one text, given twice: the collector may run in our thread and use it up, but not both times.
+# Far above what honest text needs (60 µs a KB), and far below what would let hostile text hold a worker.
+_SECONDS_BASE = 0.08
+_SECONDS_A_CHAR = 0.4e-6
 _FORMAT = "1"  # raise when the same rules would give other findings
 _FINGERPRINT_HEX = 32
 # What foreign code (validators, number libraries, the scanners) may raise on strange text.
@@ -73,6 +73,7 @@ class Engine:
         self._detectors = tuple(detectors)
         self._prefilter = Prefilter([detector.sources for detector in self._detectors])
         self._findings_max = findings_max
+        self._too_many = f"more than {findings_max} findings"
         self._key = hmac.digest(fingerprint_key, b"weir-dlp-fingerprint", "sha256")
         self._cache = ScanCache(self._key, version, cache_entries)
 
@@ -142,55 +143,65 @@ class Engine:
                 reasons.append(result.reason)
             findings += (_finding(index, span, direction) for span in result.spans)
             if len(findings) > self._findings_max:
-                reason = self._too_many()
-                reasons += [] if reason in reasons else [reason]
+                reasons += [] if self._too_many in reasons else [self._too_many]
                 del findings[self._findings_max :]
                 break
         return Scan(tuple(findings), not reasons, "; ".join(reasons), scanned_chars, cached_chars)
 
     def _scan_text(self, text: str) -> tuple[Scanned, bool]:
         """The result for one text, and whether another scan could not do better (then it may be kept)."""
-        deadline = Deadline(_SECONDS_BASE + _SECONDS_A_CHAR * len(text))
         hits: list[Hit] = []
-        reasons = self._run(text, deadline, hits)
+        reasons = self._run(text, hits)
         view = normalised_view(text)
         if view is not None:
             seen: list[Hit] = []
-            reasons += self._run(view.text, deadline, seen)
+            reasons += self._run(view.text, seen)
             hits += [(*view.origin(start, end), score, severity, name) for start, end, score, severity, name in seen]
         resolved = resolve(hits)
-        final = not reasons
         if len(resolved) > self._findings_max:
-            reasons.append(self._too_many())
+            reasons.append(self._too_many)
         spans = tuple(
             Span(name, severity, start, end, score, self._fingerprint(name, text[start:end]))
             for start, end, score, severity, name in resolved[: self._findings_max + 1]
         )
+        final = all(reason == self._too_many for reason in reasons)
         return Scanned(spans, "; ".join(dict.fromkeys(reasons))), final
 
-    def _run(self, text: str, deadline: Deadline, hits: list[Hit]) -> list[str]:
+    def _run(self, text: str, hits: list[Hit]) -> list[str]:
         """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
         try:
             numbers = sorted(self._prefilter.hits(text))
         except _SCANNER_FAULTS as error:
             return [f"{type(error).__name__} in the prefilter"]
+        seconds = _SECONDS_BASE + _SECONDS_A_CHAR * len(text)
+        deadline, second_chance = Deadline(seconds), True
         reasons: list[str] = []
         for number in numbers:
             detector = self._detectors[number]
-            limit = len(hits) + self._findings_max + 1
             try:
-                for start, end, score in detector.find(text, deadline):
-                    hits.append((start, end, score, detector.severity, detector.name))
-                    if len(hits) >= limit:
-                        break
+                found, all_found = self._find(detector, text, deadline)
             except TimeoutError:
-                reasons.append(f"out of time in {detector.name}")
+                if second_chance:
+                    deadline, second_chance = Deadline(seconds), False
+                    numbers.append(number)
+                else:
+                    reasons.append(f"out of time in {detector.name}")
+                continue
             except _FAULTS as error:
                 reasons.append(f"{type(error).__name__} in {detector.name}")
+                continue
+            hits += found
+            reasons += [] if all_found else [self._too_many]
         return reasons
 
-    def _too_many(self) -> str:
-        return f"more than {self._findings_max} findings"
+    def _find(self, detector: Detector, text: str, deadline: Deadline) -> tuple[list[Hit], bool]:
+        """The hits of one detector, and whether they are all; a few more than a scan may report are enough."""
+        found: list[Hit] = []
+        for start, end, score in detector.find(text, deadline):
+            found.append((start, end, score, detector.severity, detector.name))
+            if len(found) > self._findings_max:
+                return found, False
+        return found, True
 
     def _fingerprint(self, name: str, value: str) -> str:
         """The same for the same value however it is written, so that reports can count distinct ones."""

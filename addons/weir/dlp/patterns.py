@@ -65,19 +65,19 @@ class Pattern(Protocol):
 
 
 class Deadline:
-    """Processor time of this thread that one scan may use: a busy machine does not shorten it.
+    """Time that one scan may use. Reading ``left`` when it is used up raises OutOfTime.
 
-    It must be read in the thread that made it. Reading ``left`` when it is used up raises OutOfTime.
+    Wall time: the clock of a thread is a system call, which costs more than most scans and gives up the interpreter lock.
     """
 
     __slots__ = ("_end",)
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.thread_time() + seconds
+        self._end = time.monotonic() + seconds
 
     def left(self) -> float:
         """Seconds left, always positive. Raises OutOfTime when there are none."""
-        left = self._end - time.thread_time()
+        left = self._end - time.monotonic()
         if left <= 0:
             raise OutOfTime("the scan ran out of time")
         return left

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from weir.dlp.patterns import Deadline, Match, Pattern, compile_pattern
+from weir.dlp.placeholders import before
 from weir.dlp.prefilter import Source
 
 __all__ = ["ContextWords", "EmailDetector", "GroupedDetector", "PatternDetector", "PhoneDetector", "PiiDetector"]
@@ -33,7 +34,7 @@ class ContextWords:
         """True when one of the words stands in the CONTEXT_CHARS before ``start``."""
         if self._pattern is None:
             return False
-        return self._pattern.search(text[max(0, start - CONTEXT_CHARS) : start].lower()) is not None
+        return self._pattern.search(before(text, start, CONTEXT_CHARS).lower()) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import re
 import string
 from math import log2
 
-__all__ = ["entropy_bits", "is_filler", "is_sample"]
+__all__ = ["before", "entropy_bits", "is_filler", "is_sample"]
 
 _SAMPLE = re.compile(
     r"example|redacted|placeholder|your[-_]?(?:api|key|token|secret|own)|"
@@ -28,6 +28,21 @@ _FILLER = re.compile(
 # ${VAR}, $(cmd), {{ tpl }}, {name}, %(name)s, %VAR%, $VAR, @Microsoft.KeyVault(…), ENC[…], !vault, arn:…
 _REFERENCE = re.compile(r"^(?:\$|\{|%|@|!|&|ENC\[|arn:|vault:|env:|file:|op://|<|\[)|[({\[]\S*[)}\]]|\$\{")
 _RUNS = string.ascii_lowercase + string.ascii_lowercase, string.digits + string.digits
+
+
+# What weir itself writes in place of a finding. Its words must not count as the words of whoever wrote the text:
+# "<PHONE_NUMBER_1> 12345678" says nothing about the second number.
+_LABEL = re.compile(r"\[REDACTED:[^\]\s]{1,64}\]|<[A-Z][A-Z0-9_]{0,64}_[0-9]{1,9}>")
+_LABEL_CHARS_MAX = 80
+
+
+def before(text: str, start: int, reach_chars: int) -> str:
+    """Up to ``reach_chars`` of ``text`` before ``start``, but nothing from before the last label that weir wrote."""
+    near = text[max(0, start - reach_chars - _LABEL_CHARS_MAX) : start]
+    if "[" in near or "<" in near:
+        ends = [label.end() for label in _LABEL.finditer(near)]
+        near = near[ends[-1] :] if ends else near
+    return near[-reach_chars:]
 
 
 def is_sample(value: str) -> bool:

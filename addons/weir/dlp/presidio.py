@@ -33,9 +33,9 @@ _SEVERITY = {"CREDIT_CARD": "high", "IBAN_CODE": "high", "US_SSN": "high", "IP_A
 # Presidio's own words are too common for bare digits: "security" before an SSN, "number" and "call" before a phone.
 _CONTEXT = {
     "US_SSN": ("ssn", "social security", "social-security", "soc sec", "ss#"),
-    "PHONE_NUMBER": tuple(
-        "phone telephone tel mobile cellphone fax whatsapp sms dial telefon handy téléphone".split(" ")
-        + ["cell phone", "call me", "call us", "reach me"]
+    "PHONE_NUMBER": (
+        *("phone", "telephone", "tel", "mobile", "cellphone", "cell phone", "fax", "whatsapp", "sms", "dial"),
+        *("call me", "call us", "reach me", "telefon", "handy", "téléphone"),
     ),
 }
 _CLASSES = {
@@ -167,7 +167,12 @@ def _email_check() -> Validate:
 
 
 def _is_nobodys_address(value: str) -> bool:
-    """Loopback and unspecified addresses are in every configuration file and name no machine."""
+    """Loopback and unspecified addresses are in every configuration file and name no machine.
+
+    Without a single digit it is program text (``a::b`` is a valid IPv6 address).
+    """
+    if not any(character.isdigit() for character in value):
+        return True
     address = ipaddress.ip_interface(value).ip
     return address.is_loopback or address.is_unspecified
 

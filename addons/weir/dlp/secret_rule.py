@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from weir.dlp.patterns import Deadline, Pattern
-from weir.dlp.placeholders import entropy_bits, is_filler, is_sample
+from weir.dlp.placeholders import before, entropy_bits, is_filler, is_sample
 from weir.dlp.validators import VALIDATORS
 
 __all__ = ["KEYWORD_REACH_CHARS", "SEVERITIES", "SecretRule"]
@@ -43,7 +43,7 @@ class SecretRule:
     def _near_keyword(self, text: str, start: int, end: int) -> bool:
         if not self.keywords:
             return True
-        near = text[max(0, start - KEYWORD_REACH_CHARS) : end].lower()
+        near = (before(text, start, KEYWORD_REACH_CHARS) + text[start:end]).lower()
         return any(keyword in near for keyword in self.keywords)
 
     def _real(self, value: str) -> bool:

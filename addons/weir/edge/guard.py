@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
 from mitmproxy import connection, http, tls
 from mitmproxy.proxy import layer, server_hooks
 
-from weir.edge.stream import ChunkData
+from weir.edge.chunk import ChunkData
 from weir.edge.trace import Trace, link_of, trace_of
 from weir.model import Inspection, OnFailure
 
@@ -34,29 +33,30 @@ Hook = Callable[..., Any]
 
 
 def guarded(hook: Hook) -> Hook:
-    """Wrap one addon hook so that its failure is a policy decision; see the module's docstring."""
-    if inspect.iscoroutinefunction(hook):
+    """Wrap one addon hook so that its failure is a policy decision; see the module's docstring.
 
-        @functools.wraps(hook)
-        async def guarded_async(self: object, data: Any) -> None:
-            try:
-                async with asyncio.timeout(HOOK_TIMEOUT_S):
-                    await hook(self, data)
-            except Exception as error:  # noqa: BLE001  the whole point of the guard
-                fail(data, _where(self, hook), error)
-
-        guarded_async.__guarded__ = True  # type: ignore[attr-defined]
-        return guarded_async
+    A hook returns None, or something to await when it has to wait: most requests then pass without a single task.
+    """
 
     @functools.wraps(hook)
-    def guarded_sync(self: object, data: Any) -> None:
+    def run(self: object, data: Any) -> Awaitable[None] | None:
         try:
-            hook(self, data)
+            waits = hook(self, data)
         except Exception as error:  # noqa: BLE001  the whole point of the guard
             fail(data, _where(self, hook), error)
+            return None
+        return None if waits is None else _wait(waits, data, _where(self, hook))
 
-    guarded_sync.__guarded__ = True  # type: ignore[attr-defined]
-    return guarded_sync
+    run.__guarded__ = True  # type: ignore[attr-defined]
+    return run
+
+
+async def _wait(waits: Awaitable[None], data: Any, where: str) -> None:
+    try:
+        async with asyncio.timeout(HOOK_TIMEOUT_S):
+            await waits
+    except Exception as error:  # noqa: BLE001  the whole point of the guard
+        fail(data, where, error)
 
 
 def places(where: TracebackType | None) -> str:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from typing import Any
 
-from mitmproxy import master
+from mitmproxy import master, optmanager
 from mitmproxy.addons import core, disable_h2c, errorcheck, next_layer, proxyserver
 from mitmproxy.options import Options
 from mitmproxy.proxy import context, layer
 
-from weir.edge import meter, stream
+from weir.edge import handler, meter, stream
 from weir.edge.guard import places
+from weir.edge.hooks import TableAddonManager
 from weir.edge.trace import link_of
 
-__all__ = ["SafeFormatter", "WeirMaster", "WeirNextLayer", "options_for", "quiet_logging"]
+__all__ = ["PlainOptions", "SafeFormatter", "WeirMaster", "WeirNextLayer", "options_for", "quiet_logging"]
 
+_PLAIN = (bool, int, float, str, type(None))
 _TLS_RECORD_HEAD = 5  # bytes needed to tell a ClientHello from anything else
+
+
+class PlainOptions(Options):
+    """mitmproxy deep-copies an option each time it is read, several times a request; plain values need none."""
+
+    def __getattr__(self, name: str) -> Any:
+        option = self.__dict__.get("_options", {}).get(name)
+        if option is None:
+            raise AttributeError(f"No such option: {name}")
+        value = option.value if option.value is not optmanager.unset else option.default
+        return value if isinstance(value, _PLAIN) else copy.deepcopy(value)
 
 
 class WeirNextLayer(next_layer.NextLayer):
@@ -49,6 +63,8 @@ class WeirMaster(master.Master):
     ):
         super().__init__(options)
         self._legacy_log_events.uninstall()
+        self.addons = TableAddonManager(self)
+        handler.install()
         stream.install()
         meter.install()
         self.addons.add(
@@ -67,7 +83,7 @@ def options_for(
     modes: Sequence[str], host: str, port: int, confdir: str, upstream_bundle: str
 ) -> tuple[Options, dict[str, Any]]:
     """Options for the constructor, and those that exist only once the addons are loaded."""
-    options = Options(
+    options = PlainOptions(
         mode=list(modes),
         listen_host=host,
         listen_port=port,

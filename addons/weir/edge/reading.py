@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, unquote
 
@@ -56,13 +57,20 @@ def read_request(trace: Trace, flow: http.HTTPFlow) -> Reading:
     return Reading(body, replace(exchange, segments=(*exchange.segments, *url)) if url else exchange)
 
 
-async def read_into(trace: Trace, flow: http.HTTPFlow) -> None:
-    """Read the request into its trace, off the loop when it is large."""
+def read_into(trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
+    """Read the request into its trace; a large one off the loop, and then there is something to await."""
     if len(flow.request.raw_content or b"") > _INLINE_BYTES_MAX:
-        timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
-        reading = await trace.state.workers.run(read_request, trace, flow, timeout_s=timeout)
-    else:
-        reading = read_request(trace, flow)
+        return _read_elsewhere(trace, flow)
+    _take(trace, read_request(trace, flow))
+    return None
+
+
+async def _read_elsewhere(trace: Trace, flow: http.HTTPFlow) -> None:
+    timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
+    _take(trace, await trace.state.workers.run(read_request, trace, flow, timeout_s=timeout))
+
+
+def _take(trace: Trace, reading: Reading) -> None:
     trace.body, trace.exchange = reading.body, reading.exchange
     trace.inspection, trace.reason = reading.exchange.inspection, reading.exchange.reason
 

@@ -7,12 +7,11 @@ mitmproxy does at these points, and why that is not enough, is in docs/decisions
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import mitmproxy.proxy.layers.http as http_layers
 from mitmproxy import flow as mitm_flow
-from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, layer
 from mitmproxy.proxy.commands import StartHook
@@ -33,23 +32,13 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
+from weir.edge.chunk import ChunkData
+from weir.edge.guard import fail, refuse
 from weir.edge.trace import link_of, trace_of
 
-__all__ = ["ChunkData", "ResponseChunkHook", "WeirStream", "install"]
+__all__ = ["ResponseChunkHook", "WeirStream", "install"]
 
 DISCARD_FACTOR = 4  # a refused upload is read up to this many limits, so that its client gets a clean answer
-
-
-@dataclass(slots=True)
-class ChunkData:
-    """One reply chunk as it came from upstream, and what is to become of it."""
-
-    flow: http.HTTPFlow
-    chunk: bytes
-    end: bool = False  # the reply has ended; chunk is empty
-    out: list[bytes] = field(default_factory=list)  # what goes to the client instead; never holds b""
-    abort: str = ""  # cut client and upstream now; the reason for the audit
-    finish: bool = False  # send `out`, end the reply cleanly, cut upstream
 
 
 @dataclass
@@ -188,8 +177,6 @@ class WeirStream(http_layers.HttpStream):
             self.context.server = self.flow.server_conn = server
             return True
         if link.failed:
-            from weir.edge.guard import refuse
-
             refuse(self.flow, 503, "weir could not open this connection, so nothing was forwarded.")
             yield from self._answer()
             return False
@@ -212,8 +199,6 @@ class WeirStream(http_layers.HttpStream):
             return
         trace = trace_of(self.flow)
         if trace and trace.abort:
-            from weir.edge.guard import refuse
-
             yield from self.abandon()
             refuse(self.flow, 503, "weir could not inspect the reply, so it was not passed on.")
             yield from self.send_response()
@@ -261,8 +246,18 @@ class WeirStream(http_layers.HttpStream):
             yield from self.send_response(already_streamed=not self._headers_pending)
 
     def _through_hook(self, data: ChunkData) -> layer.CommandGenerator[bool]:
-        """Run the hook for one chunk. False when the reply is over because of it."""
-        yield ResponseChunkHook(data)
+        """Run the hook for one chunk. False when the reply is over because of it.
+
+        A reply that is only read needs no hook: nobody may hold its chunks back, and a hook costs 0.1 ms.
+        """
+        trace = trace_of(self.flow)
+        if trace is None or trace.pipe is None or trace.pipe.editing:
+            yield ResponseChunkHook(data)
+        else:
+            try:
+                data.out = trace.pipe.close() if data.end else trace.pipe.feed(data.chunk)
+            except Exception as error:  # noqa: BLE001  as in @guarded
+                fail(data, "providers.response_chunk", error)
         if data.abort:
             yield from self._cut(data.abort, data.out)
             return False

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from mitmproxy import http
 
 from weir.edge.guard import guarded, refuse
 from weir.edge.state import Snapshot, State
-from weir.edge.trace import link_of, trace_of
+from weir.edge.trace import Trace, link_of, trace_of
 from weir.identity.basic import parse_basic
 from weir.identity.resolve import resolve
 from weir.model import ANONYMOUS, Principal
 
 __all__ = ["Identity"]
+
+
+def _address(flow: http.HTTPFlow) -> str:
+    return flow.client_conn.peername[0] if flow.client_conn.peername else ""
+
 
 _CREDENTIALS = "proxy-authorization"
 
@@ -47,7 +54,7 @@ class Identity:
         link = link_of(flow.client_conn)
         link.host = flow.request.host
         snapshot = self.state.snapshot
-        principal = await self._principal(snapshot, flow.request.headers, flow.client_conn.peername[0])
+        principal = await self._principal(snapshot, flow.request.headers, _address(flow))
         flow.request.headers.pop(_CREDENTIALS, None)
         challenge = (
             snapshot.settings.identity.required and snapshot.users is not None and not self.state.virtual_keys.list()
@@ -59,23 +66,27 @@ class Identity:
             link.principal = principal
 
     @guarded
-    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Absolute-form requests bring their credentials each time; in a tunnel the connection's principal holds."""
         trace = trace_of(flow)
         given = _CREDENTIALS in flow.request.headers
         if trace is None or flow.response:
             flow.request.headers.pop(_CREDENTIALS, None)
-            return
-        if given or trace.link.principal == ANONYMOUS:
-            address = flow.client_conn.peername[0]
-            principal = await self._principal(trace.snapshot, flow.request.headers, address)
-            flow.request.headers.pop(_CREDENTIALS, None)
-            if principal is None:
-                self._challenge(flow, wrong=True)
-                return
-            trace.principal = resolve([trace.link.principal, principal])
+            return None
+        trace.principal = trace.link.principal
+        if given:
+            return self._identify(trace, flow)
+        if trace.principal == ANONYMOUS:
+            trace.principal = trace.snapshot.networks.lookup(_address(flow)) or ANONYMOUS
+        return None
+
+    async def _identify(self, trace: Trace, flow: http.HTTPFlow) -> None:
+        principal = await self._principal(trace.snapshot, flow.request.headers, _address(flow))
+        flow.request.headers.pop(_CREDENTIALS, None)
+        if principal is None:
+            self._challenge(flow, wrong=True)
         else:
-            trace.principal = trace.link.principal
+            trace.principal = resolve([trace.link.principal, principal])
 
     @staticmethod
     def _challenge(flow: http.HTTPFlow, *, wrong: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Mapping
+
 from mitmproxy import http
 
 from weir.edge.answer import answer
@@ -13,6 +15,8 @@ from weir.policy.case import Case
 
 __all__ = ["PolicyAddon"]
 
+INLINE_BYTES_MAX = 32 * 1024  # finding the places in a larger body leaves the event loop
+
 
 class PolicyAddon:
     """Decides once, after everything is known and before anything is sent."""
@@ -23,31 +27,42 @@ class PolicyAddon:
         self.state = state
 
     @guarded
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide and, in `enforce`, act."""
         trace = trace_of(flow)
         if trace is None or flow.response:
-            return
+            return None
         trace.verdict = trace.snapshot.policy.decide(_case(trace))
-        outcome = actions.outcome(trace.verdict, trace.snapshot.settings.mode)
         if not trace.enforcing:
-            return
+            return None
+        outcome = actions.outcome(trace.verdict, trace.snapshot.settings.mode)
         trace.acted = True
         if not outcome.forward:
             answer(flow, trace, outcome.status, trace.verdict.rule_id, trace.verdict.say)
         elif outcome.edits_wanted:
-            await self._edit(trace, flow)
+            return self._edit(trace, flow)
+        return None
 
-    async def _edit(self, trace: Trace, flow: http.HTTPFlow) -> None:
+    def _edit(self, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Change the texts that the verdict treats; the rest of the body keeps its bytes."""
         assert trace.masker and trace.exchange and trace.dialect and trace.body is not None
         edits = trace.masker.edits(trace.exchange.segments, trace.findings, trace.verdict.treatments)
         if not edits:
-            return
+            return None
+        if len(trace.body) > INLINE_BYTES_MAX:
+            return self._replace_elsewhere(trace, flow, edits)
+        _send(trace, flow, trace.dialect.replace(trace.body, edits))
+        return None
+
+    async def _replace_elsewhere(self, trace: Trace, flow: http.HTTPFlow, edits: Mapping[str, str]) -> None:
+        assert trace.dialect
         timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
-        trace.body = await self.state.workers.run(trace.dialect.replace, trace.body, edits, timeout_s=timeout)
-        trace.edited = True
-        trace.set_body(flow)
+        _send(trace, flow, await self.state.workers.run(trace.dialect.replace, trace.body, edits, timeout_s=timeout))
+
+
+def _send(trace: Trace, flow: http.HTTPFlow, body: bytes) -> None:
+    trace.body, trace.edited = body, True
+    trace.set_body(flow)
 
 
 def _case(trace: Trace) -> Case:

@@ -32,6 +32,14 @@ def _identity_required(case: Case) -> Hit | None:
     )
 
 
+def _host_mismatch(case: Case) -> Hit | None:
+    # The certificate check binds the connection to one name only: with two, nobody knows which one gets the prompt.
+    if not case.concerns_ai or len(case.names) < 2:
+        return None
+    say = "This request names different hosts in its TLS handshake and its headers, so it was not sent to either."
+    return Hit("host-mismatch", Action.BLOCK, say, "the request names more than one host")
+
+
 def _on_failure(action: Action) -> BuiltIn:
     def decide(case: Case) -> Hit | None:
         # A body on an AI host that no dialect reads is content unread, known path or not.
@@ -86,7 +94,9 @@ def built_in(settings: Settings) -> tuple[BuiltIn, ...]:
     }
     # Let through for being unreadable still leaves a trace: an alert, never a silent allow.
     failure = Action.BLOCK if settings.on_failure is OnFailure.BLOCK else Action.ALERT
-    found: list[BuiltIn] = [_identity_required] if settings.identity.required else []
+    found: list[BuiltIn] = [_host_mismatch]
+    if settings.identity.required:
+        found.append(_identity_required)
     if any(team.models for team in teams.values()):
         found.append(_team_models(teams))
     if any(team.services for team in teams.values()):

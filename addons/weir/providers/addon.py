@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from mitmproxy import http
 
+from weir.edge.chunk import ChunkData
 from weir.edge.guard import guarded
 from weir.edge.pipe import ReplyPipe
 from weir.edge.reading import read_into
 from weir.edge.state import State
-from weir.edge.stream import ChunkData
 from weir.edge.trace import trace_of
 
 __all__ = ["Providers"]
@@ -37,12 +39,12 @@ class Providers:
         trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
 
     @guarded
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Read the request body."""
         trace = trace_of(flow)
         if trace is None or flow.response or not trace.is_ai:
-            return
-        await read_into(trace, flow)
+            return None
+        return read_into(trace, flow)
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

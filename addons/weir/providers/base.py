@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ def compact(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
-class BaseDialect:
+class BaseDialect(ABC):
     """A JSON dialect as tables. Subclasses give the tables, the events of a reply and the shapes of an error."""
 
     id: str = ""
@@ -41,7 +42,8 @@ class BaseDialect:
             raise Unparsed("not a JSON object")
         walk = Walk(self.sections, self.types, self.members)
         walk.take(document)
-        self.look(walk, document)
+        for reason in self.unseen(document):
+            walk.partial(reason)
         stream = endpoint.stream or document.get("stream") is True
         model = get_text(document, "model")
         return Exchange(
@@ -56,8 +58,9 @@ class BaseDialect:
             asks_usage=self.reports_usage(document, endpoint, stream),
         )
 
-    def look(self, walk: Walk, document: JsonObject) -> None:
-        """Note what a dialect knows to stay unseen beyond the common rules."""
+    def unseen(self, document: JsonObject) -> Iterable[str]:
+        """Why something of the request is not in the body, beyond what the common rules find; may give ``""``."""
+        return ()
 
     def tools(self, document: JsonObject) -> Iterable[str]:
         """Names of the tools on offer; a built-in tool goes by its type."""
@@ -85,9 +88,9 @@ class BaseDialect:
         """None: this format reports usage by itself."""
         return None
 
+    @abstractmethod
     def events(self, exchange: Exchange) -> Events:
         """How the events of one reply are read."""
-        raise NotImplementedError
 
     def reader(
         self, exchange: Exchange, content_type: str, text: TextMap | None = None, strip_usage: bool = False

@@ -10,7 +10,6 @@ from weir.providers.base import BaseDialect
 from weir.providers.jsondoc import loads, splice_set
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton, texts_in
-from weir.providers.walk import Walk
 
 __all__ = ["OpenAIChat", "openai_usage", "token_ids"]
 
@@ -66,9 +65,9 @@ class OpenAIChat(BaseDialect):
     def __init__(self, usage_always: frozenset[str] = frozenset()) -> None:
         self._usage_always = usage_always
 
-    def look(self, walk: Walk, document: JsonObject) -> None:
+    def unseen(self, document: JsonObject) -> Iterable[str]:
         """A prompt may be given as token ids."""
-        token_ids(walk, document.get("prompt"))
+        yield token_ids(document.get("prompt"))
 
     def tools(self, document: JsonObject) -> Iterable[str]:
         """Names of tools, and of functions in the older form."""
@@ -100,13 +99,12 @@ class OpenAIChat(BaseDialect):
         return _ChatEvents()
 
 
-def token_ids(walk: Walk, value: Json) -> None:
-    """Note a text that is given as token ids, alone or in a list of such texts."""
+def token_ids(value: Json) -> str:
+    """The reason when a text is given as token ids, alone or in a list of such texts; else ``""``."""
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, list):
         first = first[0] if first else None
-    if isinstance(first, int) and not isinstance(first, bool):
-        walk.partial("text given as token ids")
+    return "text given as token ids" if isinstance(first, int) and not isinstance(first, bool) else ""
 
 
 def openai_usage(usage: Json) -> Usage | None:

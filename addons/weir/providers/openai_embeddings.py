@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from weir.model import Exchange
@@ -9,7 +10,6 @@ from weir.providers.base import BaseDialect
 from weir.providers.notes import NO_STEP, Events, Notes, Place, Step
 from weir.providers.openai_chat import openai_usage, token_ids
 from weir.providers.values import JsonObject, get_text
-from weir.providers.walk import Walk
 
 __all__ = ["OpenAIEmbeddings"]
 
@@ -21,9 +21,9 @@ class OpenAIEmbeddings(BaseDialect):
     sections: ClassVar = {"input": "user"}
     scalars: ClassVar = {"dimensions": "dimensions", "encoding_format": "encoding_format"}
 
-    def look(self, walk: Walk, document: JsonObject) -> None:
+    def unseen(self, document: JsonObject) -> Iterable[str]:
         """The input may be given as token ids."""
-        token_ids(walk, document.get("input"))
+        yield token_ids(document.get("input"))
 
     def events(self, exchange: Exchange) -> Events:
         """How the reply is read."""

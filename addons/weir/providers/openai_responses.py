@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from weir.model import Exchange
@@ -10,7 +11,6 @@ from weir.providers.notes import NO_STEP, Events, Notes, Place, Step
 from weir.providers.openai_chat import openai_usage, token_ids
 from weir.providers.sse import event_bytes
 from weir.providers.values import Json, JsonObject, get_list, get_object, get_text, texts_in
-from weir.providers.walk import Walk
 
 __all__ = ["OpenAIResponses"]
 
@@ -76,14 +76,14 @@ class OpenAIResponses(BaseDialect):
         "service_tier": "service_tier",
     }
 
-    def look(self, walk: Walk, document: JsonObject) -> None:
+    def unseen(self, document: JsonObject) -> Iterable[str]:
         """Stored prompts and referenced items are not in the body."""
-        token_ids(walk, document.get("input"))
+        yield token_ids(document.get("input"))
         if get_object(document, "prompt").get("id"):
-            walk.partial("prompt kept by the provider")
+            yield "prompt kept by the provider"
         for item in get_list(document, "input"):
             if get_text(item, "type") == "item_reference":
-                walk.partial("earlier turns kept by the provider")
+                yield "earlier turns kept by the provider"
 
     def events(self, exchange: Exchange) -> Events:
         """How one reply is read."""

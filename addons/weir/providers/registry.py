@@ -42,6 +42,15 @@ class Registry:
         found: dict[str, Provider] = {}
         for directory in (_DATA, *extra_dirs):
             found |= {provider.id: provider for provider in read_directory(directory, known)}
+        owners: dict[str, str] = {}
+        for provider in found.values():
+            for host in provider.hosts:
+                if host in owners:
+                    text = (
+                        f"{provider.id}: hosts: {host} is already taken by {owners[host]}; remove it from one of them"
+                    )
+                    raise ProviderFileError([text])
+                owners[host] = provider.id
         return cls(found.values())
 
     @property

@@ -60,7 +60,8 @@ def with_data(frame: Frame, data: bytes) -> bytes:
             out.append(match[0])
             continue
         head = b"data: " if line.startswith(b"data: ") else b"data:"
-        out.extend(head + new + (end or b"\n") for new in lines)
+        # A line without its end is the stream's last; only the lines before it need one.
+        out.append((end or b"\n").join(head + new for new in lines) + (end if lines else b""))
         lines = []
     return bom + b"".join(out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from mitmproxy import http
@@ -39,31 +40,28 @@ class Shadow:
             trace.service = self._judged(trace, service)
 
     @guarded
-    async def request(self, flow: http.HTTPFlow) -> None:
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Read a catalogued service without a dialect of its own; look for signals everywhere else."""
         trace = trace_of(flow)
         if trace is None or flow.response:
-            return
+            return None
         if trace.is_ai:
-            if trace.exchange is None:
-                await read_into(trace, flow)
-            return
+            return read_into(trace, flow) if trace.exchange is None else None
         request = flow.request
         body = None if trace.oversize else request.raw_content
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.fields]
         sighting = signals.score(request.method, trace.host, request.path, headers, body)
         trace.signals = sighting.signals
-        if sighting.is_ai:
-            await self._discover(trace, flow)
+        return self._discover(trace, flow) if sighting.is_ai else None
 
-    async def _discover(self, trace: Trace, flow: http.HTTPFlow) -> None:
+    def _discover(self, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """From here on it is an AI exchange like any other, by the dialect that its path resembles."""
         trace.discovered = trace.is_ai = True
         trace.service = self._judged(trace, Service(trace.host, trace.host, category="discovered"))
         registry = trace.snapshot.registry
         trace.endpoint = replace(registry.guess(flow.request.path), service=trace.host)
         trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
-        await read_into(trace, flow)
+        return read_into(trace, flow)
 
     @staticmethod
     def _judged(trace: Trace, service: Service) -> Service:

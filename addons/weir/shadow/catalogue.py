@@ -70,21 +70,16 @@ class Catalogue:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Host names that belong whole to a service."""
-        return frozenset(self._whole.exact)
-
-    @property
-    def suffixes(self) -> frozenset[str]:
-        """Domains all of whose subdomains belong to a service (``chatgpt.com`` for ``*.chatgpt.com``)."""
-        return frozenset(self._whole.below)
-
-    @property
-    def patterns(self) -> frozenset[str]:
-        """All host patterns as the files write them (``*`` included) of hosts that belong whole to a service."""
+        """All host patterns, ``*`` included, of hosts that belong whole to a service: what is worth decrypting."""
         return self._whole.patterns
 
     @property
-    def shared_patterns(self) -> frozenset[str]:
+    def suffixes(self) -> frozenset[str]:
+        """Of these, the domains all of whose subdomains are meant (``chatgpt.com`` for ``*.chatgpt.com``)."""
+        return frozenset(self._whole.below)
+
+    @property
+    def shared_hosts(self) -> frozenset[str]:
         """Host patterns of hosts that also serve other things: only a request's path tells."""
         return self._shared.patterns
 

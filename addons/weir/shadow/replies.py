@@ -87,7 +87,7 @@ def _reply_signs(document: dict[str, Any]) -> Iterable[Signal]:
     kind = document.get("object")
     if isinstance(kind, str) and kind in _OBJECTS:
         yield Signal("object", 50, _OBJECTS[kind])
-    elif kind == "list" and (item := _first(document.get("data"))):
+    elif kind == "list" and (item := _first(document.get("data"))) is not None:
         if item.get("object") == "embedding":
             yield Signal("object", 50, "embeddings")
         elif item.get("object") == "model" and "owned_by" in item:
@@ -99,10 +99,10 @@ def _reply_signs(document: dict[str, Any]) -> Iterable[Signal]:
         yield Signal("message", 45, "llm")
     elif isinstance(type_, str) and _EVENTS.match(type_):
         yield Signal("event", 45, "llm")
-    if _first(document.get("candidates")) and ("usageMetadata" in document or "modelVersion" in document):
+    if _first(document.get("candidates")) is not None and ("usageMetadata" in document or "modelVersion" in document):
         yield Signal("candidates", 50, "llm")
     choice = _first(document.get("choices"))
-    if choice and (isinstance(choice.get("delta"), dict) or (isinstance(choice.get("message"), dict))):
+    if choice is not None and isinstance(choice.get("delta", choice.get("message")), dict):
         yield Signal("choices", 40, "llm")
     for field in ("usage", "usageMetadata"):
         usage = document.get(field)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 from mitmproxy import http
@@ -41,27 +42,31 @@ class UsageAddon:
             trace.set_body(flow)
 
     @guarded
-    async def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Settle a reply that has ended."""
-        await self._settle(flow)
+        return self._settle(flow)
 
     @guarded
-    async def error(self, flow: http.HTTPFlow) -> None:
+    def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Settle what had passed when the exchange was cut."""
-        await self._settle(flow)
+        return self._settle(flow)
 
-    async def _settle(self, flow: http.HTTPFlow) -> None:
+    def _settle(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         trace = trace_of(flow)
         if trace is None or trace.usage or trace.exchange is None or not trace.forwarded_ns:
-            return
+            return None
         answered = flow.response is not None and flow.response.status_code < 400
         reply = trace.reply or Reply()
-        size = len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)
-        if reply.usage or size <= INLINE_CHARS_MAX:
-            trace.usage, trace.cost = self._account(trace, reply, answered)
-        else:
-            run = self.state.workers.run
-            trace.usage, trace.cost = await run(self._account, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S)
+        if not reply.usage:
+            size = len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)
+            if size > INLINE_CHARS_MAX:
+                return self._settle_elsewhere(trace, reply, answered)
+        trace.usage, trace.cost = self._account(trace, reply, answered)
+        return None
+
+    async def _settle_elsewhere(self, trace: Trace, reply: Reply, answered: bool) -> None:
+        run = self.state.workers.run
+        trace.usage, trace.cost = await run(self._account, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S)
 
     def _account(self, trace: Trace, reply: Reply, answered: bool) -> tuple[Usage, Cost]:
         assert trace.exchange

@@ -60,3 +60,11 @@ def test_sql_fragments_name_every_column_and_the_hidden_batch() -> None:
     assert '"tags": {__duckdb_field_id: 5, element: 10005}' in field_ids(columns)
     assert '"batch": 9999' in field_ids(columns)
     assert "2: {name: 'at', type: 'TIMESTAMP', default_value: NULL}" in parquet_schema(columns)
+
+
+def test_json_is_text_in_parquet_and_json_for_analysts() -> None:
+    column = Column("extra", 9, "JSON", "VARCHAR")
+    assert column.parquet == "VARCHAR"
+    assert column.stored == 'try_cast("extra" AS JSON)::VARCHAR'
+    assert column.shown == '"extra"::JSON AS "extra"'
+    assert Column("user", 1, "VARCHAR", "VARCHAR").shown == '"user"'

@@ -100,13 +100,20 @@ def test_which_coding(accepts: str, forced: str, stream: bool, name: str | None)
     assert (coder.name if coder else None) == name
 
 
+async def queue(gates: Gates, count: int) -> None:
+    """Return when ``count`` wait at gate g."""
+    for _ in range(1000):
+        if gates.waiting.get("g") == count:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(gates.waiting)
+
+
 def test_gates_let_through_as_many_as_released() -> None:
     async def scene() -> None:
         gates = Gates()
         tasks = [asyncio.create_task(gates.enter("g")) for _ in range(3)]
-        await asyncio.sleep(0)
-        while gates.waiting.get("g") != 3:
-            await asyncio.sleep(0)
+        await queue(gates, 3)
         await gates.release("g")
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         assert len(done) == 1
@@ -116,8 +123,7 @@ def test_gates_let_through_as_many_as_released() -> None:
         await gates.enter("g")  # open from now on
         await gates.clear()
         later = asyncio.create_task(gates.enter("g"))
-        while not gates.waiting.get("g"):
-            await asyncio.sleep(0)
+        await queue(gates, 1)
         assert not later.done()
         await gates.release("g", 1)
         await later

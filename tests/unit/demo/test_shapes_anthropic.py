@@ -24,7 +24,9 @@ def call(value: dict[str, Any], path: str = "/v1/messages", **options: str) -> A
 def events(reply: Answer) -> list[dict[str, Any]]:
     assert reply.events is not None
     values = [json.loads(part.split(b"\ndata: ")[1]) for part in reply.events]
-    assert all(part.startswith(f"event: {value['type']}\n".encode()) for part, value in zip(reply.events, values))
+    assert all(
+        part.startswith(f"event: {value['type']}\n".encode()) for part, value in zip(reply.events, values, strict=True)
+    )
     return values
 
 

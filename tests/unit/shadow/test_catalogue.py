@@ -11,6 +11,7 @@ import yaml
 import weir
 from weir.model import Service, Status
 from weir.shadow.catalogue import Catalogue, with_status
+from weir.tls.decide import Interception
 
 PROVIDERS = Path(weir.__file__).parent / "providers" / "data"
 
@@ -130,7 +131,7 @@ def test_every_provider_is_a_service_that_owns_its_hosts(catalogue: Catalogue) -
 
 def test_no_suffix_is_a_public_one(catalogue: Catalogue) -> None:
     extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
-    for pattern in catalogue.patterns | catalogue.shared_patterns:
+    for pattern in catalogue.hosts | catalogue.shared_hosts:
         if "*" not in pattern:
             continue
         anchor = pattern.rpartition("*")[2].lstrip(".-")
@@ -157,9 +158,8 @@ def test_hosts_that_many_share_are_claimed_by_path_only(catalogue: Catalogue) ->
 
 
 def test_patterns_are_all_there_for_the_decision_to_decrypt(catalogue: Catalogue) -> None:
-    assert {"api.openai.com", "*.chatgpt.com", "*-aiplatform.googleapis.com"} <= catalogue.patterns
-    assert "api.github.com" in catalogue.shared_patterns - catalogue.patterns
-    assert "api.openai.com" in catalogue.hosts
+    assert {"api.openai.com", "*.chatgpt.com", "*-aiplatform.googleapis.com"} <= catalogue.hosts
+    assert "api.github.com" in catalogue.shared_hosts - catalogue.hosts
     assert "chatgpt.com" in catalogue.suffixes
 
 
@@ -231,3 +231,11 @@ def test_what_nothing_names_gets_otherwise() -> None:
 def test_names_in_a_policy_that_mean_nothing_are_found(catalogue: Catalogue) -> None:
     names = ["openai", "vendor:openai", "category:coding", "opnai", "vendor:acme", "category:cars"]
     assert catalogue.unknown(names) == ("opnai", "vendor:acme", "category:cars")
+
+
+def test_the_decision_to_decrypt_knows_every_host_of_the_catalogue(catalogue: Catalogue) -> None:
+    interception = Interception(hosts=catalogue.hosts)
+    for pattern in catalogue.hosts:
+        host = pattern.replace("*", "any-1")
+        assert interception.decide(host, host, "192.0.2.1").intercept, pattern
+        assert catalogue.by_host(host) is not None, pattern

@@ -32,7 +32,9 @@ AI = {
     "anthropic": post("/v1/messages", {"model": "house", "messages": [USER], "max_tokens": 9}),
     "anthropic headers": post("/proxy", {"messages": [USER]}, [("anthropic-version", "2023-06-01")]),
     "gemini": post("/v1beta/models/gemini-2.5-flash:generateContent", {"contents": [{"parts": [{"text": "x"}]}]}),
-    "gemini, escaped": post("/v1beta/models/g%3AstreamGenerateContent?alt=sse", {"contents": [{"parts": [{"text": "x"}]}]}),
+    "gemini, escaped": post(
+        "/v1beta/models/g%3AstreamGenerateContent?alt=sse", {"contents": [{"parts": [{"text": "x"}]}]}
+    ),
     "converse": post("/model/eu.x-v1%3A0/converse", {"messages": [USER], "inferenceConfig": {}}),
     "ollama": post("/api/generate", {"model": "llama3.2", "prompt": "x"}),
     "own route, reply tells": post(
@@ -75,7 +77,7 @@ def test_kind(name: str, kind: str) -> None:
 NOT_AI = {
     "plain json api": post("/v1/orders", {"id": 7, "items": [{"sku": "a", "n": 1}]}),
     "graphql": post("/graphql", {"query": "{ a }", "variables": {"model": "gpt-4o", "messages": [USER]}}),
-    "graphql by name": post("/graphql", {"operationName": "SendPrompt", "query": "mutation", "variables": {"prompt": "x"}}),
+    "graphql by name": post("/graphql", {"operationName": "Ask", "query": "mutation", "variables": {"prompt": "x"}}),
     "text messages": post("/v1/messages", {"to": "+1", "from": "+2", "body": "hi"}),
     "text messages by a generated sdk": post("/v1/messages", {"to": "+1", "body": "hi"}, [*HTTPX, *STAINLESS]),
     "payments by a generated sdk": post("/v1/payment_orders", {"amount": 5}, [*HTTPX, *STAINLESS]),

@@ -1,5 +1,6 @@
 """Prices against figures computed by hand from the vendors' lists."""
 
+import random
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -129,3 +130,23 @@ def test_the_price_list_is_not_imported_before_it_is_needed() -> None:
 
     root = str(__import__("pathlib").Path(weir.__file__).parents[1])
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": root}, timeout=60).returncode == 0
+
+
+def test_our_arithmetic_is_the_librarys_for_every_model_it_prices() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    from weir.usage import prices as module
+
+    prices, chance = Prices.load(warm=True), random.Random(7)
+    linear = compared = 0
+    for provider in get_snapshot().providers:
+        for info in provider.models:
+            rates = prices._rates_of(info.get_prices(AT), provider, info, AT)
+            read, write = chance.randrange(5000), chance.randrange(5000)
+            counts = (read + write + chance.randrange(300_000), read, write, chance.randrange(9000))
+            theirs = module._price(provider, info, AT, *counts)
+            compared += 1
+            if rates is not None:
+                linear += 1
+                assert rates.price(*counts) == theirs, (provider.id, info.id)
+    assert compared > 2000 and linear > compared * 0.8

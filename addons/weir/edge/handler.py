@@ -1,0 +1,160 @@
+"""The handler of one client connection: mitmproxy's, with hooks run in place and one write a connection and event.
+
+mitmproxy hands every hook to a task and every head and body to the kernel by itself. Here a hook that returns at once
+costs neither a task nor a turn of the event loop, and what one event makes for one connection leaves in one write.
+Nothing is held back beyond the event that produced it, so no chunk arrives later than before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from mitmproxy import connection
+from mitmproxy.proxy import commands, events, mode_servers, server
+from mitmproxy.utils import asyncio_utils
+
+from weir.edge.hooks import TableAddonManager
+
+__all__ = ["CorkedWriter", "WeirConnectionHandler", "install"]
+
+
+class CorkedWriter:
+    """A stream writer that gathers what is written until `flush`."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self._pending: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep `data` for the flush at the end of the event."""
+        self._pending.append(data)
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        if not self._pending:
+            return
+        data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending.clear()
+        if not self._writer.is_closing():
+            self._writer.write(data)
+
+    def close(self) -> None:
+        """Send and close."""
+        self.flush()
+        self._writer.close()
+
+    def write_eof(self) -> None:
+        """Send and half-close."""
+        self.flush()
+        self._writer.write_eof()
+
+    async def drain(self) -> None:
+        """Send and wait for room."""
+        self.flush()
+        await self._writer.drain()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+
+class _Transports(dict[connection.Connection, server.ConnectionIO]):
+    """Corks every writer that is put in."""
+
+    def __setitem__(self, key: connection.Connection, io: server.ConnectionIO) -> None:
+        if io.writer is not None and not isinstance(io.writer, CorkedWriter):
+            io.writer = CorkedWriter(io.writer)  # type: ignore[assignment]
+        super().__setitem__(key, io)
+
+
+class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
+    """See the module's docstring. Under a Master without `TableAddonManager` it only corks."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)  # type: ignore[no-untyped-call]
+        corked = _Transports()
+        for key, io in self.transports.items():
+            corked[key] = io
+        self.transports = corked
+        self._in_place = isinstance(self.master.addons, TableAddonManager)
+
+    async def server_event(self, event: events.Event) -> None:
+        """Handle one event and those that its own hooks complete, then send what they made."""
+        if not self._in_place:
+            await super().server_event(event)
+            self._flush()
+            return
+        async with self._server_event_lock:
+            # No `await` below: events of one connection are handled one after the other.
+            self.timeout_watchdog.register_activity()
+            waiting = deque([event])
+            try:
+                while waiting:
+                    for command in self.layer.handle_event(waiting.popleft()):
+                        if isinstance(command, commands.StartHook):
+                            if self._hook(command) and command.blocking:
+                                waiting.append(events.HookCompleted(command))
+                        else:
+                            self._carry_out(command)
+            except Exception:  # noqa: BLE001  as in mitmproxy: the connection is lost, the process is not
+                self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+            self._flush()
+
+    def _hook(self, hook: commands.StartHook) -> bool:
+        """Run a hook; False when something in it waits, and then a task goes on with it."""
+        rest = self.master.addons.start(hook)  # type: ignore[attr-defined]
+        if rest is None:
+            return True
+        asyncio_utils.create_task(
+            self._finish_hook(hook, rest), name=f"handle_hook({hook.name})", keep_ref=True, client=self.client.peername
+        )
+        return False
+
+    async def _finish_hook(self, hook: commands.StartHook, rest: Coroutine[Any, Any, None]) -> None:
+        with self.timeout_watchdog.disarm():
+            await rest
+        if hook.blocking:
+            await self.server_event(events.HookCompleted(hook))
+
+    def _carry_out(self, command: commands.Command) -> None:
+        """Every command but hooks, as mitmproxy's `server_event` does it."""
+        if isinstance(command, commands.OpenConnection):
+            assert command.connection not in self.transports
+            name = f"server connection handler {command.connection.address}"
+            handler = asyncio_utils.create_task(
+                self.open_connection(command), name=name, keep_ref=False, client=self.client.peername
+            )
+            self.transports[command.connection] = server.ConnectionIO(handler=handler)
+        elif isinstance(command, commands.RequestWakeup):
+            name = f"wakeup timer ({command.delay:.1f}s)"
+            timer = asyncio_utils.create_task(
+                self.wakeup(command), name=name, keep_ref=False, client=self.client.peername
+            )
+            self.wakeup_timer.add(timer)
+        elif isinstance(command, commands.ConnectionCommand) and command.connection not in self.transports:
+            pass  # already closed
+        elif isinstance(command, commands.SendData):
+            writer = self.transports[command.connection].writer
+            assert writer
+            if not writer.is_closing():
+                writer.write(command.data)
+        elif isinstance(command, commands.CloseTcpConnection):
+            self.close_connection(command.connection, command.half_close)
+        elif isinstance(command, commands.CloseConnection):
+            self.close_connection(command.connection, False)
+        elif isinstance(command, commands.Log):
+            self.log(command.message, command.level)
+        else:
+            raise RuntimeError(f"unexpected command {type(command).__name__}")
+
+    def _flush(self) -> None:
+        for io in self.transports.values():
+            if io.writer is not None:
+                io.writer.flush()  # type: ignore[union-attr]
+
+
+def install() -> None:
+    """Make mitmproxy handle connections by `WeirConnectionHandler`. Idempotent."""
+    mode_servers.ProxyConnectionHandler = WeirConnectionHandler  # type: ignore[misc]

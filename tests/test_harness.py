@@ -1,0 +1,151 @@
+"""The harness itself: a search that finds nothing must have looked."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import duckdb
+import pytest
+import yaml
+import zstandard
+
+from harness.canary import Canaries, assert_no_canaries
+from harness.processes import ROOT, Process, until
+from harness.weir import write_policy
+
+VALUE = 'zq-7"Kpä/secret+value=='
+
+
+def planted() -> Canaries:
+    canaries = Canaries()
+    canaries.plant(VALUE, "the value")
+    return canaries
+
+
+def escaped(value: str) -> bytes:
+    return value.replace('"', '\\"').replace("ä", "\\u00e4").encode()
+
+
+HIDDEN = {
+    "as it is": VALUE.encode(),
+    "percent-encoded": quote(VALUE, safe="").encode(),
+    "as JSON": escaped(VALUE),
+    "in hex": VALUE.encode().hex().encode(),
+    "in base64": base64.b64encode(VALUE.encode()),
+    "in base64, one byte in": base64.b64encode(b"x" + VALUE.encode() + b"yy"),
+    "in base64, two bytes in": base64.b64encode(b"u:" + VALUE.encode() + b"y"),
+    "in gzip": gzip.compress(b"words " + VALUE.encode()),
+    "in zstd": zstandard.compress(b"words " + VALUE.encode()),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_canary_is_found_and_not_quoted(how: str, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    packed = how in ("in gzip", "in zstd")
+    (tmp_path / "deep" / "file").write_bytes(HIDDEN[how] if packed else b"\0before " + HIDDEN[how] + b"; after")
+    with pytest.raises(AssertionError, match=r"deep/file.*: the value") as found:
+        assert_no_canaries([tmp_path], planted())
+    assert VALUE not in str(found.value)
+
+
+def test_a_canary_in_a_parquet_file_is_found(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table t as select ? as said from range(1000)", [VALUE])
+        connection.execute(f"copy t to '{tmp_path}/a.parquet' (compression zstd)")
+    with pytest.raises(AssertionError, match=r"a\.parquet.*: the value"):
+        assert_no_canaries([tmp_path], planted())
+
+
+def test_clean_files_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("nothing")
+    (tmp_path / "b").write_bytes(gzip.compress(b"nothing"))
+    assert assert_no_canaries([tmp_path, tmp_path / "a"], planted()) == 3
+    assert assert_no_canaries([tmp_path], Canaries()) == 2
+
+
+def test_a_canary_too_short_to_be_looked_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="8 characters"):
+        Canaries().plant("short", "x")
+
+
+def test_registers_are_handed_on_privately(tmp_path: Path) -> None:
+    path = tmp_path / "register"
+    planted().save(path)
+    assert path.stat().st_mode & 0o077 == 0
+    other = Canaries()
+    other.load(path)
+    assert other.forms() == planted().forms()
+
+
+LEAKING = """
+from harness.canary import CANARIES
+def test_it(artefacts):
+    (artefacts / "weir.err").write_text(CANARIES.plant("kp-planted-" + "value", "the plant"))
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "parallel"])
+@pytest.mark.parametrize("leaks", [True, False])
+def test_a_run_that_leaks_fails_at_its_end(workers: list[str], leaks: bool, tmp_path: Path) -> None:
+    text = LEAKING if leaks else LEAKING.replace("planted-", "written-", 1).replace("CANARIES.plant(", "max(")
+    (tmp_path / "test_leak.py").write_text(text)
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEIR_", "PYTEST_"))}
+    paths = os.pathsep.join([str(ROOT / "addons"), str(ROOT / "tests")])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *workers, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**clean, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == (1 if leaks else 0), done.stdout + done.stderr
+    assert ("planted secrets were written" in done.stdout) is leaks
+    assert "kp-planted" not in done.stdout
+    assert bool(list(tmp_path.glob("weir-tests-*"))) is leaks
+
+
+def test_write_policy_changes_sections(tmp_path: Path) -> None:
+    base = {"version": 1, "mode": "enforce", "audit": {"durability": "strict"}, "rules": [1]}
+    path = write_policy(tmp_path / "p.yaml", base, mode="observe", audit__content="off", rules=None)
+    written = yaml.safe_load(path.read_text())
+    assert written == {"version": 1, "mode": "observe", "audit": {"durability": "strict", "content": "off"}}
+
+
+def test_a_process_is_stopped_with_its_children(tmp_path: Path) -> None:
+    code = "import subprocess, sys; c = subprocess.Popen(['sleep', '300']); print(c.pid, flush=True); c.wait()"
+    process = Process("p", ["-c", code], tmp_path)
+    child = int(until(process.stdout_path.read_text, "the child's id"))
+    process.kill()
+    until(lambda: not _lives(child), "the child's end")
+    assert not process.running
+
+
+def test_a_process_that_ignores_sigterm_fails_the_test(tmp_path: Path) -> None:
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(300)"
+    process = Process("p", ["-c", code], tmp_path)
+    until(process.stdout_path.read_text, "its start")
+    with pytest.raises(AssertionError, match="did not end"):
+        process.stop(seconds=0.5)
+    assert process.wait() == -signal.SIGKILL
+
+
+def _lives(pid: int) -> bool:
+    """False for a zombie too: in a container nobody may be there to bury it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_until_says_what_was_waited_for() -> None:
+    with pytest.raises(AssertionError, match="in vain for: rain"):
+        until(lambda: None, "rain", seconds=0.05)

@@ -1,0 +1,123 @@
+"""``weir identity``: passwords come in by stdin or a hidden prompt, and never out again."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import stat
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import weir.cli
+from weir.identity.users import Users
+
+Process = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    return tmp_path / "users"
+
+
+def test_add_takes_the_password_from_stdin(process: Process, users: Path) -> None:
+    done = process(
+        "identity", "add", "ann", "--users", users, "--team", "ops", "--password-stdin", stdin=b"corr:ect horse\n"
+    )
+    assert done.returncode == 0
+    assert done.stdout == b""
+    assert stat.S_IMODE(users.stat().st_mode) == 0o600
+    principal = Users.load(users).verify("ann", "corr:ect horse")
+    assert principal is not None
+    assert principal.team == "ops"
+    assert b"horse" not in done.stderr + users.read_bytes()
+
+
+def until_hidden(terminal: int) -> None:
+    """Wait until the program has turned the echo off, which throws away what was typed before."""
+    deadline = time.monotonic() + 20
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert time.monotonic() < deadline, "the prompt shows what is typed"
+        time.sleep(0.01)
+
+
+def test_add_asks_hidden_and_twice_on_a_terminal(users: Path) -> None:
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "PYTHONPATH": str(Path(weir.cli.__file__).parents[2])}
+    command = [sys.executable, "-m", "weir.cli", "identity", "add", "ann", "--users", str(users)]
+    seen = b""
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=env, start_new_session=True
+    ) as running:
+        for prompt in (b"Password of ann", b"Repeat"):
+            while prompt not in seen:
+                assert select.select([ours], [], [], 20)[0], seen
+                seen += os.read(ours, 1024)
+            until_hidden(ours)
+            os.write(ours, b"hunter2-long\n")
+        out, _ = running.communicate(timeout=30)
+    while select.select([ours], [], [], 0)[0]:
+        seen += os.read(ours, 1024)
+    for end in (ours, theirs):
+        os.close(end)
+    assert (running.returncode, out) == (0, b"")
+    assert b"hunter2" not in seen
+    assert Users.load(users).verify("ann", "hunter2-long") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "stdin", "message"),
+    [
+        ("ann", b"\n", b"a password is not empty"),
+        ("a:b", b"hunter2\n", b"without colon"),
+        ("ann", b"hunter2" * 1000, b"longer than"),
+        ("ann", b"hunter2\xff\n", b"not UTF-8"),
+    ],
+)
+def test_add_refuses_what_basic_authentication_cannot_carry(
+    process: Process, users: Path, name: str, stdin: bytes, message: bytes
+) -> None:
+    done = process("identity", "add", name, "--users", users, "--password-stdin", stdin=stdin)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert message in done.stderr
+    assert b"hunter2" not in done.stderr
+    assert not users.exists()
+
+
+def test_add_without_terminal_says_how(process: Process, users: Path) -> None:
+    done = process("identity", "add", "ann", "--users", users)
+    assert done.returncode == 2
+    assert b"--password-stdin" in done.stderr
+
+
+def test_remove(weir, process: Process, users: Path) -> None:
+    assert weir("identity", "remove", "ann", "--users", users).code == 1
+    process("identity", "add", "ann", "--users", users, "--password-stdin", stdin=b"hunter2")
+    assert weir("identity", "remove", "bob", "--users", users).code == 1
+    done = weir("identity", "remove", "ann", "--users", users)
+    assert (done.code, done.out) == (0, "")
+    assert len(Users.load(users)) == 0
+
+
+def test_a_broken_users_file_is_named_with_its_line(weir, process: Process, users: Path) -> None:
+    users.write_text("ann:plain-hunter2:\n")
+    users.chmod(0o600)
+    for done in (
+        process("identity", "add", "bob", "--users", users, "--password-stdin", stdin=b"x"),
+        process("identity", "remove", "bob", "--users", users),
+    ):
+        assert done.returncode == 1
+        assert f"{users}:1:".encode() in done.stderr
+        assert b"hunter2" not in done.stderr
+
+
+def test_a_folder_that_is_not_there(process: Process, tmp_path: Path) -> None:
+    done = process("identity", "add", "a", "--users", tmp_path / "no" / "users", "--password-stdin", stdin=b"x")
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1

@@ -1,0 +1,110 @@
+"""What goes where, and that nothing a stranger sent reaches a terminal as a command."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+import typer
+
+from weir.cli import output
+from weir.cli.output import StoreTrouble, clean, fail, store_errors, table, write_json
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (3, "3"),
+        ("plain ü 漢", "plain ü 漢"),
+        (["a", "b"], "a, b"),
+        ("red\x1b[31m", "red\ufffd[31m"),
+        ("c1\u009b31m", "c1\ufffd31m"),
+        ("bidi\u202egnp.exe", "bidi\ufffdgnp.exe"),
+        ("half\ud800", "half\ufffd"),
+        ("two\nlines", "two\nlines"),
+        (["\x07"], "\ufffd"),
+    ],
+)
+def test_clean(value: object, shown: str) -> None:
+    assert clean(value) == shown
+
+
+def test_an_error_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    raised = fail("keys", "no such key", 2)
+    assert isinstance(raised, typer.Exit)
+    assert raised.exit_code == 2
+    assert capsys.readouterr() == ("", "weir keys: no such key\n")
+
+
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    write_json({"ä": [1, None]})
+    assert json.loads(capsys.readouterr().out) == {"ä": [1, None]}
+
+
+def test_a_table_loses_nothing_and_reads_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 200
+    table(("name", "count"), [(f"[red]{long}[/red]", 1), ("\x1b[2J", None)], "Title")
+    out = capsys.readouterr().out
+    assert "Title" in out
+    assert "[red]" in out
+    assert out.count("x") == 200
+    assert "\x1b" not in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_many_columns_stand_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"column_{number}" for number in range(12)]
+    table(names, [list(range(12)), [None] * 12])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "-- 1"
+    assert [line.split() for line in lines[1:13]] == [[name, str(number)] for number, name in enumerate(names)]
+    assert lines[13] == "-- 2"
+
+
+def test_an_empty_table_says_so_and_is_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("a",), [])
+    table(("a",), [], "Findings")
+    assert capsys.readouterr() == ("", "no rows\nFindings: nothing\n")
+
+
+class FromDuckdb(Exception):
+    """Stands for an error of the store's library."""
+
+
+FromDuckdb.__module__ = "duckdb"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FromDuckdb("Parser Error: no\n\nLINE 1: …"), "Parser Error: no"),
+        (FromDuckdb("bad \x1b[31m"), "bad \ufffd[31m"),
+        (FromDuckdb(""), "FromDuckdb"),
+        (PermissionError(13, "Permission denied", "/x"), "the store cannot be used (Permission denied)"),
+    ],
+)
+def test_store_errors_become_one_line(error: Exception, message: str) -> None:
+    with pytest.raises(StoreTrouble) as caught, store_errors():
+        raise error
+    assert str(caught.value) == message
+    assert caught.value.__cause__ is None
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ZeroDivisionError), store_errors():
+        raise ZeroDivisionError
+
+
+def test_the_console_follows_todays_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    output.console().print("now")
+    assert capsys.readouterr().out == "now\n"
+
+
+def test_grid_shows_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    output.grid({"When": str(datetime(2026, 1, 1)), "Who": "ann"})
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["When", "2026-01-01", "00:00:00"],
+        ["Who", "ann"],
+    ]

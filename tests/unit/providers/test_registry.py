@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from weir.model import AuthPlace
+from weir.providers.loading import ProviderFileError
+from weir.providers.registry import Registry, is_passive
+
+REGISTRY = Registry.load()
+
+EXTRA = """\
+id: {id}
+name: Extra
+hosts: [{host}]
+operations:
+  - {{method: POST, path: /chat, dialect: openai_chat, operation: chat}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [
+        ("api.openai.com", "openai"),
+        ("API.OpenAI.com.", "openai"),
+        ("eu.api.openai.com", "openai"),
+        ("acme.openai.azure.com", "azure-openai"),
+        ("api.anthropic.com", "anthropic"),
+        ("generativelanguage.googleapis.com", "google-gemini"),
+        ("eu-west-1.api.x.ai", "xai"),
+        ("openrouter.ai", "openrouter"),
+        ("openai.com", ""),
+        ("notapi.openai.com.example", ""),
+        ("xapi.openai.com", ""),
+        ("openai.azure.com", ""),
+        ("", ""),
+        (".", ""),
+    ],
+)
+def test_hosts(host: str, provider: str) -> None:
+    found = REGISTRY.by_host(host)
+    assert (found.id if found else "") == provider
+
+
+def test_a_host_is_looked_up_quickly() -> None:
+    best = min(_timed() for _ in range(5))
+    assert best < 20e-6  # 2 µs on a quiet machine; this only catches a lookup that walks lists
+
+
+def _timed() -> float:
+    start = time.perf_counter()
+    for _ in range(1000):
+        REGISTRY.by_host("one.two.three.example.com")
+    return (time.perf_counter() - start) / 1000
+
+
+@pytest.mark.parametrize(
+    ("host", "method", "path", "dialect", "operation", "model"),
+    [
+        ("api.openai.com", "POST", "/v1/responses", "openai_responses", "responses", ""),
+        ("api.openai.com", "GET", "/v1/responses", "", "realtime", ""),
+        ("api.openai.com", "GET", "/v1/responses/resp_1?stream=true", "", "read", ""),
+        ("api.openai.com", "POST", "/v1/files", "", "files", ""),
+        ("api.openai.com", "GET", "/v1/models", "", "models", ""),
+        ("api.openai.com", "POST", "/v2/unheard/of", "", "", ""),
+        (
+            "a.openai.azure.com",
+            "POST",
+            "/openai/deployments/our%20gpt/chat/completions",
+            "openai_chat",
+            "chat",
+            "our gpt",
+        ),
+        ("a.services.ai.azure.com", "POST", "/anthropic/v1/messages", "anthropic_messages", "messages", ""),
+        ("api.anthropic.com", "POST", "/v1/messages?beta=true", "anthropic_messages", "messages", ""),
+        ("api.anthropic.com", "POST", "/v1/messages/batches", "", "batches", ""),
+        (
+            "generativelanguage.googleapis.com",
+            "POST",
+            "/v1beta/models/gemini-2.5-pro:countTokens",
+            "gemini_generate",
+            "count_tokens",
+            "gemini-2.5-pro",
+        ),
+        ("generativelanguage.googleapis.com", "POST", "/v1beta/openai/chat/completions", "openai_chat", "chat", ""),
+        ("api.deepseek.com", "POST", "/chat/completions", "openai_chat", "chat", ""),
+        ("api.groq.com", "POST", "/openai/v1/responses", "openai_responses", "responses", ""),
+        ("api.fireworks.ai", "POST", "/inference/v1/completions", "openai_chat", "completions", ""),
+        ("api.perplexity.ai", "POST", "/chat/completions", "openai_chat", "chat", ""),
+        ("api.cerebras.ai", "POST", "/v1/chat/completions", "openai_chat", "chat", ""),
+        ("api.together.ai", "POST", "/v1/embeddings", "openai_embeddings", "embeddings", ""),
+        ("codestral.mistral.ai", "POST", "/v1/fim/completions", "openai_chat", "completions", ""),
+        ("api.x.ai", "POST", "/xai_api.Chat/GetCompletion", "", "chat", ""),
+    ],
+)
+def test_endpoints(host: str, method: str, path: str, dialect: str, operation: str, model: str) -> None:
+    provider = REGISTRY.by_host(host)
+    assert provider is not None
+    found = provider.endpoint(method, path)
+    assert (found.dialect, found.operation, found.model) == (dialect, operation, model)
+    assert not dialect or REGISTRY.dialect(dialect).id == dialect
+    assert is_passive(found) == (operation in ("read", "models"))
+
+
+def test_auth_places_and_keys() -> None:
+    gemini, azure, openai = (REGISTRY.by_id(i) for i in ("google-gemini", "azure-openai", "openai"))
+    assert gemini and azure and openai
+    assert AuthPlace(query="key") in gemini.auth and AuthPlace(header="x-goog-api-key") in gemini.auth
+    assert AuthPlace(header="api-key") in azure.auth
+    kinds = {kind for pattern, kind in openai.key_patterns if pattern.fullmatch("sk-" + "proj-" + "x" * 40)}
+    assert kinds == {"project"}
+
+
+def test_every_provider_takes_a_credential_and_does_something() -> None:
+    assert len(REGISTRY.providers) >= 13
+    for provider in REGISTRY.providers:
+        assert provider.auth and any(o.dialect for o in provider.operations), provider.id
+    assert {"api.openai.com", "*.api.openai.com"} <= REGISTRY.hosts
+
+
+def test_unknown_dialect() -> None:
+    with pytest.raises(KeyError):
+        REGISTRY.dialect("klingon")
+
+
+def test_an_operators_file_adds_or_replaces(tmp_path: Path) -> None:
+    (tmp_path / "in_house.yaml").write_text(EXTRA.format(id="in-house", host="llm.corp.example"))
+    (tmp_path / "openai.yaml").write_text(EXTRA.format(id="openai", host="openai.corp.example"))
+    registry = Registry.load([tmp_path])
+    found = registry.by_host("llm.corp.example")
+    assert found is not None and found.endpoint("POST", "/chat").dialect == "openai_chat"
+    assert registry.by_host("api.openai.com") is None
+    assert registry.by_host("api.anthropic.com") is not None
+    assert registry.guess("/v1/chat/completions").dialect == "openai_chat"
+    (tmp_path / "bad.yaml").write_text("id: x\n")
+    with pytest.raises(ProviderFileError, match=r"bad\.yaml:1"):
+        Registry.load([tmp_path])
+
+
+def test_an_operators_file_cannot_take_a_host_of_another(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(EXTRA.format(id="x", host="api.openai.com"))
+    with pytest.raises(ProviderFileError, match="taken by openai"):
+        Registry.load([tmp_path])
