@@ -13,7 +13,23 @@ import random
 import ssl
 import time
 
-WORDS = "river stone cloud ledger paper harbour window garden engine letter market silver simple quiet narrow".split()
+WORDS = [
+    "river",
+    "stone",
+    "cloud",
+    "ledger",
+    "paper",
+    "harbour",
+    "window",
+    "garden",
+    "engine",
+    "letter",
+    "market",
+    "silver",
+    "simple",
+    "quiet",
+    "narrow",
+]
 
 
 def body_of(size: int, stream: bool, seed: int) -> bytes:

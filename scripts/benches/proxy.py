@@ -1,4 +1,8 @@
-"""weir with everything on, stock mitmdump, and mitmproxy with minimal addons: same upstream, same load, one run."""
+"""weir with everything on, stock mitmdump, and mitmproxy with minimal addons: same upstream, same load, one run.
+
+`weir strict` waits for the disk before it forwards (policies/enforce.yaml as it is), `weir` is the same policy with
+`durability: available`. The first line prints what one commit to this disk costs: no strict audit is faster than that.
+"""
 
 from __future__ import annotations
 
@@ -88,26 +92,34 @@ def _children(pid: int) -> list[int]:
 
 def contenders(folder: Path, nginx: Nginx) -> list[Contender]:
     """The three, each with its own CA."""
-    python, ports = sys.executable, [free_port() for _ in range(3)]
+    python, ports = sys.executable, [free_port() for _ in range(4)]
     policy = folder / "policy.yaml"
     text = (ROOT / "policies" / "enforce.yaml").read_text()
     policy.write_text(text)
     (folder / "minimal.py").write_text(MINIMAL)
-    weir = [python, "-m", "weir.cli", "run", "--policy", str(policy), "--listen", f"127.0.0.1:{ports[0]}"]
-    weir += ["--data", str(folder / "data"), "--upstream-ca", str(nginx.ca)]
+    available = folder / "available.yaml"
+    available.write_text(text.replace("durability: strict", "durability: available"))
+
+    def weir(policy: Path, port: int, data: str) -> list[str]:
+        command = [python, "-m", "weir.cli", "run", "--policy", str(policy), "--listen", f"127.0.0.1:{port}"]
+        return [*command, "--data", str(folder / data), "--upstream-ca", str(nginx.ca)]
+
     mitmdump = str(Path(python).parent / "mitmdump")
     stock = [mitmdump, "--listen-host", "127.0.0.1", "--listen-port", str(ports[1])]
     stock += ["--set", f"confdir={folder / 'stock'}", "--set", f"ssl_verify_upstream_trusted_ca={nginx.ca}"]
     minimal = [python, "minimal.py", str(ports[2]), str(folder / "minimal"), str(nginx.ca)]
-    made = "mitmproxy-ca-cert.pem"
+    made, ours = "mitmproxy-ca-cert.pem", Path("ca") / "weir-ca.pem"
     return [
-        Contender("weir", weir, ports[0], folder / "data" / "ca" / "weir-ca.pem", folder),
+        Contender("weir strict", weir(policy, ports[0], "strict"), ports[0], folder / "strict" / ours, folder),
+        Contender("weir", weir(available, ports[3], "available"), ports[3], folder / "available" / ours, folder),
         Contender("stock", stock, ports[1], folder / "stock" / made, folder),
         Contender("minimal", minimal, ports[2], folder / "minimal" / made, folder),
     ]
 
 
-def measure(nginx: Nginx, contender: Contender | None, seed: int, *extra: str, stream: bool = False) -> dict[str, float]:
+def measure(
+    nginx: Nginx, contender: Contender | None, seed: int, *extra: str, stream: bool = False
+) -> dict[str, float]:
     """One run of the load generator; `cpu_ms` is the contender's CPU per request."""
     target = f"127.0.0.1:{nginx.stream_port if stream else nginx.port}"
     command = [sys.executable, str(HERE / "load.py"), "--target", target, "--seed", str(seed), *extra]
@@ -119,7 +131,9 @@ def measure(nginx: Nginx, contender: Contender | None, seed: int, *extra: str, s
     before = contender.cpu_s() if contender else 0.0
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if done.returncode:
-        raise SystemExit(f"bench: load against {contender.name if contender else 'nginx'} failed:\n{done.stderr[-2000:]}")
+        raise SystemExit(
+            f"bench: load against {contender.name if contender else 'nginx'} failed:\n{done.stderr[-2000:]}"
+        )
     figures: dict[str, float] = json.loads(done.stdout)
     figures["cpu_ms"] = ((contender.cpu_s() if contender else 0.0) - before) * 1e3 / figures["requests"]
     return figures
@@ -143,6 +157,7 @@ def main() -> int:
     nginx = Nginx(folder / "nginx")
     running: list[Contender] = []
     try:
+        console.print(_machine(folder))
         running = contenders(folder, nginx)
         for seed, (title, extra, stream) in enumerate(CASES):
             rows: dict[str, dict[str, float]] = {"direct": measure(nginx, None, 100 + seed, *extra, stream=stream)}
@@ -157,6 +172,25 @@ def main() -> int:
         nginx.stop()
         shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _machine(folder: Path) -> str:
+    """Python, mitmproxy, cores, and the milliseconds of a 1 KB append with fdatasync."""
+    import platform
+    from importlib.metadata import version
+
+    times = []
+    with (folder / "disk").open("ab", buffering=0) as file:
+        for _ in range(200):
+            begun = time.perf_counter()
+            file.write(b"x" * 1000)
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - begun) * 1e3)
+    times.sort()
+    return (
+        f"Python {platform.python_version()}, mitmproxy {version('mitmproxy')}, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[0]:.1f}; one commit to disk: p50 {times[100]:.2f} ms, p99 {times[197]:.2f} ms"
+    )
 
 
 def _print(console, table_class, title: str, rows: dict[str, dict[str, float]], stream: bool) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -60,8 +61,9 @@ class Nginx:
     def _conf(self) -> str:
         reply = REPLY.replace("'", "\\'")
         common = "ssl_certificate leaf.pem; ssl_certificate_key leaf.key; keepalive_requests 10000000;"
+        user = "user root;" if os.geteuid() == 0 else ""
         return f"""
-worker_processes 1; pid nginx.pid; error_log error.log crit;
+{user} worker_processes 1; pid nginx.pid; error_log error.log crit;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fcgi; uwsgi_temp_path uwsgi;

@@ -78,5 +78,7 @@ class Audit:
         if trace.closed:
             return None
         trace.closed = True
-        make = records.reply_record if trace.recorded and trace.forwarded_ns else records.request_record
-        return self._write(make(trace, flow))
+        if trace.recorded and trace.forwarded_ns:
+            self.state.spool.put(records.reply_record(trace, flow))  # its exchange is on disk; see decision 0006
+            return None
+        return self._write(records.request_record(trace, flow))

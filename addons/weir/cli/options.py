@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["DATA", "PROXY", "DataOption", "Format", "FormatOption", "PolicyOption", "ProxyOption", "TableOption"]
+__all__ = ["DATA", "PROXY", "DataOption", "FormatOption", "PolicyOption", "ProxyOption", "TableOption"]
 
 DATA = Path("data")
 PROXY = "http://127.0.0.1:8080"
 
-type Format = Literal["table", "json"]
-type TableFormat = Literal["table", "json", "csv"]
 
 DataOption = Annotated[Path, typer.Option("--data", help="weir's data directory.")]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="Policy file; default: the shipped observe.yaml.")]

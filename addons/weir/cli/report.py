@@ -17,7 +17,7 @@ __all__ = ["report"]
 _PEOPLE = {
     "shadow-ai": ("service", "status", "inspection", "users", "requests", "blocked", "bytes_up", "last_seen"),
     "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated"),
-    "findings": ("detector", "action", "rule", "findings", "distinct_values", "users", "services", "last_seen"),
+    "findings": ("detector", "action", "rule", "findings", "users", "services", "last_seen"),
 }
 
 

@@ -28,8 +28,9 @@ def show(made: Table, format: Literal["table", "json", "csv"], people: Sequence[
     if people and console().width < WIDE:
         chosen = [made.columns.index(name) for name in people if name in made.columns]
     columns = [made.columns[index].replace("_", " ") if people else made.columns[index] for index in chosen]
-    table(columns, [[_shown(row[index]) for index in chosen] for row in made.rows], made.title)
-    if len(chosen) < len(made.columns) and made.rows:
+    less = len(chosen) < len(made.columns)
+    table(columns, [[_shown(row[index], day_only=less) for index in chosen] for row in made.rows], made.title)
+    if less and made.rows:
         return note("more columns in --format json, csv, or a wider window")
     return None
 
@@ -72,8 +73,8 @@ def _distinct(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _shown(cell: Any) -> Any:
+def _shown(cell: Any, *, day_only: bool) -> Any:
     value = plain(cell)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}" if value.second == value.microsecond == 0 else f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value:%Y-%m-%d}" if day_only else f"{value:%Y-%m-%d %H:%M:%S}"
     return "(none)" if value == "" else value

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -57,7 +58,7 @@ def _perform(stage: Stage, scenes: Sequence[Scene], kept: Path | None) -> int:
     lines = [Line(scene.title, scene.does, scene.expects) for scene in scenes]
     expected = sum(len(scene.rows) for scene in scenes)
     lines.append(Line("The audit", "DuckDB is asked while weir runs.", f"{expected} exchanges, as the scenes say"))
-    since_us = time.time_ns() // 1000
+    since_us = time.time_ns() // 1_000_000_000 * 1_000_000  # a whole second, so that people can read it
     with Screen(lines) as screen:
         cast = _raise_curtain(stage, screen)
         outcomes = []
@@ -72,7 +73,7 @@ def _perform(stage: Stage, scenes: Sequence[Scene], kept: Path | None) -> int:
         screen.done(len(scenes), seen, not wrong)
     for difference in wrong[:_DIFFERENCES_SHOWN]:
         screen.say(f"differs: {difference}", "red")
-    _show_answers(stage.data, screen, found, outcomes)
+    _show_answers(stage.data, screen, since_us, found, outcomes)
     fine = not wrong and all(outcome.ok for outcome in outcomes)
     _farewell(screen, fine, kept, time.monotonic() - began)
     return 0 if fine else 1
@@ -87,11 +88,11 @@ def _raise_curtain(stage: Stage, screen: Screen) -> Cast:
     stage.open_weir()
     clients.load()
     stage.await_weir()
-    screen.say(f"weir is at {stage.proxy}; the providers are local doubles, no network needed.")
+    screen.say(f"weir: {stage.proxy}; providers: local doubles, no network needed.")
     screen.say("Policy: policies/enforce.yaml" + (", with this added and nothing else:" if stage.added else "."))
     for section, host in stage.added.items():
         screen.say(f"    intercept: {{{section}: [{host}]}}")
-    screen.say("The SDKs learn the proxy and its CA from the environment; nothing else is changed.")
+    screen.say("The SDKs learn proxy and CA from the environment; nothing else is changed.")
     screen.say("")
     sdks = (clients.OpenAI(), clients.Anthropic(), clients.Gemini())
     return Cast(sdks, stage.upstream, stage.upstream_ca, stage.real_keys, key, other_key)
@@ -107,10 +108,14 @@ def _ask(
     return found, check(scenes, outcomes, found)
 
 
-def _show_answers(data: Path, screen: Screen, found: Sequence[Found], outcomes: Sequence[Outcome]) -> None:
+def _show_answers(
+    data: Path, screen: Screen, since_us: int, found: Sequence[Found], outcomes: Sequence[Outcome]
+) -> None:
+    since = datetime.fromtimestamp(since_us // 1_000_000, UTC).replace(tzinfo=None)
     question = (
         "SELECT coalesce(service, host) AS service, inspection, action, rule_id,\n"
-        '    input_tokens AS "in", output_tokens AS out\nFROM exchanges ORDER BY started'
+        '    input_tokens AS "in", output_tokens AS out\n'
+        f"FROM exchanges WHERE started >= '{since}' ORDER BY started"
     )
     columns = ("#", "service", "inspection", "action", "rule_id", "in", "out")
     names = ("service", "inspection", "action", "rule", "input_tokens", "output_tokens")

@@ -19,7 +19,7 @@ from weir.demo.scenes_answers import Answer
 
 __all__ = ["Line", "Screen"]
 
-_WIDTH = 80
+_WIDTH, _WIDTH_MAX = 80, 112
 _STYLES = {"ok": "green", "differs": "bold red"}
 
 
@@ -56,7 +56,7 @@ class Screen:
             # The live picture goes and the whole table takes its place: it may be higher than the window.
             self._live.stop()
         if self.console.is_terminal and any(line.state for line in self.lines):
-            self.console.print(_table(self.lines, self._spinner))
+            self.console.print(_table(self.lines, self._spinner, self._width))
 
     def playing(self, number: int) -> None:
         """Line ``number`` (from 0) has begun."""
@@ -89,10 +89,14 @@ class Screen:
             shown.add_row(*(Text(_cell(value)) for value in row))
         self.console.print(shown)
 
+    @property
+    def _width(self) -> int:
+        return min(self.console.width, _WIDTH_MAX)
+
     def _picture(self) -> RenderableType:
-        whole = _table(self.lines, self._spinner)
+        whole = _table(self.lines, self._spinner, self._width)
         rows = len(self.console.render_lines(whole, pad=False))
-        return whole if rows < self.console.height else _short(self.lines, self._spinner)
+        return whole if rows < self.console.height else _short(self.lines, self._spinner, self._width)
 
 
 def _gap(answer: Answer) -> int:
@@ -110,9 +114,9 @@ def _mark(line: Line, spinner: Spinner) -> RenderableType:
     return spinner if line.state == "playing" else Text(line.state, style=_STYLES.get(line.state, ""))
 
 
-def _table(lines: Sequence[Line], spinner: Spinner) -> Table:
+def _table(lines: Sequence[Line], spinner: Spinner, width: int) -> Table:
     """Everything: what each scene does, what it expects, what was seen."""
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, width=_WIDTH)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, width=width)
     for name, ratio in (("scene", 22), ("expected", 19), ("seen", 23)):
         shown.add_column(name, ratio=ratio, overflow="fold")
     shown.add_column("", width=7)
@@ -125,9 +129,9 @@ def _table(lines: Sequence[Line], spinner: Spinner) -> Table:
     return shown
 
 
-def _short(lines: Sequence[Line], spinner: Spinner) -> Table:
+def _short(lines: Sequence[Line], spinner: Spinner, width: int) -> Table:
     """One row a scene, for windows too low for everything."""
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, width=_WIDTH)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, width=width)
     shown.add_column("scene", width=26, no_wrap=True)
     shown.add_column("seen", ratio=1, no_wrap=True, overflow="ellipsis")
     shown.add_column("", width=7)

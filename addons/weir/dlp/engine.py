@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +27,9 @@ from weir.model import Finding, Segment
 
 __all__ = ["Engine", "Scan"]
 
-# Processor time for one text, given twice: the collector may run in our thread and use it up, but not both times.
-# Far above what honest text needs (60 µs a KB), and far below what would let hostile text hold a worker.
+# Time for one text, far above what honest text needs (60 µs a KB). It is given twice, first by the wall clock, which
+# is cheap to read. Where that runs out the machine may only have been busy, so the second time is processor time:
+# load alone refuses no request, and hostile text holds a worker for no more than twice as long.
 _SECONDS_BASE = 0.08
 _SECONDS_A_CHAR = 0.4e-6
 _FORMAT = "1"  # raise when the same rules would give other findings
@@ -182,7 +184,7 @@ class Engine:
                 found, all_found = self._find(detector, text, deadline)
             except TimeoutError:
                 if second_chance:
-                    deadline, second_chance = Deadline(seconds), False
+                    deadline, second_chance = Deadline(seconds, time.thread_time), False
                     numbers.append(number)
                 else:
                     reasons.append(f"out of time in {detector.name}")

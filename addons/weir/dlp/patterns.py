@@ -7,7 +7,7 @@ out of time raises: a pattern that was not run to its end must never look like a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import regex  # type: ignore[import-untyped, unused-ignore]
@@ -67,17 +67,20 @@ class Pattern(Protocol):
 class Deadline:
     """Time that one scan may use. Reading ``left`` when it is used up raises OutOfTime.
 
-    Wall time: the clock of a thread is a system call, which costs more than most scans and gives up the interpreter lock.
+    By default wall time: the clock of a thread is a system call, which costs more than most scans and gives up the
+    interpreter lock. ``clock`` may be ``time.thread_time`` all the same where a busy machine must not shorten the
+    time; such a deadline is read in the thread that made it.
     """
 
-    __slots__ = ("_end",)
+    __slots__ = ("_clock", "_end")
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
 
     def left(self) -> float:
         """Seconds left, always positive. Raises OutOfTime when there are none."""
-        left = self._end - time.monotonic()
+        left = self._end - self._clock()
         if left <= 0:
             raise OutOfTime("the scan ran out of time")
         return left

@@ -25,6 +25,8 @@ def _bare(name: str) -> str:
     if name.startswith("["):
         return ""
     name = name.partition(":")[0].rstrip(".")
+    if not name[-1:].isdigit():  # no address ends otherwise, and asking `ipaddress` costs 10 µs
+        return name
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -44,7 +44,9 @@ class Connections:
             return
         link.exchange_id = new_event_id()
         service = self.state.snapshot.catalogue.by_host(link.sni or link.host)
-        link.service = service.id if service else ""
+        if service:
+            judged = self.state.snapshot.judged(service)
+            link.service, link.service_status = judged.id, str(judged.status)
         self._put(link, client, "request", Inspection.METERED, link.meter_reason, None)
 
     @guarded

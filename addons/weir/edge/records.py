@@ -234,6 +234,7 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         user_groups=who.groups,
         host=link.sni or link.host,
         service=link.service,
+        service_status=link.service_status,
         src_ip=client.peername[0] if client.peername else "",
         ts=link.started_us,
         req_bytes=link.bytes_up,

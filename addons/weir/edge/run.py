@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -61,6 +62,8 @@ async def serve(
         return state.snapshot.interception.decide("", destination, "").intercept
 
     state.spool.start()
+    gc.collect()
+    gc.freeze()  # patterns, catalogues and policies live for ever: no collection needs to walk them again
     master = WeirMaster(options, first, tls, WeirNextLayer(must_decrypt), [*rest, reload])
     master.options.update(**late)
     loop = asyncio.get_running_loop()

@@ -20,11 +20,11 @@ from weir.edge.workers import Workers
 from weir.identity.networks import Networks
 from weir.identity.users import Users
 from weir.keys.virtual import VirtualKeys
-from weir.model import Secret
+from weir.model import Secret, Service
 from weir.policy.decide import Policy
 from weir.providers.registry import Registry
 from weir.settings import Settings
-from weir.shadow.catalogue import Catalogue
+from weir.shadow.catalogue import Catalogue, with_status
 from weir.tls.ca import Authority
 from weir.tls.decide import Interception
 from weir.usage.prices import Prices
@@ -52,6 +52,11 @@ class Snapshot:
         """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
         limits = self.settings.limits
         return limits.body_bytes_max if is_ai else limits.peek_bytes_max
+
+    def judged(self, service: Service) -> Service:
+        """The service with the status that this policy gives it."""
+        lists = self.settings.services
+        return with_status(service, lists.sanctioned, lists.tolerated, lists.unsanctioned, lists.otherwise)
 
 
 @dataclass(slots=True)

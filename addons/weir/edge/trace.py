@@ -55,6 +55,7 @@ class Link:
     meter_reason: str = ""
     exchange_id: str = ""  # of the metered connection's records
     service: str = ""
+    service_status: str = ""
     bytes_up: int = 0
     bytes_down: int = 0
     closed: bool = False

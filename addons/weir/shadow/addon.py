@@ -12,7 +12,7 @@ from weir.edge.reading import read_into
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.model import Service
-from weir.shadow import catalogue, signals
+from weir.shadow import signals
 
 __all__ = ["Shadow"]
 
@@ -37,7 +37,7 @@ class Shadow:
             service = Service(trace.provider.id, trace.provider.name, category="model-api")
         if service is not None:
             trace.is_ai = True
-            trace.service = self._judged(trace, service)
+            trace.service = trace.snapshot.judged(service)
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -57,15 +57,24 @@ class Shadow:
     def _discover(self, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """From here on it is an AI exchange like any other, by the dialect that its path resembles."""
         trace.discovered = trace.is_ai = True
-        trace.service = self._judged(trace, Service(trace.host, trace.host, category="discovered"))
+        trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
         registry = trace.snapshot.registry
         trace.endpoint = replace(registry.guess(flow.request.path), service=trace.host)
         trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
         return read_into(trace, flow)
 
-    @staticmethod
-    def _judged(trace: Trace, service: Service) -> Service:
-        services = trace.snapshot.settings.services
-        return catalogue.with_status(
-            service, services.sanctioned, services.tolerated, services.unsanctioned, services.otherwise
-        )
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Some services show themselves only in what they answer; their request has gone, the record says so."""
+        trace = trace_of(flow)
+        if trace is None or trace.is_ai or flow.response is None or not trace.forwarded_ns:
+            return
+        replied = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in flow.response.headers.fields]
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in flow.request.headers.fields]
+        body = None if trace.oversize else flow.request.raw_content
+        sighting = signals.score(trace.method, trace.host, flow.request.path, headers, body, response_headers=replied)
+        if sighting.is_ai:
+            trace.signals = sighting.signals
+            trace.discovered = trace.is_ai = True
+            trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
+            trace.reason = "recognised by its reply"

@@ -148,7 +148,7 @@ def test_a_fault_makes_the_scan_incomplete_and_is_not_cached(error: BaseExceptio
     assert "canary" not in repr(scan)
 
 
-def test_time_that_the_collector_took_is_given_back() -> None:
+def test_out_of_time_once_gets_a_second_chance() -> None:
     class Paused(Faulty):
         def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
             if not self.seen:

@@ -1,0 +1,60 @@
+"""``weir doctor``: the whole examination of a deployment, from a missing one to a sound one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+NAMES = {
+    "python", "mitmproxy", "hyperscan", "presidio", "clock", "key log", "data", "ca", "tokenizers", "policy", "spool",
+    "chain", "ingester", "store", "proxy",
+}  # fmt: skip
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_text('version: 1\nkeys: {openai: {secret: "env:WEIR_TEST_OPENAI"}}\n')
+    return path
+
+
+def test_before_the_first_start_nothing_has_failed_and_nothing_is_made(weir, tmp_path: Path) -> None:
+    done = weir("doctor", "--data", tmp_path / "data", "--format", "json")
+    told = json.loads(done.out)
+    assert (done.code, told["ok"]) == (0, True)
+    assert {check["name"] for check in told["checks"]} == NAMES
+    assert all(set(check) == {"name", "status", "detail", "remedy"} for check in told["checks"])
+    assert all(bool(check["remedy"]) == (check["status"] != "ok") for check in told["checks"])
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_deployment_in_use(weir, store: Path, policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "".join(["real", "-", "value", "-", "5150"])
+    monkeypatch.setenv("WEIR_TEST_OPENAI", secret)
+    weir("ca", "show", "--data", store)
+    done = weir("doctor", "--data", store, "--policy", policy, "--format", "json")
+    status = {check["name"]: check["status"] for check in json.loads(done.out)["checks"]}
+    assert done.code == 0
+    assert status == dict.fromkeys(NAMES | {"keys"}, "ok") | {"tokenizers": "warn", "proxy": "warn"}
+    people = weir("doctor", "--data", store, "--policy", policy)
+    for output in (done.out, done.err, people.out, people.err):
+        assert secret not in output
+
+
+def test_what_fails_is_named_with_its_remedy_and_exits_1(weir, store: Path, policy: Path) -> None:
+    done = weir("doctor", "--data", store, "--policy", policy)
+    assert done.code == 1
+    text = " ".join(done.out.split())
+    assert "the environment variable WEIR_TEST_OPENAI is not set" in text
+    assert "→ run weir doctor where weir starts" in text
+    assert "1 to repair" in text
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+def test_a_named_proxy_must_answer(weir, tmp_path: Path) -> None:
+    assert weir("doctor", "--data", tmp_path / "data", "--proxy", "127.0.0.1:1").code == 1
+    done = weir("doctor", "--data", tmp_path / "data", "--proxy", "http://ann:hunter2@nowhere")
+    assert (done.code, done.out) == (2, "")
+    assert "hunter2" not in done.err
