@@ -11,31 +11,10 @@ from enum import IntEnum, StrEnum
 from typing import Protocol
 
 __all__ = [
-    "ANONYMOUS",
-    "NO_USAGE",
-    "Action",
-    "AuthPlace",
-    "Cost",
-    "Dialect",
-    "Endpoint",
-    "Exchange",
-    "Finding",
-    "Inspection",
-    "Masker",
-    "Mode",
-    "OnFailure",
-    "Principal",
-    "Reply",
-    "ReplyReader",
-    "Secret",
-    "Segment",
-    "Service",
-    "Status",
-    "TextMap",
-    "Unparsed",
-    "Usage",
-    "Verdict",
-]
+    "ANONYMOUS", "NO_USAGE", "Action", "AuthPlace", "Cost", "Dialect", "Endpoint", "Exchange", "Finding",
+    "Inspection", "Masker", "Mode", "OnFailure", "Principal", "Reply", "ReplyReader", "Secret", "Segment", "Service",
+    "Status", "TextMap", "Unparsed", "Usage", "Verdict",
+]  # fmt: skip
 
 
 class Action(IntEnum):
@@ -265,11 +244,9 @@ class TextMap(Protocol):
 
     def feed(self, channel: str, text: str) -> str:
         """Take the next text of ``channel`` (one content block, one tool call's arguments) and return what may go."""
-        ...
 
     def flush(self, channel: str) -> str:
         """Return what is still held back for ``channel``; it ends here."""
-        ...
 
 
 class ReplyReader(Protocol):
@@ -277,15 +254,12 @@ class ReplyReader(Protocol):
 
     def feed(self, data: bytes) -> bytes:
         """Take decoded reply bytes; return the bytes for the client (the same ones unless something is edited)."""
-        ...
 
     def close(self) -> bytes:
         """The reply has ended; return what is still to be sent."""
-        ...
 
     def reply(self) -> Reply:
         """What is known so far."""
-        ...
 
 
 class Dialect(Protocol):
@@ -295,29 +269,23 @@ class Dialect(Protocol):
 
     def parse(self, body: bytes, endpoint: Endpoint) -> Exchange:
         """Read a decoded request body. Raises Unparsed, and nothing else, whatever the bytes."""
-        ...
 
     def replace(self, body: bytes, texts: Mapping[str, str]) -> bytes:
         """Set the strings at the given JSON pointers; every other byte of ``body`` stays as it was."""
-        ...
 
     def ask_usage(self, body: bytes) -> bytes | None:
         """``body`` changed so that the stream will report usage; None when there is nothing to ask."""
-        ...
 
     def reader(
         self, exchange: Exchange, content_type: str, text: TextMap | None = None, strip_usage: bool = False
     ) -> ReplyReader:
         """A reader for the reply. ``text`` maps its texts on their way; ``strip_usage`` drops the usage-only event."""
-        ...
 
     def refusal(self, status: int, message: str, rule_id: str) -> bytes:
         """A JSON error body in the provider's own shape, so that its SDK raises its normal exception."""
-        ...
 
     def abort_event(self, message: str, rule_id: str) -> bytes:
         """Bytes that end a stream with the provider's error event."""
-        ...
 
 
 class Masker(Protocol):
@@ -327,8 +295,6 @@ class Masker(Protocol):
         self, segments: Sequence[Segment], findings: Sequence[Finding], treatments: Sequence[Action]
     ) -> Mapping[str, str]:
         """New texts by pointer for all segments that a REDACT or PSEUDONYMISE treatment changes."""
-        ...
 
     def restorer(self) -> TextMap | None:
         """Undoes the pseudonyms issued in this conversation; None when there are none."""
-        ...

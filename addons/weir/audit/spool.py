@@ -53,7 +53,7 @@ class Spool:
         queue_max: int = 10_000,
         durable_timeout_s: float = 5.0,
         retry_s: float = 0.25,
-        linger_s: float = 0.005,
+        linger_s: float = 0.02,
     ) -> None:
         """``boot_id`` is new at every start: a chain belongs to one run. ``linger_s``: how long records that nobody
         waits for may gather before a commit. Raises ValueError for ids that cannot be part of a file name."""

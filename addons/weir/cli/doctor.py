@@ -27,7 +27,7 @@ def doctor(
     proxy: Annotated[str, typer.Option(metavar="URL", help=f"Where weir listens; default: {PROXY}.")] = "",
     format: FormatOption = "table",
 ) -> None:
-    """Check a deployment and say what is missing; exit 1 when something fails. Changes nothing."""
+    """Check a deployment and say what is missing; exit 1 when something fails."""
     from weir.cli.address import ProxyAddress
     from weir.places import policy_path
 

@@ -12,7 +12,6 @@ __all__ = ["DATA", "PROXY", "DataOption", "FormatOption", "PolicyOption", "Proxy
 DATA = Path("data")
 PROXY = "http://127.0.0.1:8080"
 
-
 DataOption = Annotated[Path, typer.Option("--data", help="weir's data directory.")]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="Policy file; default: the shipped observe.yaml.")]
 ProxyOption = Annotated[str, typer.Option("--proxy", metavar="URL", help="Where weir listens.")]

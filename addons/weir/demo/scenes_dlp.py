@@ -37,7 +37,7 @@ def _one_address(cast: Cast, sdk: Sdk) -> int:
     need("".join(pieces) == reply_to(PROMPT), f"{sdk.name}: the client did not get its own words back")
     if not plain:
         need(STAND_IN.encode() not in came.sent, f"{sdk.name}: the provider sent the stand-in in one piece")
-        need(ADDRESS not in pieces[-1], f"{sdk.name}: the address came only at the stream's end")
+        need(ADDRESS in "".join(pieces[:-1]), f"{sdk.name}: the address came only at the stream's end")
     return len(pieces)
 
 

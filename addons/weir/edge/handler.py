@@ -106,6 +106,8 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
 
     def _hook(self, hook: commands.StartHook) -> bool:
         """Run a hook; False when something in it waits, and then a task goes on with it."""
+        if hook.name == "response":
+            self._flush()  # the client need not wait for our accounting
         rest = self.master.addons.start(hook)  # type: ignore[attr-defined]
         if rest is None:
             return True

@@ -12,6 +12,7 @@ __all__ = ["Ingester"]
 log = logging.getLogger("weir.ingest")
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0)
 STOP_S = 20.0
+INTERVAL_S = "1.0"  # how far views may lag behind the spool
 
 
 class Ingester:
@@ -37,6 +38,8 @@ class Ingester:
                 "weir.audit.ingest",
                 "--data",
                 str(self.data),
+                "--interval-s",
+                INTERVAL_S,
                 "--watch-stdin",
                 stdin=asyncio.subprocess.PIPE,
             )

@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import orjson
+
 from weir.model import Unparsed
 from weir.providers.values import Json, JsonObject, pointer_tokens
 
@@ -23,6 +25,7 @@ __all__ = [
     "REPLACEMENT",
     "literal",
     "loads",
+    "loads_reply",
     "splice",
     "splice_set",
 ]
@@ -119,6 +122,19 @@ def loads(body: bytes, depth_max: int = DEPTH_MAX) -> Json:
     """The value of a JSON document in UTF-8. Raises Unparsed, and nothing else, whatever the bytes."""
     value = _parse(_decode(body), depth_max)
     return _without_lone(value) if _SURROGATE_ESCAPE.search(body) else value
+
+
+def loads_reply(body: bytes) -> Json:
+    """As `loads`, several times faster and without its strictness about duplicate names.
+
+    A duplicate name in a request is a way to show us one prompt and the provider another; what a provider sends, the
+    client reads as we do: the last one holds.
+    """
+    try:
+        value: Json = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return loads(body)
+    return value
 
 
 def literal(text: str) -> str:

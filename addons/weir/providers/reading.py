@@ -13,7 +13,7 @@ from typing import Final
 from weir.model import Inspection, Reply, TextMap, Unparsed
 from weir.providers.arrays import ArrayFramer, Piece
 from weir.providers.channels import Channels
-from weir.providers.jsondoc import loads, splice
+from weir.providers.jsondoc import loads_reply, splice
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.sse import Frame, Framer, event_bytes, with_data
 from weir.providers.values import Json, JsonObject, texts_in
@@ -118,7 +118,7 @@ class EventReader:
 
     def _load(self, data: bytes) -> JsonObject | None:
         try:
-            doc = loads(data.removeprefix(_BOM))
+            doc = loads_reply(data.removeprefix(_BOM))
         except Unparsed as error:
             self._notes.mark(Inspection.PARTIAL, f"event: {error}")
             return None
@@ -186,7 +186,7 @@ class EventReader:
 
     def _document(self, data: bytes) -> bytes:
         try:
-            doc = loads(data.removeprefix(_BOM))
+            doc = loads_reply(data.removeprefix(_BOM))
         except Unparsed as error:
             self._notes.mark(Inspection.UNPARSED, f"reply: {error}")
             return data

@@ -90,15 +90,15 @@ def test_wrong_usage_is_one_line_and_2(weir, arguments: list[str], message: str)
     assert done.err.count("\n") == 1
 
 
-def test_an_unexpected_error_tells_its_place_and_never_its_message(weir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_tells_its_place_and_never_its_message(
+    weir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def broken(*_: object) -> None:
         local_secret = "s3cret-local"
         raise RuntimeError(f"s3cret-message {local_secret}")
 
     monkeypatch.setattr("weir.tls.ca.ensure_ca", broken)
-    done = weir("ca", "show", "--data", "unused-by-this-test")
-    Path("unused-by-this-test/ca").rmdir()
-    Path("unused-by-this-test").rmdir()
+    done = weir("ca", "show", "--data", tmp_path / "data")
     assert (done.code, done.out) == (1, "")
     assert "unexpected RuntimeError at test_app.py:" in done.err
     assert done.err.count("\n") == 1

@@ -43,11 +43,12 @@ def test_they_go_to_the_data_directory(weir, fetched, tmp_path: Path) -> None:
     assert "\x1b" not in done.err.replace("\x1b[2K", "")
 
 
-def test_or_where_they_are_told_to(weir, fetched, tmp_path: Path) -> None:
+def test_or_where_they_are_told_to(weir, fetched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     called = fetched([READY])
     assert weir("tokenizers", "fetch", "--dir", tmp_path / "shared").code == 0
     assert called == [tmp_path / "shared"]
-    assert not Path("data").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_missing_is_said_and_exits_1(weir, fetched, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Stand-ins for what scenes play on: providers whose received requests a test writes itself, and SDKs without a wire."""
+"""Stand-ins for what scenes play on: providers that received what a test says, and SDKs without a wire."""
 
 from __future__ import annotations
 

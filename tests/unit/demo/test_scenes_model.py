@@ -57,7 +57,7 @@ def test_tokens_are_those_of_the_doubles() -> None:
 
 def test_need_and_only() -> None:
     need(True, "fine")
-    with pytest.raises(Differs, match="^not fine$"):
+    with pytest.raises(Differs, match=r"^not fine$"):
         need(False, "not fine")
     with pytest.raises(Differs, match="sdk: 0 requests reached the provider"):
         only([], "sdk")

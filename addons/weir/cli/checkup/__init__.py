@@ -1,4 +1,4 @@
-"""The checks of ``weir doctor``, by what they look at. Each gives back results and changes nothing.
+"""The checks of ``weir doctor``, by what they look at. Each gives back results and makes nothing that is not there.
 
 A check imports what it looks at inside its function: whatever cannot be imported is a result, not a crash.
 """

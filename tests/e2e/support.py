@@ -1,0 +1,67 @@
+"""What several end-to-end tests need: the shared proxy with its records since the test began, the SDKs side by side."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.canary import CANARIES
+from harness.doubles import Doubles
+from harness.processes import until
+from harness.weir import Weir
+
+__all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "tokens"]
+
+ADDRESS = "jane.doe@example.org"
+STAND_IN = "<EMAIL_ADDRESS_1>"
+
+
+def access_key() -> str:
+    """A made-up AWS access key id, planted: what detectors must take for a real one."""
+    letters = string.ascii_uppercase + "234567"
+    return CANARIES.plant("AKIA" + "".join(secrets.choice(letters) for _ in range(16)), "an AWS access key id")
+
+
+def tokens(text: str) -> int:
+    """How many tokens the doubles count."""
+    return -(-len(text) // 4)
+
+
+def chat_body(text: str, **more: Any) -> bytes:
+    """A chat completions request as JSON."""
+    return json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": text}], **more}).encode()
+
+
+@dataclass
+class House:
+    """A proxy shared by many tests, and what it recorded since this one began."""
+
+    weir: Weir
+    doubles: Doubles
+    key: str = field(repr=False)  # a virtual key of team finance, app e2e
+    flaky: int = 0  # a port on loopback behind :7443 of every host; nobody listens there unless a test does
+    _before: frozenset[str] = frozenset()
+
+    def begin(self) -> None:
+        """Forget the records so far."""
+        self._before = frozenset(row["exchange_id"] for row in self.weir.records())
+
+    def records(self, *kinds: str) -> list[dict[str, Any]]:
+        """The records of exchanges that began since; of these kinds only, if any are named."""
+        rows = [row for row in self.weir.records() if row["exchange_id"] not in self._before]
+        return [row for row in rows if not kinds or row["kind"] in kinds]
+
+    def until(self, count: int, *kinds: str) -> list[dict[str, Any]]:
+        """Wait for that many records of these kinds; AssertionError when there are fewer, or more."""
+        rows = until(
+            lambda: rows if len(rows := self.records(*kinds)) >= count else None, f"{count} records of {kinds}"
+        )
+        assert len(rows) == count, [(row["kind"], row.get("host"), row.get("reason")) for row in rows]
+        return rows
+
+    def only(self, *kinds: str) -> dict[str, Any]:
+        """The one record of these kinds."""
+        return self.until(1, *kinds)[0]

@@ -1,0 +1,116 @@
+"""``weir demo`` as people run it: everything real but the providers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.processes import ROOT, until
+
+SECONDS_MAX = 90  # it takes 5 on an idle machine; the tests share theirs
+
+# Scenes with other expectations than the shipped ones, told by the demo as it tells its own.
+WRONG_ROW = """
+import dataclasses, sys
+from weir.demo import scenes
+scene = scenes.CLEAN
+rows = tuple(dataclasses.replace(row, rule="nobody-wrote-this") for row in scene.rows)
+sys.exit(scenes.main(None, (dataclasses.replace(scene, rows=rows),)))
+"""
+WRONG_SIGHT = """
+import dataclasses, sys
+from weir.demo import scenes, scenes_dlp
+scenes_dlp.STAND_IN = "<SOMETHING_ELSE>"
+sys.exit(scenes.main(None, (scenes.PERSONAL,)))
+"""
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "addons"), "COLUMNS": "80"}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment(), timeout=SECONDS_MAX
+    )
+
+
+def traces_of(folder: str) -> list[str]:
+    """Command lines of running processes that name ``folder``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:  # it has just ended
+            continue
+        if folder in line and "pytest" not in line:
+            found.append(line)
+    return found
+
+
+def test_demo(artefacts: Path) -> None:
+    data = artefacts / "data"
+    done = run("-m", "weir.cli", "demo", "--data", str(data))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    marks = re.findall(r"^(\d) (\w+) ", done.stdout, re.MULTILINE)
+    assert [number for number, word in marks if word == "ok"] == [str(number) for number in range(1, 10)]
+    assert "19 exchanges, each as its scene says" in done.stdout
+    assert traces_of(str(data)) == []
+    asked = run("-m", "weir.cli", "audit", "sql", "SELECT count(*) AS n FROM exchanges", "--data", str(data))
+    assert asked.stdout.split() == ["n", "19"]
+    # Nothing of what the scenes send stands in what weir wrote.
+    for path in data.rglob("*"):
+        if path.is_file():
+            written = path.read_bytes()
+            assert b"jane.doe@example.org" not in written and b"fish ladder" not in written, path
+    (artefacts / "stdout").write_text(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (WRONG_ROW, "rule is nothing, not nobody-wrote-this"),
+        (WRONG_SIGHT, "the provider got no stand-in"),
+    ],
+    ids=["the store differs", "a scene differs"],
+)
+def test_a_demo_that_differs_fails(entry: str, said: str) -> None:
+    done = run("-c", entry)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout
+    assert "Something differs" in done.stdout
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "stdout"
+    with out.open("wb") as file:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "weir.cli", "demo", "--data", str(data)],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            start_new_session=True,
+        )
+    try:
+        found = until(
+            lambda: re.search(r"http://127\.0\.0\.1:(\d+)", out.read_text()), "the proxy's address", seconds=60
+        )
+        assert traces_of(str(data)), "weir does not run where the test looks for it"
+        demo.send_signal(signal.SIGINT)
+        _, stderr = demo.communicate(timeout=30)
+    finally:
+        demo.kill()
+        demo.wait()
+    assert demo.returncode == 130
+    assert b"Traceback" not in stderr
+    assert traces_of(str(data)) == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(found[1])), timeout=5)
