@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weir.audit.addon import Audit
 from weir.audit.spool import Spool
-from weir.datadir import DataDir
+from weir.datadir import DataDir, DataDirError
 from weir.dlp.addon import Dlp
 from weir.dlp.engine import Engine
 from weir.dlp.pseudonyms import Conversations
@@ -23,8 +23,9 @@ from weir.identity.users import Users
 from weir.keys.addon import Keys
 from weir.keys.backends import SecretUnavailable
 from weir.keys.secrets import resolve as resolve_secret
-from weir.keys.virtual import VirtualKeys
+from weir.keys.virtual import VirtualKeys, VirtualKeysError
 from weir.model import Principal, Secret
+from weir.places import shared_tokenizers
 from weir.policy.addon import PolicyAddon
 from weir.policy.decide import Policy
 from weir.providers.addon import Providers
@@ -33,14 +34,17 @@ from weir.settings import Settings
 from weir.shadow.addon import Shadow
 from weir.shadow.catalogue import Catalogue
 from weir.tls.addon import Tls
-from weir.tls.ca import Authority, ensure_ca
+from weir.tls.ca import Authority, CaError, ensure_ca
 from weir.tls.decide import Interception
-from weir.tls.trust import merged_bundle
+from weir.tls.trust import TrustError, merged_bundle
 from weir.usage.addon import UsageAddon
 from weir.usage.prices import Prices
 from weir.usage.tokens import Counter
 
-__all__ = ["build_snapshot", "build_state", "chain"]
+__all__ = ["UNUSABLE", "build_snapshot", "build_state", "chain"]
+
+# What building raises when a policy, a data directory or what lies in it can't be used; each says what to do.
+UNUSABLE = (ValueError, OSError, DataDirError, CaError, TrustError, VirtualKeysError)
 
 
 def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], list[object]]:
@@ -50,7 +54,7 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         Drain(state, connections),  # its `done` must come before everybody else's
     ]
     rest: list[object] = [
-        Resolve(resolve),  # addresses, before anything is connected
+        Resolve(resolve, state),  # addresses, before anything is connected
         Begin(state),  # the trace that all others write to
         Tls(state),  # decrypt or meter, before there is a request to look at
         Identity(state),  # who: needs only the connection
@@ -106,7 +110,7 @@ def _network_principal(network: object) -> Principal:
 
 
 def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] = ()) -> State:
-    """Everything that the chain needs, under `data`. Makes the CA and the keys at first start."""
+    """Everything that the chain needs, under `data`. Makes the CA and the keys at first start. Raises `UNUSABLE`."""
     boot_id = random_source.token_hex(8)
     fingerprint_key = data.secret("fingerprint")
     return State(
@@ -118,7 +122,7 @@ def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] 
         upstream_bundle=merged_bundle(data.run / "upstream-roots.pem", upstream_cas),
         virtual_keys=VirtualKeys(data.keys / "virtual.json", data.secret("virtual-keys")),
         conversations=Conversations(data.secret("pseudonyms")),
-        counter=Counter.load(data.tokenizers),
+        counter=Counter.load(data.tokenizers, shared_tokenizers()),
         prices=Prices.load(warm=True),
         fingerprint_key=fingerprint_key,
         drain_s=settings.limits.drain_s,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MissingFile", "policies", "policy_path", "version"]
+__all__ = ["MissingFile", "policies", "policy_path", "shared_tokenizers", "version"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
@@ -42,6 +43,11 @@ def policies() -> list[str]:
         if names:
             return names
     return []
+
+
+def shared_tokenizers() -> Path:
+    """Where the vocabularies of this installation lie, for every data directory that has none of its own."""
+    return Path(sys.prefix) / "share" / "weir" / "tokenizers"
 
 
 def version() -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.support import House
-from harness.canary import CANARIES
+from e2e.support import House, issue
 from harness.doubles import Doubles
 from harness.weir import Weir, write_policy
 
@@ -47,6 +46,7 @@ def shared_house(shared_doubles: Doubles) -> Iterator[House]:
     artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
     folder = Path(tempfile.mkdtemp(prefix="e2e-house-", dir=artefacts))
     flaky = _free_port()
+    key = issue(folder / "data")
     weir = Weir(
         folder,
         write_policy(folder / "policy.yaml", "enforce", intercept__include=INCLUDED),
@@ -55,8 +55,6 @@ def shared_house(shared_doubles: Doubles) -> Iterator[House]:
         environment={f"{kind.upper()}_API_KEY": key for kind, key in shared_doubles.keys.items()},
         options=resolves(shared_doubles, flaky),
     )
-    issued = weir.run("keys", "create", "--app", "e2e", "--team", "finance")
-    key = CANARIES.plant(issued.stdout.strip(), "a virtual key")
     house = House(weir, shared_doubles, key, flaky)
     yield house
     weir.stop()

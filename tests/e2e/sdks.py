@@ -189,10 +189,11 @@ class Gemini(_Given):
         return genai.Client(api_key=self.key, vertexai=False, http_options=options)
 
     def chat(self, text: str) -> str:
-        return self.client.models.generate_content(model=self.model, contents=text).text or ""
+        client = self.client  # it closes its connections when it goes
+        return client.models.generate_content(model=self.model, contents=text).text or ""
 
     def stream(self, text: str) -> Iterator[str]:
-        client = self.client  # the stream does not keep it alive
+        client = self.client
         for chunk in client.models.generate_content_stream(model=self.model, contents=text):
             yield chunk.text or ""
 
@@ -210,7 +211,8 @@ class Gemini(_Given):
         return str(calls[0].args["text"])
 
     async def achat(self, text: str) -> str:
-        return (await self.client.aio.models.generate_content(model=self.model, contents=text)).text or ""
+        client = self.client
+        return (await client.aio.models.generate_content(model=self.model, contents=text)).text or ""
 
     async def astream(self, text: str) -> AsyncIterator[str]:
         client = self.client

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import string
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness.canary import CANARIES
 from harness.doubles import Doubles
-from harness.processes import until
+from harness.processes import ROOT, until
 from harness.weir import Weir
 
-__all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "tokens"]
+__all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "command", "issue", "tokens"]
 
 ADDRESS = "jane.doe@example.org"
 STAND_IN = "<EMAIL_ADDRESS_1>"
@@ -23,6 +27,26 @@ def access_key() -> str:
     """A made-up AWS access key id, planted: what detectors must take for a real one."""
     letters = string.ascii_uppercase + "234567"
     return CANARIES.plant("AKIA" + "".join(secrets.choice(letters) for _ in range(16)), "an AWS access key id")
+
+
+def command(*arguments: str, given: str = "") -> str:
+    """Run a weir command; its stdout. AssertionError with what it said when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "weir.cli", *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def issue(data: Path, *options: str) -> str:
+    """Issue a virtual key into a data directory, before its proxy starts or later; the key, planted."""
+    made = command("keys", "create", "--app", "e2e", "--team", "finance", *options, "--data", str(data))
+    return CANARIES.plant(made, "a virtual key")
 
 
 def tokens(text: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 from e2e.sdks import SDKS
 from e2e.support import ADDRESS, STAND_IN, House, access_key, tokens
 
-PROMPT = "How high does the river stand today?"
+PROMPT = "How high is the river today?!"
 PERSONAL = f"Tell {ADDRESS} that the river stands low, and ask her when it is going to rise."
 
 each = pytest.mark.parametrize("sdk_class", SDKS, ids=lambda kind: kind.name)
@@ -107,11 +107,10 @@ def test_a_credential_is_the_sdks_own_exception_and_stays_here(sdk_class: type, 
 @each
 @pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 @pytest.mark.parametrize("port", [443, 8443], ids=["to-h2", "to-h1"])
-@pytest.mark.parametrize("encoding", ["", "gzip", "br", "zstd"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
 def test_protocols_and_codings(sdk_class: type, http2: bool, port: int, encoding: str, house: House) -> None:
     sdk = sdk_class(house.weir, house.key, port=port, http2=http2)
-    told = f"encoding={encoding or 'identity'}"
-    house.doubles.behave(told, times=4)
+    house.doubles.behave(f"encoding={encoding}", times=4)
     assert sdk.chat(PROMPT) == f"You said: {PROMPT}"
     assert "".join(sdk.stream(PROMPT)) == f"You said: {PROMPT}"
     assert sdk.chat(PERSONAL) == f"You said: {PERSONAL}"

@@ -6,7 +6,6 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.audit.record import AuditRecord
 from weir.audit.spool import SpoolUnavailable
 from weir.edge import records
 from weir.edge.guard import guarded, refuse
@@ -24,12 +23,6 @@ class Audit:
     def __init__(self, state: State) -> None:
         self.state = state
 
-    def _write(self, record: AuditRecord) -> Awaitable[None] | None:
-        if self.state.snapshot.settings.audit.durability == "strict":
-            return self.state.spool.durable(record)
-        self.state.spool.put(record)
-        return None
-
     @guarded
     def http_connect(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """A tunnel that was refused has no exchange of its own."""
@@ -37,7 +30,7 @@ class Audit:
         if flow.response is None:
             return None
         link.closed = True
-        return self._write(records.minimal_record(flow, link.failed or "tunnel refused"))
+        return self.state.record(records.minimal_record(flow, link.failed or "tunnel refused"))
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -46,7 +39,7 @@ class Audit:
         if trace is None:
             return None
         trace.recorded, trace.closed = True, flow.response is not None
-        waits = self._write(records.request_record(trace, flow))
+        waits = self.state.record(records.request_record(trace, flow))
         return None if waits is None else self._before_forwarding(trace, flow, waits)
 
     async def _before_forwarding(self, trace: Trace, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:
@@ -74,11 +67,11 @@ class Audit:
     def _finish(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         trace = trace_of(flow)
         if trace is None:
-            return self._write(records.minimal_record(flow, link_of(flow.client_conn).failed or "no trace"))
+            return self.state.record(records.minimal_record(flow, link_of(flow.client_conn).failed or "no trace"))
         if trace.closed:
             return None
         trace.closed = True
         if trace.recorded and trace.forwarded_ns:
             self.state.spool.put(records.reply_record(trace, flow))  # its exchange is on disk; see decision 0006
             return None
-        return self._write(records.request_record(trace, flow))
+        return self.state.record(records.request_record(trace, flow))

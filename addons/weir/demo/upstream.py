@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
 
 __all__ = ["Arrived", "Upstream"]
 
@@ -56,12 +55,12 @@ class Upstream:
         return len(self._call("GET", "/connections"))
 
     def hold(self, host: str, gate: str) -> None:
-        """Have the next stream from ``host`` wait before every event but the first."""
+        """Have the next stream from ``host`` wait before every event but the first. ``gate``: letters and hyphens."""
         self._call("POST", "/behave", {"behaviour": f"gate={gate}", "host": host, "times": 1})
 
     def release(self, gate: str) -> None:
         """Let everything through that waits there, from now on."""
-        self._call("POST", f"/gate/{quote(gate)}?{urlencode({'n': 'all'})}")
+        self._call("POST", f"/gate/{gate}?n=all")
 
     def _call(self, method: str, path: str, value: Mapping[str, object] | None = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=_TIMEOUT_S)

@@ -49,7 +49,7 @@ class Dlp:
         assert trace.exchange
         trace.findings = scan.findings
         if not scan.complete:
-            trace.inspection, trace.reason = Inspection.FAILED, f"dlp: {scan.reason}"
+            trace.inspection, trace.reason = Inspection.FAILED, trace.failed or f"dlp: {scan.reason}"
         who, address = trace.principal, flow.client_conn.peername[0] if flow.client_conn.peername else ""
         tag = f"{who.method}:{who.user}:{who.app}:{who.key_id}:{address}"
         trace.conversation = conversation_id(self.state.fingerprint_key, tag, trace.exchange.segments)

@@ -12,7 +12,6 @@ from weir.edge.coding import acceptable
 from weir.edge.guard import guarded, refuse
 from weir.edge.state import State
 from weir.edge.trace import trace_of
-from weir.model import Inspection
 
 __all__ = ["Begin", "claimed_names"]
 
@@ -76,9 +75,9 @@ class Begin:
             if readable != wanted:
                 headers["accept-encoding"] = readable
         if trace.link.failed:
-            trace.failed = trace.link.failed
-            trace.inspection, trace.reason = Inspection.FAILED, trace.link.failed
-            if trace.on_failure == "block":
+            trace.fail(trace.link.failed)
+            trace.failed_open = not trace.link.condemned
+            if trace.link.condemned:
                 refuse(flow, 503, "weir could not inspect this connection, so nothing was forwarded.")
 
     @guarded
@@ -87,6 +86,8 @@ class Begin:
         trace = trace_of(flow)
         assert flow.websocket
         message = flow.websocket.messages[-1]
+        if trace and trace.abort:
+            message.drop()
         if trace:
             if message.from_client:
                 trace.req_bytes += len(message.content)

@@ -19,6 +19,10 @@ __all__ = ["Connections"]
 _DISTRUST = ("unknown ca", "bad certificate", "certificate unknown", "unknown_ca")
 
 
+def _seen(link: Link) -> tuple[Inspection, str]:
+    return (Inspection.FAILED, link.failed) if link.failed else (Inspection.METERED, link.meter_reason)
+
+
 class Connections:
     """One record when bytes begin to pass undecrypted, one when the connection has ended."""
 
@@ -40,14 +44,14 @@ class Connections:
             self._begin(link_of(data.context.client), data.context.client)
 
     def _begin(self, link: Link, client: connection.Client) -> None:
-        if link.exchange_id or link.refused or link.failed:
+        if link.exchange_id or link.refused:
             return
         link.exchange_id = new_event_id()
         service = self.state.snapshot.catalogue.by_host(link.sni or link.host)
         if service:
             judged = self.state.snapshot.judged(service)
             link.service, link.service_status = judged.id, str(judged.status)
-        self._put(link, client, "request", Inspection.METERED, link.meter_reason, None)
+        self._put(link, client, "request", *_seen(link), None)
 
     @guarded
     def tls_failed_client(self, data: tls.TlsData) -> None:
@@ -70,7 +74,7 @@ class Connections:
             return
         link.closed = True
         if link.metered and link.exchange_id:
-            self._put(link, client, "meter", Inspection.METERED, link.meter_reason, now_us())
+            self._put(link, client, "meter", *_seen(link), now_us())
         elif not link.exchanges and (link.host or link.failed):
             link.exchange_id = new_event_id()
             self._put(link, client, "error", Inspection.FAILED, link.failed or "no request was made", now_us())

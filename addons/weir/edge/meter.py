@@ -28,8 +28,8 @@ class MeteredTCPLayer(tcp_layers.TCPLayer):
         self.link.meter_reason = self.link.meter_reason or ("not intercepted" if ignore else "not HTTP")
 
     def start(self, event: Any) -> layer.CommandGenerator[None]:
-        """Refuse what a failed hook has condemned; otherwise connect and relay."""
-        if self.link.failed or self.link.refused:
+        """Close what is refused; otherwise connect and relay."""
+        if self.link.refused:
             yield commands.CloseConnection(self.context.client)
             self._handle_event = self.done  # type: ignore[method-assign]
             return

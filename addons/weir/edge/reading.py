@@ -1,4 +1,4 @@
-"""From a request on the wire to an `Exchange`: decoded, parsed by its dialect, or marked as what it is."""
+"""From a request on the wire to an `Exchange`, parsed by its dialect or marked as what it is; and reading its reply."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl, unquote
 from mitmproxy import http
 
 from weir.edge.coding import CodingError, decode
+from weir.edge.pipe import ReplyPipe
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
 
-__all__ = ["RAW", "URL", "read_into", "read_request"]
+__all__ = ["RAW", "URL", "read_into", "read_reply", "read_request"]
 
 RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whole, never edited
 URL = "#url"  # pointer of the query string
@@ -65,6 +66,24 @@ def read_into(trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return None
 
 
+def read_reply(trace: Trace, response: http.Response) -> None:
+    """Set up the reading of a reply, and its editing where pseudonyms or an extra event must come out of it.
+
+    An edited reply goes to the client unencoded and without a length. Raises PipeBroken when it can't be decoded.
+    """
+    if trace.dialect is None or trace.exchange is None:
+        return
+    text = trace.masker.restorer() if trace.masker and trace.edited else None
+    editing = text is not None or trace.strip_usage
+    content_type = response.headers.get("content-type", "")
+    reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
+    encoding = response.headers.get("content-encoding", "")
+    trace.pipe = ReplyPipe(reader, encoding, editing=editing, limit=trace.snapshot.settings.limits.reply_bytes_max)
+    if editing:
+        response.headers.pop("content-length", None)
+        response.headers.pop("content-encoding", None)
+
+
 async def _read_elsewhere(trace: Trace, flow: http.HTTPFlow) -> None:
     timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
     _take(trace, await trace.state.workers.run(read_request, trace, flow, timeout_s=timeout))
@@ -72,7 +91,8 @@ async def _read_elsewhere(trace: Trace, flow: http.HTTPFlow) -> None:
 
 def _take(trace: Trace, reading: Reading) -> None:
     trace.body, trace.exchange = reading.body, reading.exchange
-    trace.inspection, trace.reason = reading.exchange.inspection, reading.exchange.reason
+    if not trace.failed:
+        trace.inspection, trace.reason = reading.exchange.inspection, reading.exchange.reason
 
 
 def _marked(exchange: Exchange, inspection: Inspection, reason: str, segments: tuple[Segment, ...]) -> Exchange:

@@ -243,13 +243,13 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
     )
 
 
-def minimal_record(flow: http.HTTPFlow, reason: str) -> AuditRecord:
-    """What can be said of a flow that has no trace, because the hook that makes it failed."""
+def minimal_record(flow: http.HTTPFlow, reason: str, *, exchange_id: str = "", forwarded: bool = False) -> AuditRecord:
+    """What can be said of a flow when its trace is missing, or no record can be made of it."""
     now = now_us()
     return AuditRecord(
         event_id=new_event_id(),
-        exchange_id=new_event_id(),
-        kind="block",
+        exchange_id=exchange_id or new_event_id(),
+        kind="error" if forwarded else "block",
         host=flow.request.host,
         method=flow.request.method,
         src_ip=_address(flow),
@@ -257,7 +257,8 @@ def minimal_record(flow: http.HTTPFlow, reason: str) -> AuditRecord:
         ts_end=now,
         http_status=flow.response.status_code if flow.response else None,
         inspection=str(Inspection.FAILED),
-        action=Action.BLOCK.word,
+        inspection_reason=reason,
+        action=(Action.ALLOW if forwarded else Action.BLOCK).word,
         rule_id="on-failure",
         reason=reason,
     )

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from mitmproxy.proxy import server_hooks
 
 from weir.edge.guard import guarded
+
+if TYPE_CHECKING:
+    from weir.edge.state import State
 
 __all__ = ["Resolve", "parse_resolve"]
 
@@ -44,8 +48,9 @@ class Resolve:
 
     name = "resolve"
 
-    def __init__(self, table: Mapping[Address, Address]) -> None:
+    def __init__(self, table: Mapping[Address, Address], state: State | None = None) -> None:
         self.table = table
+        self.state = state  # for the guard: a failure here is a decision too
         self._original: dict[str, Address] = {}
 
     @guarded
@@ -61,13 +66,18 @@ class Resolve:
                 data.server.sni = data.client.sni or host
             data.server.address = target
 
+    @guarded
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Put the original address back: connections are found for reuse by it."""
+        self._put_back(data)
+
+    def _put_back(self, data: server_hooks.ServerConnectionHookData) -> None:
         original = self._original.pop(data.server.id, None)
         if original:
             object.__setattr__(data.server, "address", original)  # its own setter refuses while the socket is open
 
+    @guarded
     def server_connect_error(self, data: server_hooks.ServerConnectionHookData) -> None:
         """As above; and forget the failure soon, or every later request of this client gets the cached one."""
-        self.server_connected(data)
+        self._put_back(data)
         asyncio.get_running_loop().call_later(0.05, setattr, data.server, "error", None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from mitmproxy import ctx
 
 from weir.datadir import write_private
+from weir.edge.drain import FLUSH_S
 from weir.edge.proxy import WeirMaster, WeirNextLayer, options_for
 from weir.edge.reload import Reload
 from weir.edge.state import State
@@ -86,4 +87,7 @@ async def serve(
     except SystemExit as error:  # mitmproxy ends so when it can't listen
         log.error("could not listen on %s:%s; is another process on this address?", host, port)
         return int(error.code or 1)
+    finally:
+        # A drain that failed half-way must not take records with it that wait in the queue.
+        await asyncio.to_thread(state.spool.close, FLUSH_S)
     return 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mitmproxy import http
 
-from weir.audit.record import new_event_id, now_us
+from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool import Spool
 from weir.datadir import DataDir
 from weir.dlp.engine import Engine
@@ -95,3 +95,13 @@ class State:
         )
         start_trace(flow, trace)
         return trace
+
+    def record(self, record: AuditRecord) -> Awaitable[None] | None:
+        """Write to the audit as policy's `durability` says: what to await when it is `strict`, else None.
+
+        Awaiting raises SpoolUnavailable when the disk did not take the record.
+        """
+        if self.snapshot.settings.audit.durability == "strict":
+            return self.spool.durable(record)
+        self.spool.put(record)
+        return None

@@ -7,14 +7,12 @@ mitmproxy does at these points, and why that is not enough, is in docs/decisions
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import mitmproxy.proxy.layers.http as http_layers
 from mitmproxy import flow as mitm_flow
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, layer
-from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
     HttpErrorHook,
@@ -32,21 +30,13 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from weir.edge.chunk import ChunkData
-from weir.edge.guard import fail, refuse
+from weir.edge.chunk import ChunkData, ResponseChunkHook
+from weir.edge.guard import CONNECT_REFUSED, fail, refuse
 from weir.edge.trace import link_of, trace_of
 
-__all__ = ["ResponseChunkHook", "WeirStream", "install"]
+__all__ = ["WeirStream", "install"]
 
 DISCARD_FACTOR = 4  # a refused upload is read up to this many limits, so that its client gets a clean answer
-
-
-@dataclass
-class ResponseChunkHook(StartHook):
-    """A chunk of a reply that weir reads has arrived; only its own stream waits."""
-
-    name = "response_chunk"
-    data: ChunkData
 
 
 class _Sink(layer.Layer):
@@ -167,16 +157,20 @@ class WeirStream(http_layers.HttpStream):
             trace.forwarded_ns = time.monotonic_ns()
         link = link_of(self.context.client)
         request = self.flow.request
+        request.headers.pop("proxy-authorization", None)  # meant for us, even if the hook that takes it off failed
         server, error = yield http_layers.GetHttpConnection(
             (request.host, request.port),
             request.scheme == "https",
             self.flow.server_conn.via,
             self.flow.server_conn.transport_protocol,
         )
-        if not error:
+        if trace and link.failed:  # while this connection was opened: after `requestheaders` looked
+            trace.fail(link.failed)
+            trace.failed_open = not (link.condemned or error)
+        if not error and not link.condemned:
             self.context.server = self.flow.server_conn = server
             return True
-        if link.failed:
+        if link.condemned or CONNECT_REFUSED in (error or ""):
             refuse(self.flow, 503, "weir could not open this connection, so nothing was forwarded.")
             yield from self._answer()
             return False
@@ -257,7 +251,7 @@ class WeirStream(http_layers.HttpStream):
             try:
                 data.out = trace.pipe.close() if data.end else trace.pipe.feed(data.chunk)
             except Exception as error:  # noqa: BLE001  as in @guarded
-                fail(data, "providers.response_chunk", error)
+                fail(data, "providers.response_chunk", error, trace.state)
         if data.abort:
             yield from self._cut(data.abort, data.out)
             return False

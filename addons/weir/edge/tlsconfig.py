@@ -50,20 +50,16 @@ class WeirTlsConfig(tlsconfig.TlsConfig):
     def tls_start_server(self, tls_start: tls.TlsData) -> None:
         """A name that can't be put into a handshake must fail the connection, not hang the client's request."""
         try:
-            super().tls_start_server(tls_start)
-        except (ValueError, UnicodeError):
+            self._start(tls_start)
+        except ValueError:
             tls_start.conn.sni = UNUSABLE_NAME
-            self._again(tls_start)
-        except BaseException:
-            tls_start.ssl_conn = None  # half made it would wait for ever; without it the connection fails at once
-            raise
+            self._start(tls_start)
 
-    def _again(self, tls_start: tls.TlsData) -> None:
-        tls_start.ssl_conn = None
+    def _start(self, tls_start: tls.TlsData) -> None:
         try:
             super().tls_start_server(tls_start)
         except BaseException:
-            tls_start.ssl_conn = None
+            tls_start.ssl_conn = None  # half made it would wait for ever; without it the connection fails at once
             raise
 
 

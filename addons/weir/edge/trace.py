@@ -49,8 +49,8 @@ class Link:
     sni: str = ""
     principal: Principal = ANONYMOUS
     exchanges: int = 0
-    failed: str = ""  # a hook failed before any flow: all flows of this connection are refused
-    refused: bool = False
+    failed: str = ""  # hook that failed for the connection: what becomes of its flows is a decision
+    refused: bool = False  # nothing of this connection is forwarded as it stands
     metered: bool = False
     meter_reason: str = ""
     exchange_id: str = ""  # of the metered connection's records
@@ -59,6 +59,11 @@ class Link:
     bytes_up: int = 0
     bytes_down: int = 0
     closed: bool = False
+
+    @property
+    def condemned(self) -> bool:
+        """True when a hook failed for this connection and policy wants its flows blocked."""
+        return self.refused and bool(self.failed)
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -129,6 +134,11 @@ class Trace:
         flow.request.raw_content = self.body
         if "transfer-encoding" not in headers:
             headers["content-length"] = str(len(self.body))
+
+    def fail(self, what: str) -> None:
+        """Mark as not inspected because of `what`; the first failure is the one that is told."""
+        self.failed = self.failed or what
+        self.inspection, self.reason = Inspection.FAILED, self.failed
 
     @property
     def on_failure(self) -> OnFailure:

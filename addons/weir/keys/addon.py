@@ -9,8 +9,9 @@ from mitmproxy import http
 from weir.edge.answer import answer
 from weir.edge.guard import guarded
 from weir.edge.state import State
-from weir.edge.trace import Trace, trace_of
+from weir.edge.trace import trace_of
 from weir.keys import credentials
+from weir.keys.refusal import refusal
 
 __all__ = ["Keys"]
 
@@ -55,33 +56,16 @@ class Keys:
         trace = trace_of(flow)
         if trace is None or flow.response or not any(p.virtual for p in trace.presented):
             return
-        refusal = self._refusal(trace)
-        if refusal:
+        secret = trace.snapshot.secrets.get(trace.service.id)
+        keyring, at = self.state.virtual_keys, datetime.now(UTC)
+        why = refusal(trace.presented, keyring, secret, trace.service.id, trace.names, at)
+        if why or secret is None:
             trace.refused_by = "virtual-key"
-            answer(flow, trace, 401, "virtual-key", refusal)
+            answer(flow, trace, 401, "virtual-key", why)
             return
-        secret = trace.snapshot.secrets[trace.service.id]
         lines, (path, mark, query) = _header_lines(flow), flow.request.path.partition("?")
         for presented in trace.presented:
             if presented.virtual:
                 lines, query = credentials.replace(lines, query, presented, secret.reveal())
         flow.request.headers = http.Headers([(k.encode("latin-1"), v.encode("latin-1")) for k, v in lines])
         flow.request.path = path + mark + query
-
-    def _refusal(self, trace: Trace) -> str:
-        """Why the virtual keys of this request can't be replaced; "" when they can."""
-        secret = trace.snapshot.secrets.get(trace.service.id)
-        for presented in (p for p in trace.presented if p.virtual):
-            key = self.state.virtual_keys.lookup(presented.value)
-            if key is None:
-                return "This virtual key is not known here."
-            why = key.refusal(trace.service.id, datetime.now(UTC))
-            if why:
-                return f"This virtual key can't be used here: {why}."
-            if not presented.declared:
-                return "A virtual key stands where this service takes no credential."
-        if secret is None:
-            return f"No key of the company's is available for {trace.service.id or trace.host}."
-        if len(trace.names) != 1 or not secret.may_go_to(trace.host):
-            return "The key of this service is not bound to the host of this request."
-        return ""

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Mapping
 from mitmproxy import http
 
 from weir.edge.answer import answer
+from weir.edge.case import case_of
 from weir.edge.guard import guarded
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.policy import actions
-from weir.policy.case import Case
 
 __all__ = ["PolicyAddon"]
 
@@ -32,7 +32,7 @@ class PolicyAddon:
         trace = trace_of(flow)
         if trace is None or flow.response:
             return None
-        trace.verdict = trace.snapshot.policy.decide(_case(trace))
+        trace.verdict = trace.snapshot.policy.decide(case_of(trace))
         if not trace.enforcing:
             return None
         outcome = actions.outcome(trace.verdict, trace.snapshot.settings.mode)
@@ -63,23 +63,3 @@ class PolicyAddon:
 def _send(trace: Trace, flow: http.HTTPFlow, body: bytes) -> None:
     trace.body, trace.edited = body, True
     trace.set_body(flow)
-
-
-def _case(trace: Trace) -> Case:
-    exchange = trace.exchange
-    return Case(
-        principal=trace.principal,
-        service=trace.service,
-        endpoint=trace.endpoint,
-        model=exchange.model if exchange else "",
-        host=trace.host,
-        names=trace.names,
-        is_ai=trace.is_ai,
-        discovered=trace.discovered,
-        findings=trace.findings,
-        segments=exchange.segments if exchange else (),
-        tools=exchange.tools if exchange else (),
-        inspection=trace.inspection,
-        reason=trace.reason,
-        credential=trace.credential,
-    )

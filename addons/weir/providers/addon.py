@@ -8,8 +8,7 @@ from mitmproxy import http
 
 from weir.edge.chunk import ChunkData
 from weir.edge.guard import guarded
-from weir.edge.pipe import ReplyPipe
-from weir.edge.reading import read_into
+from weir.edge.reading import read_into, read_reply
 from weir.edge.state import State
 from weir.edge.trace import trace_of
 
@@ -53,18 +52,7 @@ class Providers:
         response = flow.response
         if trace is None or response is None or not trace.forwarded_ns or response.status_code == 101:
             return
-        if trace.dialect is None or trace.exchange is None:
-            return
-        text = trace.masker.restorer() if trace.masker and trace.edited else None
-        editing = text is not None or trace.strip_usage
-        content_type = response.headers.get("content-type", "")
-        reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
-        encoding = response.headers.get("content-encoding", "")
-        limit = trace.snapshot.settings.limits.reply_bytes_max
-        trace.pipe = ReplyPipe(reader, encoding, editing=editing, limit=limit)
-        if editing:
-            response.headers.pop("content-length", None)
-            response.headers.pop("content-encoding", None)
+        read_reply(trace, response)
 
     @guarded
     def response_chunk(self, data: ChunkData) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import FunctionType
@@ -32,17 +33,17 @@ class Counter:
         self._cached = lru_cache(maxsize=4096)(table.family)
 
     @classmethod
-    def load(cls, cache_dir: Path, *, background: bool = False) -> Counter:
-        """A counter with the vocabularies found in ``cache_dir`` (tiktoken's file names, SHA-256 verified).
+    def load(cls, *cache_dirs: Path, background: bool = False) -> Counter:
+        """A counter with the vocabularies found in ``cache_dirs`` (tiktoken's file names, SHA-256 verified).
 
         A file that is missing or not the right one is left out, and its models' counts are estimates. Loading takes
         0.3–0.5 s a vocabulary: with ``background`` it happens in a thread, and counts are estimates until it is done.
         """
         counter = cls(load_encodings(), {})
         if background:
-            threading.Thread(target=counter._fill, args=(cache_dir,), name="weir-tokenizers", daemon=True).start()
+            threading.Thread(target=counter._fill, args=(cache_dirs,), name="weir-tokenizers", daemon=True).start()
         else:
-            counter._fill(cache_dir)
+            counter._fill(cache_dirs)
         return counter
 
     @property
@@ -73,9 +74,9 @@ class Counter:
     def _family(self, model: str) -> Family:
         return self._cached(model[:_LONGEST])  # names come from clients: nothing long is kept
 
-    def _fill(self, cache_dir: Path) -> None:
+    def _fill(self, cache_dirs: Sequence[Path]) -> None:
         for vocabulary in self._table.vocabularies.values():
-            data = vocabulary.read(cache_dir)
+            data = next((found for folder in cache_dirs if (found := vocabulary.read(folder)) is not None), None)
             if data is not None:
                 self._loaded[vocabulary.name] = _construct(vocabulary, data)
 

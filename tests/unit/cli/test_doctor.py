@@ -33,6 +33,7 @@ def test_before_the_first_start_nothing_has_failed_and_nothing_is_made(weir, tmp
 def test_a_deployment_in_use(weir, store: Path, policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "".join(["real", "-", "value", "-", "5150"])
     monkeypatch.setenv("WEIR_TEST_OPENAI", secret)
+    monkeypatch.setattr("weir.places.shared_tokenizers", lambda: store / "nothing here")
     weir("ca", "show", "--data", store)
     done = weir("doctor", "--data", store, "--policy", policy, "--format", "json")
     status = {check["name"]: check["status"] for check in json.loads(done.out)["checks"]}

@@ -12,8 +12,6 @@ import pytest
 from weir.demo.scenes_model import Cast, reply_to
 from weir.demo.upstream import Arrived, Upstream
 
-type Sent = Callable[[str, str], str]
-
 
 def arrived(number: int = 1, **changes: Any) -> Arrived:
     """A request as a double might have received it."""

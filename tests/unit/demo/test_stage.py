@@ -76,7 +76,8 @@ def test_stop_ends_the_stubborn_and_their_children(
     start: Callable[..., Child], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = start(STUBBORN, str(tmp_path / "pid"))
-    pid = int(child.wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() or None))
+    written = tmp_path / "pid"
+    pid = int(child.wait_for(lambda: written.read_text() if written.exists() else None))
     assert alive(pid)
     monkeypatch.setattr(stage, "_STOP_S", 0.5)
     child.stop()

@@ -43,14 +43,14 @@ def test_nothing_arrived(doubles: Doubles) -> None:
 
 def test_gates(doubles: Doubles) -> None:
     upstream = Upstream(doubles.control)
-    upstream.hold("chatgpt.com", "a gate")
+    upstream.hold("chatgpt.com", "demo-gate")
     connection = http.client.HTTPConnection("127.0.0.1", doubles.plain, timeout=10)
     connection.request("POST", "/", body=b'{"prompt": "hello"}', headers={"Host": "chatgpt.com"})
     reply = connection.getresponse()
     assert reply.readline().startswith(b"data: ")
     held: list[Arrived] = upstream.arrived()
     assert (held[-1].events, held[-1].ended) == (1, False)
-    upstream.release("a gate")
+    upstream.release("demo-gate")
     assert reply.read().endswith(b"[DONE]\n\n")
     assert upstream.arrived()[-1].ended
     connection.close()

@@ -14,8 +14,8 @@ from mitmproxy.proxy import server_hooks
 from mitmproxy.test import tflow
 
 from weir.edge import guard
-from weir.edge.guard import guarded
 from weir.edge.chunk import ChunkData
+from weir.edge.guard import guarded
 from weir.edge.trace import Link, Trace, link_of, start_trace
 from weir.model import Inspection, OnFailure
 

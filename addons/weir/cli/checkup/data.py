@@ -68,12 +68,13 @@ def authority(data: Path) -> Result:
 
 def tokenizers(data: Path) -> Result:
     """Whether every vocabulary is there, by its SHA-256."""
+    from weir.places import shared_tokenizers
     from weir.usage.encodings import load_encodings
 
-    folder = data / "tokenizers"
+    folders = (data / "tokenizers", shared_tokenizers())
     vocabularies = load_encodings().vocabularies.values()
-    missing = [vocabulary.name for vocabulary in vocabularies if vocabulary.read(folder) is None]
+    missing = [v.name for v in vocabularies if all(v.read(folder) is None for folder in folders)]
     if missing:
         why = f"{', '.join(missing)} missing or not what it should be: those token counts are estimates"
-        return warn("tokenizers", why, f"weir tokenizers fetch --data {data}")
+        return warn("tokenizers", why, "weir tokenizers fetch")
     return ok("tokenizers", f"{len(vocabularies)} vocabularies, SHA-256 as expected")

@@ -99,10 +99,11 @@ def test_tokenizers(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
     vocabulary = Vocabulary("base", "https://vendor.example/base", hashlib.sha256(content).hexdigest())
     table = Encodings({"base": vocabulary}, (), encodings.load_encodings().default)
     monkeypatch.setattr(encodings, "load_encodings", lambda: table)
+    monkeypatch.setattr("weir.places.shared_tokenizers", lambda: data.path / "nothing here")
     assert checks.tokenizers(data.path).status == "warn"
     path = data.tokenizers / vocabulary.file_name
     path.write_bytes(b"something else")
     result = checks.tokenizers(data.path)
-    assert (result.status, result.remedy) == ("warn", f"weir tokenizers fetch --data {data.path}")
+    assert (result.status, result.remedy) == ("warn", "weir tokenizers fetch")
     path.write_bytes(content)
     assert checks.tokenizers(data.path).status == "ok"
