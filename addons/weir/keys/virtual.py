@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import secrets
 import unicodedata
@@ -31,6 +32,9 @@ _RANDOM_DIGITS = 43  # 62^43 > 2^256
 _CHECK_DIGITS = 6  # 62^6 > 2^32
 _LENGTH = len(PREFIX) + _RANDOM_DIGITS + _CHECK_DIGITS
 _MAX_TEXT = 200
+
+
+log = logging.getLogger("weir.keys")
 
 
 class VirtualKeysError(Exception):
@@ -100,10 +104,21 @@ class VirtualKeys:
         self._records = _read(path)
 
     def lookup(self, presented: str) -> VirtualKey | None:
-        """The record of ``presented``, revoked or expired ones too (ask ``refusal``); None when it was never issued."""
+        """The record of ``presented``, revoked or expired ones too (ask ``refusal``); None when it was never issued.
+
+        A key that is not known may have been issued a moment ago by another process: then the file is looked at first.
+        """
         if not looks_virtual(presented):
             return None
-        return self._records.get(self._hash(presented))
+        digest = self._hash(presented)
+        record = self._records.get(digest)
+        if record is None and _signature(self._path) not in ((), self._signature):
+            try:
+                self.reload_if_changed()
+            except (VirtualKeysError, DataDirError) as error:
+                log.error("virtual keys changed and can't be read, the ones in force stay: %s", error)
+            record = self._records.get(digest)
+        return record
 
     def create(
         self,

@@ -203,3 +203,14 @@ def test_lookup_takes_microseconds(store: VirtualKeys) -> None:
         return (time.perf_counter() - start) / 100
 
     assert min(once() for _ in range(20)) < 20e-6
+
+
+def test_a_key_issued_by_another_process_is_known_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "virtual.json"
+    here, there = VirtualKeys(path, b"k" * 32), VirtualKeys(path, b"k" * 32)
+    record, key = there.create(app="report", team="finance")
+    assert here.lookup(key) == record
+    path.write_bytes(b"not json")
+    path.chmod(0o600)
+    assert here.lookup(new_key()) is None
+    assert here.lookup(key) == record
