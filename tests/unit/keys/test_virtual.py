@@ -112,9 +112,7 @@ def test_two_processes_do_not_lose_each_others_keys(store: VirtualKeys, tmp_path
     _, key_a = store.create(app="a")
     record_b, key_b = other.create(app="b")
     assert other.lookup(key_a) is not None
-    assert store.lookup(key_b) is None
-    assert store.reload_if_changed()
-    assert store.lookup(key_b) is not None
+    assert store.lookup(key_b) is not None  # a key that is not known makes it look at the file
     assert not store.reload_if_changed()
     other.revoke(record_b.id)
     assert store.reload_if_changed()
