@@ -17,7 +17,7 @@ from harness.clients import client
 
 URL = "https://api.openai.com/v1/chat/completions"
 MEGABYTE = 1_000_000
-WORDS = "the river stands low and its banks are dry where reeds once grew so boats wait for autumn rain".split()
+WORDS = ("the", "river", "stands", "low", "and", "its", "banks", "are", "dry", "where", "reeds", "once", "grew", "tall")
 
 
 def prose(size: int) -> str:

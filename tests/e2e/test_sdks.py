@@ -28,11 +28,9 @@ def test_a_clean_chat_is_counted_and_priced(sdk_class: type, streamed: bool, hou
         "input_tokens, output_tokens, usage_source, http_status, team, app, auth_method, cost_nano > 0, price_id <> ''"
     )
     rows = house.weir.sql(f"select {columns} from exchanges where exchange_id = ? and ended is not null", [exchange])
-    used = (tokens(PROMPT), tokens(said), "reported")
-    assert rows == [
-        ("response", sdk.service, "sanctioned", sdk.service, sdk.model, sdk.model, streamed, "inspected")
-        + ("allow", "allow", *used, 200, "finance", "e2e", "virtual_key", True, True)
-    ]
+    what = ("response", sdk.service, "sanctioned", sdk.service, sdk.model, sdk.model, streamed, "inspected")
+    used = (tokens(PROMPT), tokens(said), "reported", 200)
+    assert rows == [(*what, "allow", "allow", *used, "finance", "e2e", "virtual_key", True, True)]
 
 
 @each

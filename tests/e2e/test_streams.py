@@ -112,7 +112,7 @@ def test_an_upstream_that_resets_before_it_answers(port: int, http2: bool, house
         again = http.post(url(port), content=chat_body(PROMPT), headers=headers)
         assert again.status_code == 200, "a failure must not stick"
     failed, fine = house.until(2, "response")
-    assert failed["reason"] in ("upstream closed the connection", "connection closed") and fine["http_status"] == 200
+    assert failed["reason"] == "upstream closed the connection" and fine["http_status"] == 200
 
 
 @both
@@ -127,7 +127,7 @@ def test_an_upstream_that_is_down_and_comes_back(http2: bool, house: House) -> N
         assert reply.json()["choices"]
     records = house.records("response")
     assert {row["reason"] for row in records[:2]} == {"upstream could not be reached"}
-    assert all(row["http_status"] in (None, 502) for row in records[:2])
+    assert all(row.get("http_status") in (None, 502) for row in records[:2])
     assert len(house.doubles.requests()) == 1
 
 

@@ -49,6 +49,7 @@ class Weir:
         doubles: where ``hosts`` are sent by ``--resolve``, and whose CA is trusted upstream; None for neither.
         environment: variables more, e.g. the real keys that the policy's ``env:`` secrets name.
         options: more of the command line.
+        program: how Python starts the command line; a fault test starts it through its own runner.
     """
 
     def __init__(
@@ -62,12 +63,13 @@ class Weir:
         environment: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
         listen: str = "127.0.0.1:0",
+        program: Sequence[str] = ("-m", "weir.cli"),
     ) -> None:
         self.folder, self.policy, self.data = folder, policy, folder / "data"
         ready_file = folder / "ready.json"
         folder.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
-        arguments = ["-m", "weir.cli", "run", "--policy", str(policy), "--listen", listen, "--data", str(self.data)]
+        arguments = [*program, "run", "--policy", str(policy), "--listen", listen, "--data", str(self.data)]
         arguments += ["--ready-file", str(ready_file)]
         if doubles is not None:
             arguments += ["--upstream-ca", str(doubles.ca)]

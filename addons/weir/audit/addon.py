@@ -38,8 +38,8 @@ class Audit:
         trace = trace_of(flow)
         if trace is None:
             return None
-        trace.recorded, trace.closed = True, flow.response is not None
         waits = self.state.record(records.request_record(trace, flow))
+        trace.recorded, trace.closed = True, flow.response is not None
         return None if waits is None else self._before_forwarding(trace, flow, waits)
 
     async def _before_forwarding(self, trace: Trace, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:

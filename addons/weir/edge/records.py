@@ -47,6 +47,14 @@ def error_class(message: str) -> str:
     return next((phrase for word, phrase in _ERROR_WORDS if word in lowered), "protocol error")
 
 
+def _cause(flow: http.HTTPFlow, message: str) -> str:
+    """Why an exchange broke off. HTTP/2 calls either side the peer: the connections tell which one it was."""
+    cause = error_class(message)
+    if cause != "connection closed":
+        return cause
+    return f"{'upstream' if flow.client_conn.connected else 'client'} closed the connection"
+
+
 def _who(trace: Trace) -> dict[str, Any]:
     who = trace.principal
     return {
@@ -182,7 +190,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     inspection, why = trace.inspection, trace.reason
     if reply and reply.inspection is not Inspection.INSPECTED and inspection is Inspection.INSPECTED:
         inspection, why = reply.inspection, f"reply: {reply.reason}"
-    ended = (trace.abort or error_class(flow.error.msg)) if flow.error else trace.verdict.reason
+    ended = (trace.abort or _cause(flow, flow.error.msg)) if flow.error else trace.verdict.reason
     ns = time.monotonic_ns()
     return AuditRecord(
         **_base(trace, "response"),

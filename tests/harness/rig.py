@@ -1,0 +1,221 @@
+"""weir's addons without a proxy: a real state under a real policy, flows made by hand, records in a list.
+
+    rig = Rig(tmp_path, on_failure="allow")
+    flow = rig.flow(chat("hello"))
+    rig.play(flow, "requestheaders", "request")
+    assert rig.records[-1].verdict == "allow"
+
+What takes long to make (detectors, catalogue, CA) is made once a process and shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import tempfile
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mitmproxy import http
+from mitmproxy.test import tflow, tutils
+
+from weir import chain, settings
+from weir.audit.record import AuditRecord
+from weir.audit.waiters import SpoolUnavailable
+from weir.datadir import DataDir
+from weir.dlp.pseudonyms import Conversations
+from weir.edge.state import Snapshot, State
+from weir.edge.trace import Trace, trace_of
+from weir.edge.workers import Workers
+from weir.identity.networks import Networks
+from weir.identity.users import Users
+from weir.keys.virtual import VirtualKeys
+from weir.model import Secret
+from weir.policy.decide import Policy
+from weir.tls.decide import Interception
+
+__all__ = ["ADDRESS", "CREDENTIAL", "Ledger", "Rig", "chat", "run"]
+
+ADDRESS = "jane.doe@example.org"
+CREDENTIAL = "AKIA" + "QRSTUVWXYZ234567"  # in two pieces: no scanner of this repository should stop at it
+REAL_KEY = "real-key-of-the-company"
+
+POLICY: Mapping[str, Any] = {
+    "version": 1,
+    "mode": "enforce",
+    "on_failure": "block",
+    "services": {"sanctioned": ["openai", "anthropic"], "otherwise": "unsanctioned"},
+    "usage": {"ask": True},
+    "rules": [
+        {"id": "no-credentials", "if": {"finding": "secret/*"}, "then": "block", "say": "It holds a {finding}."},
+        {"id": "no-addresses", "if": {"finding": "pii/EMAIL_ADDRESS"}, "then": "pseudonymise"},
+        {"id": "approved-only", "if": {"status": "unsanctioned"}, "then": "block", "say": "{service} is not approved."},
+    ],
+}
+
+
+class Ledger:
+    """Stands where the spool stands and keeps what it is given; `down` makes it a full disk."""
+
+    def __init__(self) -> None:
+        self.records: list[AuditRecord] = []
+        self.waited_for = 0
+        self.down = ""
+        self.closed = self.started = False
+
+    def start(self) -> None:
+        """Nothing to start."""
+        self.started = True
+
+    def put(self, record: AuditRecord, *, strict: bool = False) -> None:
+        """Keep the record."""
+        self.records.append(record)
+
+    async def durable(self, record: AuditRecord) -> None:
+        """Keep the record after one turn of the loop, or refuse it."""
+        await asyncio.sleep(0)
+        if self.down:
+            raise SpoolUnavailable(self.down)
+        self.waited_for += 1
+        self.records.append(record)
+
+    def close(self, timeout_s: float) -> bool:
+        """Remember that it was closed."""
+        self.closed = True
+        return True
+
+
+@functools.cache
+def _shared() -> State:
+    folder = Path(tempfile.mkdtemp(prefix="weir-rig-"))
+    return chain.build_state(settings.loads("version: 1"), DataDir(folder / "data"))
+
+
+def chat(text: str = "hello", **more: Any) -> bytes:
+    """A chat completions request as JSON."""
+    return json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": text}], **more}).encode()
+
+
+def run(waits: Awaitable[None] | None) -> None:
+    """Wait for what a hook returned, if it returned anything."""
+    if waits is not None:
+        asyncio.run(_finish(waits))
+
+
+async def _finish(waits: Awaitable[None]) -> None:
+    await waits
+
+
+class Rig:
+    """One state under `POLICY` with some sections replaced; `play` runs hooks over the whole chain."""
+
+    def __init__(self, directory: Path, **sections: Any) -> None:
+        shared, text = _shared(), yaml.safe_dump({**POLICY, **sections})
+        chosen = settings.loads(text, base=directory)
+        self.ledger = Ledger()
+        self.state = State(
+            data=DataDir(directory / "data"),
+            snapshot=self._snapshot(shared, chosen),
+            spool=self.ledger,  # type: ignore[arg-type]
+            boot_id="boot",
+            authority=shared.authority,
+            upstream_bundle=shared.upstream_bundle,
+            virtual_keys=VirtualKeys(directory / "virtual.json", b"v" * 32),
+            conversations=Conversations(b"p" * 32),
+            counter=shared.counter,
+            prices=shared.prices,
+            fingerprint_key=b"f" * 32,
+            workers=Workers(2),
+        )
+        first, rest = chain.chain(self.state, {})
+        self.addons: list[Any] = [*first, *rest]
+
+    @staticmethod
+    def _snapshot(shared: State, chosen: settings.Settings) -> Snapshot:
+        intercept, known = chosen.intercept, shared.snapshot
+        hosts = frozenset(known.registry.hosts) | frozenset(known.catalogue.hosts)
+        networks = ((n.cidr, chain._network_principal(n)) for n in chosen.identity.networks)
+        return replace(
+            known,
+            settings=chosen,
+            policy=Policy.compile(chosen),
+            interception=Interception(
+                intercept.scope, intercept.sample, intercept.include, intercept.exclude, hosts, b"s" * 32
+            ),
+            networks=Networks(networks),
+            users=Users.load(chosen.identity.users) if chosen.identity.users else None,
+            secrets={"openai": Secret(REAL_KEY, name="openai", hosts=("api.openai.com",))},
+        )
+
+    @property
+    def records(self) -> list[AuditRecord]:
+        """What the audit was given, in order."""
+        return self.ledger.records
+
+    def addon(self, name: str) -> Any:
+        """The chain's addon of this name."""
+        return next(addon for addon in self.addons if addon.name == name)
+
+    def flow(
+        self,
+        body: bytes = b"",
+        *,
+        host: str = "api.openai.com",
+        path: str = "/v1/chat/completions",
+        method: str = "POST",
+        sni: str | None = "",
+        peer: str = "10.1.2.3",
+        headers: Mapping[str, str] | None = None,
+    ) -> http.HTTPFlow:
+        """A request inside an intercepted tunnel; `sni` is the host unless given."""
+        fields = {"host": host, "content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+        request = tutils.treq(
+            method=method.encode(),
+            scheme=b"https",
+            host=host,
+            port=443,
+            authority=b"",
+            path=path.encode(),
+            headers=http.Headers([(k.encode(), v.encode()) for k, v in fields.items()]),
+            content=body,
+        )
+        flow = tflow.tflow(req=request)
+        flow.client_conn.sni = host if sni == "" else sni
+        flow.client_conn.peername = (peer, 40000)
+        flow.client_conn.timestamp_start = 0  # so that durations start now
+        return flow
+
+    def play(self, flow: http.HTTPFlow, *hooks: str, until: str = "") -> Trace:
+        """Run hooks over the chain in its order, the last one only up to the addon `until`; the flow's trace."""
+        for hook in hooks:
+            for addon in self.addons:
+                called = getattr(addon, hook, None)
+                if called is not None:
+                    run(called(flow))
+                if hook == hooks[-1] and addon.name == until:
+                    break
+        trace = trace_of(flow)
+        assert trace is not None
+        return trace
+
+    def reply(self, flow: http.HTTPFlow, body: bytes, *, status: int = 200, **headers: str) -> Trace:
+        """Let the upstream answer in one chunk; the reply's end and its record included."""
+        trace = trace_of(flow)
+        assert trace is not None
+        trace.forwarded_ns = trace.started_ns + 1
+        fields = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        flow.response = http.Response.make(status, b"", fields)
+        self.play(flow, "responseheaders")
+        if trace.pipe is not None:
+            flow.response.content = b"".join([*trace.pipe.feed(body), *trace.pipe.close()])
+        else:
+            flow.response.content = body
+        return self.play(flow, "response")
+
+    def close(self) -> None:
+        """End the worker threads."""
+        self.state.workers.close()
