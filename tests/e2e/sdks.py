@@ -12,6 +12,7 @@ import openai
 from google import genai
 from google.genai import errors, types
 
+from e2e.support import only_http2
 from harness.clients import trust
 from harness.weir import Weir
 
@@ -67,7 +68,7 @@ class _Given:
         """The arguments of a client, sync or not."""
         return {
             "proxy": self.proxy or self.weir.url,
-            "verify": trust(self.weir.ca),
+            "verify": only_http2(self.weir.ca) if self.http2 else trust(self.weir.ca),
             "http2": self.http2,
             "timeout": _TIMEOUT_S,
             "trust_env": False,

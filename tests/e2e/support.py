@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import ssl
 import string
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from harness.canary import CANARIES
+from harness.clients import trust
 from harness.doubles import Doubles
 from harness.processes import ROOT, until
 from harness.weir import Weir
 
-__all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "command", "issue", "tokens"]
+__all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "command", "issue", "only_http2", "tokens"]
 
 ADDRESS = "jane.doe@example.org"
 STAND_IN = "<EMAIL_ADDRESS_1>"
@@ -27,6 +32,18 @@ def access_key() -> str:
     """A made-up AWS access key id, planted: what detectors must take for a real one."""
     letters = string.ascii_uppercase + "234567"
     return CANARIES.plant("AKIA" + "".join(secrets.choice(letters) for _ in range(16)), "an AWS access key id")
+
+
+class _OnlyHttp2(ssl.SSLContext):
+    def set_alpn_protocols(self, _: Iterable[str]) -> None:
+        super().set_alpn_protocols(["h2"])
+
+
+def only_http2(ca: Path) -> ssl.SSLContext:
+    """A client context that offers nothing but HTTP/2: weir gives others what it knows the upstream to speak."""
+    context = _OnlyHttp2(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(ca)
+    return context
 
 
 def command(*arguments: str, given: str = "") -> str:
@@ -68,6 +85,11 @@ class House:
     key: str = field(repr=False)  # a virtual key of team finance, app e2e
     flaky: int = 0  # a port on loopback behind :7443 of every host; nobody listens there unless a test does
     _before: frozenset[str] = frozenset()
+
+    def client(self, *, http2: bool = False) -> httpx.Client:
+        """A plain client through the proxy that speaks one protocol only, whatever weir remembers of the upstream."""
+        context = only_http2(self.weir.ca) if http2 else trust(self.weir.ca)
+        return httpx.Client(proxy=self.weir.url, verify=context, http2=http2, timeout=30.0, trust_env=False)
 
     def begin(self) -> None:
         """Forget the records so far."""

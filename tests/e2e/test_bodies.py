@@ -13,7 +13,6 @@ import pytest
 import zstandard
 
 from e2e.support import ADDRESS, STAND_IN, House, access_key, chat_body
-from harness.clients import client
 
 URL = "https://api.openai.com/v1/chat/completions"
 MEGABYTE = 1_000_000
@@ -42,7 +41,7 @@ def send(house: House, body: bytes, *, http2: bool = False, encoding: str = "") 
     """Post ``body``; the status and the reply."""
     headers = {"authorization": f"Bearer {house.key}", "content-type": "application/json"}
     headers |= {"content-encoding": encoding} if encoding else {}
-    with client(house.weir.url, house.weir.ca, http2=http2) as http:
+    with house.client(http2=http2) as http:
         reply = http.post(URL, content=body, headers=headers)
         return reply.status_code, reply.content
 

@@ -12,7 +12,6 @@ import pytest
 from e2e.raw import forwarder
 from e2e.sdks import SDKS, OpenAI
 from e2e.support import ADDRESS, House, chat_body, tokens
-from harness.clients import client
 from harness.processes import until
 from weir.edge.coding import decode
 
@@ -31,7 +30,7 @@ def opened(house: House, body: bytes, *, port: int = 443, http2: bool = False) -
     """A request whose reply the test reads itself."""
     headers = {"authorization": f"Bearer {house.key}", "content-type": "application/json"}
     with (
-        client(house.weir.url, house.weir.ca, http2=http2) as http,
+        house.client(http2=http2) as http,
         http.stream("POST", url(port), content=body, headers=headers) as reply,
     ):
         yield reply
@@ -106,7 +105,7 @@ def test_a_plain_reply_cut_by_the_upstream(port: int, http2: bool, house: House)
 def test_an_upstream_that_resets_before_it_answers(port: int, http2: bool, house: House) -> None:
     house.doubles.behave("reset")
     headers = {"authorization": f"Bearer {house.key}"}
-    with client(house.weir.url, house.weir.ca, http2=http2) as http:
+    with house.client(http2=http2) as http:
         reply = http.post(url(port), content=chat_body(PROMPT), headers=headers)
         assert reply.status_code == 502
         again = http.post(url(port), content=chat_body(PROMPT), headers=headers)
@@ -118,7 +117,7 @@ def test_an_upstream_that_resets_before_it_answers(port: int, http2: bool, house
 @both
 def test_an_upstream_that_is_down_and_comes_back(http2: bool, house: House) -> None:
     headers = {"authorization": f"Bearer {house.key}"}
-    with client(house.weir.url, house.weir.ca, http2=http2) as http:
+    with house.client(http2=http2) as http:
         for _ in range(2):
             reply = http.post(url(7443), content=chat_body("Hello there."), headers=headers)
             assert reply.status_code == 502
@@ -140,7 +139,7 @@ def _answered(http: httpx.Client, headers: dict[str, str]) -> httpx.Response | N
 def test_an_upstream_that_never_answers(http2: bool, house: House) -> None:
     house.doubles.behave("silent")
     headers = {"authorization": f"Bearer {house.key}"}
-    with client(house.weir.url, house.weir.ca, http2=http2) as http, pytest.raises(httpx.ReadTimeout):
+    with house.client(http2=http2) as http, pytest.raises(httpx.ReadTimeout):
         http.post(url(443), content=chat_body(PROMPT), headers=headers, timeout=1.0)
     until(lambda: house.doubles.only().lost, "the upstream side to be given up")
     record = house.only("response")

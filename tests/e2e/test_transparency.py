@@ -8,7 +8,6 @@ import pytest
 
 from e2e.raw import Reply, open_line, post
 from e2e.support import ADDRESS, House, chat_body
-from harness.clients import client
 from harness.doubles import Received
 from harness.processes import until
 from harness.tunnel import tunnel
@@ -18,17 +17,21 @@ PATH = "/v1/chat/completions"
 URL = f"https://{HOST}{PATH}"
 GEMINI = "generativelanguage.googleapis.com"
 
+
+def asking(content: str, more: str = "") -> bytes:
+    """A request with ``content`` spelled exactly so."""
+    return f'{{"model":"gpt-5-mini",{more}"messages":[{{"role":"user","content":{content}}}]}}'.encode()
+
+
 ODD = {
-    "compact": b'{"model":"gpt-5-mini","messages":[{"role":"user","content":"How high is it?"}]}',
+    "compact": asking('"How high is it?"'),
     "spread out": b'\n{ "messages" : [\t{"content" :"How high is it?" ,"role":"user"} ]\r\n,"model":"gpt-5-mini" }  \n',
-    "escapes": b'{"model":"gpt-5-mini","messages":[{"role":"user","content":"\\u00e4\\/\\u20AC\\ud83d\\ude00 \\u0041"}]}',
-    "raw and escaped": '{"model":"gpt-5-mini","messages":[{"role":"user","content":"äß€😀 \\u00e4"}]}'.encode(),
-    "numbers": b'{"temperature":1.0,"top_p":1e0,"seed":12345678901234567890,"n":1,"presence_penalty":-0.0,'
-    b'"model":"gpt-5-mini","messages":[{"role":"user","content":"How high?"}]}',
-    "twice the same key": b'{"user":"a","model":"gpt-5-mini","user":"b","messages":[{"role":"user","content":"High?"}]}',
-    "unknown members": b'{"model":"gpt-5-mini","x":{"y":[null,true,{}]},"messages":[{"role":"user","content":"High?","z":0}]}',
-    "parts": b'{"model":"gpt-5-mini","messages":[{"role":"user","content":[{"type":"text","text":"How"},{"text":"?","type":"text"}]}]}',
-    "empty text": b'{"model":"gpt-5-mini","messages":[{"role":"user","content":""}]}',
+    "escapes": asking(r'"\u00e4\/\u20AC\ud83d\ude00 \u0041"'),
+    "raw and escaped": asking(r'"äß€😀 \u00e4"'),
+    "numbers": asking('"High?"', '"temperature":1.0,"top_p":1e0,"seed":12345678901234567890,"presence_penalty":-0.0,'),
+    "unknown members": asking('"High?","z":0', '"x":{"y":[null,true,{}]},'),
+    "parts": asking('[{"type":"text","text":"How"},{"text":"?","type":"text"}]'),
+    "empty text": asking('""'),
     "long": chat_body("The river stands low. " * 4000),
     "not for its model": b'{"model":"gpt-5-mini"}',
 }
@@ -44,7 +47,7 @@ REPLIES = {
     "a page": "encoding=identity,body=<p>down</p>,type=text/html",
     "an error": "encoding=identity,status=429",
     "a header more": "encoding=identity,header=x-Ratelimit-Remaining:  12",
-    "large": "encoding=identity,size=3000000",
+    "large": "encoding=identity,size=3000000,pieces=1000",
 }
 
 
@@ -76,7 +79,7 @@ def same(one: tuple[Reply, Received], other: tuple[Reply, Received]) -> None:
 
 HEADERS = (
     "User-Agent: Odd/1.0 (x; y)\r\nX-Stainless-Lang: python\r\nx-lower: 1\r\nX-Twice: a\r\nX-Twice: b\r\n"
-    "Accept: */*\r\nAccept-Encoding: br;q=1.0, gzip;q=0.8, *;q=0.1\r\nCookie: a=b; c=d\r\nX-Empty:\r\n"
+    "Accept: */*\r\nAccept-Encoding: br;q=1.0,gzip;q=0.8 , identity; q=0\r\nCookie: a=b; c=d\r\nX-Empty:\r\n"
 )
 
 
@@ -124,12 +127,25 @@ def test_a_chunked_request_stays_chunked(house: House) -> None:
     same(direct, through(house, request))
 
 
+def test_codings_that_weir_can_not_read_are_not_asked_for(house: House) -> None:
+    more = "Accept-Encoding: br;q=1.0, dcb, gzip;q=0.8, *;q=0.1\r\n"
+    _, got = through(house, post(HOST, PATH, ODD["compact"], house.doubles.keys["openai"], more=more))
+    assert got.header("accept-encoding") == "br;q=1.0, gzip;q=0.8"
+
+
+def test_two_members_of_one_name_are_read_differently_by_everybody_so_they_are_refused(house: House) -> None:
+    body = asking('"High?"', '"messages":[],')
+    with open_line(house.weir.url, f"{HOST}:8443", house.weir.ca, sni=HOST) as line:
+        line.send(post(HOST, PATH, body, house.doubles.keys["openai"]))
+        assert line.reply().status == 403
+    assert house.doubles.requests() == []
+    assert house.only()["inspection"] == "unparsed"
+
+
 def test_other_methods_and_paths(house: House) -> None:
     key = house.doubles.keys["openai"]
-    for first in ("GET /v1/models", "HEAD /v1/models", "DELETE /v1/files/file-1", "OPTIONS /v1/x%2Fy?a=%20b&&c"):
+    for first in ("GET /v1/models", "DELETE /v1/files/file-1", "OPTIONS /v1/x%2Fy?a=%20b&&c"):
         request = f"{first} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
-        if first.startswith("HEAD"):
-            continue
         same(directly(house, request), through(house, request))
 
 
@@ -148,7 +164,7 @@ def test_the_first_chunk_is_there_before_the_second_is_sent(http2: bool, port: i
     address = f"https://{HOST}:{port}{PATH}"
     headers = {"authorization": f"Bearer {house.key}", "content-type": "application/json"}
     with (
-        client(house.weir.url, house.weir.ca, http2=http2) as http,
+        house.client(http2=http2) as http,
         http.stream("POST", address, content=chat_body(text, stream=True), headers=headers) as reply,
     ):
         chunks = reply.iter_raw()
@@ -171,7 +187,7 @@ def test_a_compressed_stream_is_passed_on_chunk_by_chunk(house: House) -> None:
     house.doubles.behave("gate=second,encoding=gzip")
     body = chat_body("How high?", stream=True, stream_options={"include_usage": True})
     with (
-        client(house.weir.url, house.weir.ca) as http,
+        house.client() as http,
         http.stream("POST", URL, content=body, headers={"authorization": f"Bearer {house.key}"}) as reply,
     ):
         chunks = reply.iter_raw()
@@ -189,7 +205,7 @@ def test_http2_replies_are_byte_identical(house: House) -> None:
         house.doubles.behave(how)
         headers = {"authorization": f"Bearer {house.doubles.keys['openai']}"}
         with (
-            client(house.weir.url, house.weir.ca, http2=True) as http,
+            house.client(http2=True) as http,
             http.stream("POST", URL, content=ODD["spread out"], headers=headers) as reply,
         ):
             raw = b"".join(reply.iter_raw())

@@ -15,7 +15,7 @@ from weir.edge.trace import link_of
 from weir.identity import users
 from weir.model import ANONYMOUS
 
-QUICK = users.Work(log2_n=4, r=1, p=1)
+QUICK = users.Work(log2_n=10, r=1, p=1)
 NETWORK = {"cidr": "10.1.0.0/16", "team": "finance", "user": "desk"}
 
 

@@ -7,6 +7,7 @@ each call of an instrumented function. The fault replaces the body inside the gu
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import json
 import os
@@ -16,9 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder: it has a module called weir
 
 HANG_TIMEOUT_S = 0.25
+TIMEOUT_S = 30.0
 SLEEP_S = 0.6
 
 
@@ -31,7 +33,10 @@ class Switch:
 
     def strike(self, where: str) -> Any:
         """Fail if `where` is armed: raise, or return what fails when awaited. None when it is not."""
+        from weir.edge import guard
+
         fault = json.loads(self.path.read_text())
+        guard.HOOK_TIMEOUT_S = HANG_TIMEOUT_S if fault.get("how") == "hang" else TIMEOUT_S
         if fault.get("where") != where:
             return None
         with self.fired.open("a") as file:
@@ -39,13 +44,12 @@ class Switch:
         how, message = fault["how"], fault["message"]
         if how == "raise":
             raise RuntimeError(message)
+        if how == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if how == "sleep":
             time.sleep(SLEEP_S)
             return None
         if how == "hang":
-            from weir.edge import guard
-
-            guard.HOOK_TIMEOUT_S = HANG_TIMEOUT_S
             return asyncio.Event().wait()
         return _later(how, message)
 
@@ -81,7 +85,10 @@ def main() -> None:
     for where, (owner, name) in faults.inner_points().items():
         instrument(owner, name, where, switch)
     from weir import cli
+    from weir.audit.spool import Spool
 
+    # A disk that is full after a few records, and not after 64 MiB of them.
+    Spool.__init__.__kwdefaults__.update(json.loads(os.environ.get("WEIR_SPOOL", "{}")))
     cli.main()
 
 

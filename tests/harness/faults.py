@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 from .canary import CANARIES
 from .doubles import Doubles
@@ -38,8 +39,9 @@ class Hook:
 
 def chain_hooks(*, lifecycle: bool = False) -> list[Hook]:
     """Every hook of every addon of the chain, in chain order; with ``lifecycle`` those of the process instead."""
-    import weir.edge.run  # registers all hooks that a running proxy knows
     from mitmproxy import hooks
+
+    import weir.edge.run  # registers all hooks that a running proxy knows
     from weir import chain
     from weir.edge.state import State
 
@@ -57,15 +59,22 @@ def chain_hooks(*, lifecycle: bool = False) -> list[Hook]:
 
 def inner_points() -> dict[str, tuple[Any, str]]:
     """Functions below the hooks that a test makes fail: where, and its owner and name."""
+    from weir.audit.segment import Segment
     from weir.dlp.engine import Engine
     from weir.edge import records
     from weir.edge.pipe import ReplyPipe
+    from weir.edge.proxy import WeirNextLayer
     from weir.edge.state import State
+    from weir.edge.tlsconfig import WeirTlsConfig
 
     return {
+        "nextlayer.next_layer": (WeirNextLayer, "_next_layer"),
+        "tlsconfig.tls_start_client": (WeirTlsConfig, "get_cert"),
+        "tlsconfig.tls_start_server": (WeirTlsConfig, "_start"),
         "records.request_record": (records, "request_record"),
         "records.reply_record": (records, "reply_record"),
         "engine.scan": (Engine, "scan"),
+        "disk": (Segment, "append"),
         "pipe.feed": (ReplyPipe, "feed"),
         "state.trace": (State, "trace"),
         "drain.done": (next(hook.owner for hook in chain_hooks(lifecycle=True) if hook.where == "drain.done"), "done"),
@@ -85,9 +94,9 @@ class Faults:
         hosts: Sequence[str] = (),
     ) -> None:
         self.doubles = doubles
-        self._control = folder / "fault.json"
+        # Apart from what weir writes: it holds the message that must not turn up there.
+        self._control = Path(os.environ["WEIR_TEST_RUN"]) / "private" / f"fault-{uuid4().hex}.json"
         self._fired = self._control.with_suffix(".fired")
-        folder.mkdir(parents=True, exist_ok=True)
         self._arm({})
         self._seen = 0
         self.weir = Weir(
@@ -103,7 +112,7 @@ class Faults:
     def _arm(self, fault: Mapping[str, str]) -> None:
         made = self._control.with_suffix(".new")
         made.write_text(json.dumps(dict(fault)))
-        os.replace(made, self._control)
+        made.replace(self._control)
 
     def begin(self) -> None:
         """Count records, fired faults and requests at the doubles from here on."""
@@ -113,7 +122,7 @@ class Faults:
 
     @contextmanager
     def armed(self, where: str, how: str = "raise") -> Iterator[None]:
-        """Let ``where`` fail: ``raise``, ``later`` (raises when awaited), ``cancel``, ``hang``, ``sleep``.
+        """Let ``where`` fail: ``raise``, ``later`` (raises when awaited), ``cancel``, ``hang``, ``sleep``, ``full``.
 
         The message of the exception is a canary: exceptions quote prompts, so no message may be written anywhere.
         """

@@ -12,6 +12,8 @@ from weir.edge.coding import acceptable
 from weir.edge.guard import guarded, refuse
 from weir.edge.state import State
 from weir.edge.trace import trace_of
+from weir.edge.wellformed import malformed
+from weir.model import Inspection
 
 __all__ = ["Begin", "claimed_names"]
 
@@ -23,14 +25,20 @@ def _bare(name: str) -> str:
     name = name.strip().lower()
     if name.startswith("["):
         return ""
+    if name.count(":") > 1 and _is_address(name):  # IPv6 without brackets
+        return ""
     name = name.partition(":")[0].rstrip(".")
-    if not name[-1:].isdigit():  # no address ends otherwise, and asking `ipaddress` costs 10 µs
+    if not name[-1:].isdigit():  # no IPv4 address ends otherwise, and asking `ipaddress` costs 10 µs
         return name
+    return "" if _is_address(name) else name
+
+
+def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(name)
+        ipaddress.ip_address(text)
     except ValueError:
-        return name
-    return ""
+        return False
+    return True
 
 
 def claimed_names(flow: http.HTTPFlow) -> tuple[str, ...]:
@@ -40,7 +48,7 @@ def claimed_names(flow: http.HTTPFlow) -> tuple[str, ...]:
     the request really goes; the CONNECT target and the Host header are claims beside it.
     """
     request = flow.request
-    claims = [request.host, request.host_header or ""]
+    claims = [request.host, request.authority, *request.headers.get_all("host")]
     if request.scheme == "https" and flow.client_conn.sni:
         claims.insert(0, flow.client_conn.sni)
     names = [bare for bare in map(_bare, claims) if bare]
@@ -74,6 +82,10 @@ class Begin:
             readable = acceptable(wanted)
             if readable != wanted:
                 headers["accept-encoding"] = readable
+        wrong = malformed(flow.request)
+        if wrong:
+            trace.refused_by, trace.inspection, trace.reason = "malformed-request", Inspection.UNPARSED, wrong
+            refuse(flow, 400, "This request is malformed, so it was not forwarded.", "malformed-request")
         if trace.link.failed:
             trace.fail(trace.link.failed)
             trace.failed_open = not trace.link.condemned

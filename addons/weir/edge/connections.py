@@ -58,9 +58,9 @@ class Connections:
         """The client broke off the handshake with us."""
         link = link_of(data.context.client)
         error = (data.conn.error or "").lower()
-        distrusts = any(word in error for word in _DISTRUST)
+        distrusts = not link.failed and any(word in error for word in _DISTRUST)
         inspection = Inspection.PINNED if distrusts else Inspection.FAILED
-        why = "client does not trust the certificate" if distrusts else "TLS with the client failed"
+        why = "client does not trust the certificate" if distrusts else link.failed or "TLS with the client failed"
         link.exchange_id, link.closed = new_event_id(), True
         self._put(link, data.context.client, "error", inspection, why, now_us())
 
@@ -75,9 +75,10 @@ class Connections:
         link.closed = True
         if link.metered and link.exchange_id:
             self._put(link, client, "meter", *_seen(link), now_us())
-        elif not link.exchanges and (link.host or link.failed):
+        elif link.broken or (not link.exchanges and (link.host or link.failed)):
             link.exchange_id = new_event_id()
-            self._put(link, client, "error", Inspection.FAILED, link.failed or "no request was made", now_us())
+            why = link.failed or link.broken or "no request was made"
+            self._put(link, client, "error", Inspection.FAILED, why, now_us())
 
     def _put(
         self, link: Link, client: connection.Client, kind: str, inspection: Inspection, why: str, end: int | None

@@ -86,7 +86,6 @@ def fail(data: Any, where: str, error: BaseException, state: State | None = None
     Without a `state` no policy is known, and then a failure blocks.
     """
     what = f"{where}: {type(error).__name__}"
-    log.error("hook failed, on_failure decides: %s at %s", what, places(error.__traceback__))
     blocks = state is None or state.snapshot.settings.on_failure is OnFailure.BLOCK
     if isinstance(data, http.HTTPFlow):
         _fail_flow(data, what, state, blocks)
@@ -99,6 +98,8 @@ def fail(data: Any, where: str, error: BaseException, state: State | None = None
     elif (client := _client_of(data)) is not None:
         _condemn(client, what, blocks)
     lastresort.record(data, where, what, state)
+    # Last, so that no log handler can come between a failure and its decision.
+    log.error("hook failed, on_failure decides: %s at %s", what, places(error.__traceback__))
 
 
 def _client_of(data: Any) -> connection.Client | None:

@@ -13,7 +13,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy import context, layer
 
 from weir.edge import handler, meter, stream
-from weir.edge.guard import places
+from weir.edge.guard import fail, places
 from weir.edge.hooks import TableAddonManager
 from weir.edge.trace import link_of
 
@@ -41,6 +41,15 @@ class WeirNextLayer(next_layer.NextLayer):
 
     def __init__(self, must_decrypt: Any) -> None:
         self.must_decrypt = must_decrypt
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """As mitmproxy's, but a failure closes the connection: without a layer its client would wait for ever."""
+        try:
+            super().next_layer(nextlayer)
+        except Exception as error:  # noqa: BLE001  as in @guarded
+            fail(nextlayer, "nextlayer.next_layer", error)
+            nextlayer.layer = meter.MeteredTCPLayer(nextlayer.context)
+            link_of(nextlayer.context.client).metered = False
 
     def _next_layer(self, ctx: context.Context, data_client: bytes, data_server: bytes) -> layer.Layer | None:
         destination = ctx.server.address[0] if ctx.server.address and ctx.layers else ""

@@ -66,12 +66,13 @@ def read_into(trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     return None
 
 
-def read_reply(trace: Trace, response: http.Response) -> None:
+def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
     """Set up the reading of a reply, and its editing where pseudonyms or an extra event must come out of it.
 
     An edited reply goes to the client unencoded and without a length. Raises PipeBroken when it can't be decoded.
     """
-    if trace.dialect is None or trace.exchange is None:
+    response = flow.response
+    if trace.dialect is None or trace.exchange is None or response is None:
         return
     text = trace.masker.restorer() if trace.masker and trace.edited else None
     editing = text is not None or trace.strip_usage
@@ -80,6 +81,8 @@ def read_reply(trace: Trace, response: http.Response) -> None:
     encoding = response.headers.get("content-encoding", "")
     trace.pipe = ReplyPipe(reader, encoding, editing=editing, limit=trace.snapshot.settings.limits.reply_bytes_max)
     if editing:
+        # mitmproxy keeps the original by the upstream connection, which it would close for want of a length.
+        response = flow.response = response.copy()
         response.headers.pop("content-length", None)
         response.headers.pop("content-encoding", None)
 

@@ -15,10 +15,15 @@ from weir.model import NO_USAGE, Action, Inspection
 
 __all__ = ["connection_record", "error_class", "event_record", "minimal_record", "reply_record", "request_record"]
 
-_AGENT = re.compile(r"[A-Za-z][\w.-]{0,39}/[\w.+-]{1,24}")
+# Products as they are written (`name/1.2.3`, `OpenAI/Python`), whole tokens only. No key looks like this: keys mix
+# digits and letters, or are longer.
+_NAME = r"[A-Za-z]{1,18}\d{0,2}"
+_VERSION = r"v?\d{1,8}(?:[.+_-][A-Za-z0-9]{1,11}){0,5}(?:[a-z]{1,5}\d{0,3})?"
+_AGENT = re.compile(rf"(?<![^\s(;,]){_NAME}(?:[._-]{_NAME}){{0,3}}/(?:{_VERSION}|[A-Za-z]{{1,12}})(?![^\s);,])")
 
 # What an error means, by words of mitmproxy's messages. The messages themselves may quote header values.
 _ERROR_WORDS = (
+    ("request smuggling", "malformed request"),
     ("client disconnect", "client closed the connection"),
     ("client closed", "client closed the connection"),
     ("stream reset by client", "client cancelled the stream"),
@@ -166,15 +171,19 @@ def _findings(trace: Trace) -> tuple[FindingRow, ...]:
 
 
 def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
-    """The record before forwarding; `block` when there will be no forwarding."""
-    blocked = flow.response is not None
+    """The record before forwarding; `block` when there will be none, `error` when the request broke off before it."""
+    blocked, broken = flow.response is not None, flow.error is not None
+    decision, target = _decision(trace), _target(trace, flow)
+    if broken and flow.error and not blocked:
+        decision["reason"] = trace.abort or error_class(flow.error.msg)
+        target["inspection_reason"] = trace.reason or decision["reason"]
     return AuditRecord(
-        **_base(trace, "block" if blocked else "request"),
+        **_base(trace, "block" if blocked else "error" if broken else "request"),
         **_who(trace),
-        **_target(trace, flow),
-        **_decision(trace),
+        **target,
+        **decision,
         ts=trace.started_us,
-        ts_end=now_us() if blocked else None,
+        ts_end=now_us() if blocked or broken else None,
         src_ip=_address(flow),
         req_bytes=trace.req_bytes,
         http_status=flow.response.status_code if flow.response else None,

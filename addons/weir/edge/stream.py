@@ -30,6 +30,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
+from weir.edge import http1 as weir_http1
 from weir.edge.chunk import ChunkData, ResponseChunkHook
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
 from weir.edge.trace import link_of, trace_of
@@ -213,6 +214,7 @@ class WeirStream(http_layers.HttpStream):
             return
         bodiless = request.method == "HEAD" or response.status_code in (204, 304)
         if not bodiless and not {"content-length", "transfer-encoding"} & {k.lower() for k in response.headers}:
+            response = self.flow.response = response.copy()  # the original tells how the upstream side ends
             response.headers["transfer-encoding"] = "chunked"
 
     def state_stream_response_body(self, event: Any) -> layer.CommandGenerator[None]:
@@ -294,3 +296,4 @@ class WeirStream(http_layers.HttpStream):
 def install() -> None:
     """Make mitmproxy build `WeirStream`s. Idempotent; the contract test pins the lookup it relies on."""
     http_layers.HttpStream = WeirStream  # type: ignore[misc]
+    weir_http1.install()

@@ -47,6 +47,20 @@ class WeirTlsConfig(tlsconfig.TlsConfig):
         return certs.CertStoreEntry(certs.Cert(leaf), key, None, chain)  # type: ignore[arg-type]
 
     @guarded
+    def tls_clienthello(self, tls_clienthello: tls.ClientHelloData) -> None:
+        """As mitmproxy's."""
+        super().tls_clienthello(tls_clienthello)
+
+    @guarded
+    def tls_start_client(self, tls_start: tls.TlsData) -> None:
+        """As mitmproxy's; without a context the client's connection is closed."""
+        try:
+            super().tls_start_client(tls_start)
+        except BaseException:
+            tls_start.ssl_conn = None
+            raise
+
+    @guarded
     def tls_start_server(self, tls_start: tls.TlsData) -> None:
         """A name that can't be put into a handshake must fail the connection, not hang the client's request."""
         try:

@@ -50,6 +50,7 @@ class Link:
     principal: Principal = ANONYMOUS
     exchanges: int = 0
     failed: str = ""  # hook that failed for the connection: what becomes of its flows is a decision
+    broken: str = ""  # what came last and never became a request
     refused: bool = False  # nothing of this connection is forwarded as it stands
     metered: bool = False
     meter_reason: str = ""

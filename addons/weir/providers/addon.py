@@ -52,7 +52,7 @@ class Providers:
         response = flow.response
         if trace is None or response is None or not trace.forwarded_ns or response.status_code == 101:
             return
-        read_reply(trace, response)
+        read_reply(trace, flow)
 
     @guarded
     def response_chunk(self, data: ChunkData) -> None:

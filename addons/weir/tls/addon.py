@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitmproxy import tls
+from mitmproxy import connection, tls
 
 from weir.edge.guard import guarded
 from weir.edge.state import State
@@ -20,7 +20,7 @@ class Tls:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self._http1_only: dict[str, bool] = {}  # upstream hosts that turned h2 down, so clients get what they speak
+        self._http1_only: dict[tuple[str, int], bool] = {}  # upstreams that turned h2 down: clients get what they speak
 
     @guarded
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
@@ -37,13 +37,15 @@ class Tls:
         if not decision.intercept:
             link.meter_reason = decision.reason
             data.ignore_connection = True
-        elif client.alpn_offers and b"h2" in client.alpn_offers and not self._http1_only.get(link.sni):
-            client.alpn = b"h2"  # lazy upstream would follow the client's order and downgrade it
+        elif client.alpn_offers and b"h2" in client.alpn_offers:
+            only = self._http1_only.get((link.sni, address[1] if address else 0)) and b"http/1.1" in client.alpn_offers
+            client.alpn = b"http/1.1" if only else b"h2"  # lazy upstream would follow the client's order of preference
 
     @guarded
     def tls_established_server(self, data: tls.TlsData) -> None:
         """Remember which hosts speak only HTTP/1: an h2 client would get a new upstream connection per request."""
-        if data.conn.sni and b"h2" in data.conn.alpn_offers:
-            self._http1_only[data.conn.sni] = data.conn.alpn != b"h2"
+        server: connection.Server = data.conn  # type: ignore[assignment]  # as the hook's name says
+        if server.sni and server.address and b"h2" in server.alpn_offers:
+            self._http1_only[server.sni, server.address[1]] = server.alpn != b"h2"
             while len(self._http1_only) > _MEMORY_MAX:
                 self._http1_only.pop(next(iter(self._http1_only)))

@@ -1,0 +1,33 @@
+"""Requests that two readers may read in two ways. mitmproxy refuses most; these it would pass on as they came."""
+
+from __future__ import annotations
+
+import re
+
+from mitmproxy import http
+
+__all__ = ["malformed"]
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROLS = re.compile(rb"[\0\r\n]")  # a folded header line holds them too, and RFC 9112 wants it refused
+_TARGET_BREAKS = re.compile(rb"[\0-\x20\x7f]")  # in HTTP/1 a target ends there; HTTP/2 can carry it
+_VERSIONS = (b"HTTP/1.1", b"HTTP/2.0", b"HTTP/3", b"HTTP/1.0")
+
+
+def malformed(request: http.Request) -> str:
+    """What is wrong with a request's head; "" when nothing is. Never quotes it."""
+    data = request.data
+    if data.http_version not in _VERSIONS:
+        return "unknown protocol version"
+    if not _TOKEN.fullmatch(data.method):
+        return "malformed method"
+    if _TARGET_BREAKS.search(data.path) or _TARGET_BREAKS.search(data.authority):
+        return "control character in the target"
+    fields = request.headers.fields
+    if _CONTROLS.search(b"".join([value for _, value in fields])):
+        return "control character in a header"
+    if data.http_version.startswith(b"HTTP/1"):
+        hosts = sum(1 for name, _ in fields if name.lower() == b"host")
+        if hosts != 1 and (hosts or data.http_version == b"HTTP/1.1"):
+            return "several host headers" if hosts else "no host header"
+    return ""

@@ -1,0 +1,76 @@
+"""Requests that two readers may read in two ways: what weir saw is what the provider gets, or nothing is sent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.doubles import Doubles
+from harness.faultclients import OPENAI, Raw, chat
+from harness.faults import Faults
+from harness.weir import PROVIDER_HOSTS, write_policy
+
+BODY = chat()
+LINE = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
+PLAIN = LINE + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+INNER = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 0\r\n\r\n"
+
+# Every one of these is refused: an honest client sends none.
+REFUSED = {
+    "length and chunks": LINE + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + INNER,
+    "two lengths": LINE + b"Content-Length: 5\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "a negative length": LINE + b"Content-Length: -1\r\n\r\n" + BODY,
+    "a length with a plus": LINE + b"Content-Length: +%d\r\n\r\n" % len(BODY) + BODY,
+    "chunked twice": LINE + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "chunked under another name": LINE + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "a folded header": LINE + b"X-A: b\r\n c\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "a space before the colon": LINE + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "NUL in a header": LINE + b"X-A: b\0c\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "CR in a header": LINE + b"X-A: b\rContent-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "a broken chunk size": LINE + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+    "another host in the target": b"POST https://api.anthropic.com" + PLAIN.removeprefix(b"POST "),
+    "another host in the header": b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "no host at all": b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "two hosts": LINE + b"Host: api.anthropic.com\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "no such protocol": b"POST /v1/chat/completions HTTP/9.9\r\nHost: api.openai.com\r\n\r\n",
+    "garbage": b"\x00\x01\x02\x03 nothing of HTTP \r\n\r\n",
+    "a request line without end": b"POST /" + b"a" * 200_000,
+}
+
+
+@pytest.fixture(scope="module")
+def enforcing(shared_doubles: Doubles) -> Iterator[Faults]:
+    artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
+    folder = Path(tempfile.mkdtemp(prefix="faults-smuggling-", dir=artefacts))
+    keys = {f"{kind.upper()}_API_KEY": key for kind, key in shared_doubles.keys.items()}
+    proxy = Faults(folder, write_policy(folder / "policy.yaml"), shared_doubles, environment=keys, hosts=PROVIDER_HOSTS)
+    yield proxy
+    proxy.weir.stop()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("first", [True, False], ids=["at-once", "after-a-good-request"])
+def test_never_forwarded_always_recorded(enforcing: Faults, name: str, first: bool) -> None:
+    enforcing.begin()
+    raw = Raw(enforcing.weir).tunnel()
+    if not first:
+        assert raw.reply_to(PLAIN).status in (200, 401)
+        enforcing.weir.until_records(lambda _: len(enforcing.records()) == 2, "the good request's records")
+    outcome = raw.reply_to(REFUSED[name])
+    raw.close()
+    assert outcome.status in (0, 400, 403, 413, 502, 503, 505), outcome
+    before = 0 if first else 1  # the good request, and its two records
+    rows = enforcing.weir.until_records(lambda _: len(enforcing.records()) > 2 * before, "a record of it")
+    assert rows[-1]["host"] == OPENAI or rows[-1]["rule_id"] == "host-mismatch"
+    assert rows[-1]["kind"] in ("block", "error")
+    assert len(enforcing.doubles.requests()) == before
+
+
+def test_nothing_broke(enforcing: Faults) -> None:
+    output = enforcing.weir.process.output()
+    assert "crashed" not in output and "Traceback" not in output

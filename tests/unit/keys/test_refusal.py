@@ -1,0 +1,58 @@
+"""Every reason why a virtual key is not replaced, in the order in which they count."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from weir.keys.credentials import Presented
+from weir.keys.refusal import refusal
+from weir.keys.virtual import VirtualKey
+from weir.model import AuthPlace, Secret
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+HOST = "api.openai.com"
+SECRET = Secret("value", hosts=(HOST,))
+KEYS = {
+    "good": VirtualKey("vk-1"),
+    "revoked": VirtualKey("vk-2", revoked=NOW),
+    "expired": VirtualKey("vk-3", expires=NOW - timedelta(seconds=1)),
+    "narrow": VirtualKey("vk-4", services=("anthropic",)),
+}
+
+
+class Ring:
+    def lookup(self, presented: str) -> VirtualKey | None:
+        return KEYS.get(presented)
+
+
+def shown(value: str, *, declared: bool = True, virtual: bool = True) -> Presented:
+    return Presented(AuthPlace(header="authorization"), value, 0, declared=declared, virtual=virtual)
+
+
+@pytest.mark.parametrize(
+    ("presented", "secret", "names", "said"),
+    [
+        ([shown("good")], SECRET, (HOST,), ""),
+        ([shown("good"), shown("raw", virtual=False)], SECRET, (HOST,), ""),
+        ([shown("never-issued")], SECRET, (HOST,), "not known"),
+        ([shown("revoked")], SECRET, (HOST,), "revoked"),
+        ([shown("expired")], SECRET, (HOST,), "expired"),
+        ([shown("narrow")], SECRET, (HOST,), "service"),
+        ([shown("good", declared=False)], SECRET, (HOST,), "takes no credential"),
+        ([shown("good"), shown("revoked")], SECRET, (HOST,), "revoked"),  # one bad key spoils the request
+        ([shown("good")], None, (HOST,), "No key of the company's is available for openai"),
+        ([shown("good")], SECRET, (HOST, "evil.example"), "not bound"),
+        ([shown("good")], SECRET, ("evil.example",), "not bound"),
+        ([shown("good")], Secret("value"), (HOST,), "not bound"),
+    ],
+)
+def test_reasons(presented: list[Presented], secret: Secret | None, names: tuple[str, ...], said: str) -> None:
+    found = refusal(presented, Ring(), secret, "openai", names, NOW)
+    assert said in found if said else found == ""
+    assert "value" not in found
+
+
+def test_a_service_without_a_name_is_called_by_its_host() -> None:
+    assert "shop.example" in refusal([shown("good")], Ring(), None, "", ("shop.example",), NOW)
