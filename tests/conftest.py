@@ -143,3 +143,9 @@ def start_weir(artefacts: Path, doubles: Doubles) -> Iterator[Callable[..., Weir
     yield start
     for weir in started:
         weir.stop()
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Names of tests are the same in every worker and show no values that look like keys: long texts and bytes go by
+    the name of their argument (pytest numbers them)."""
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60) else None

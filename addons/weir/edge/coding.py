@@ -32,7 +32,7 @@ class Decoder:
         self.limit = limit
         self.taken = 0
         self.made = 0
-        self._raw_deflate = False
+        self._ended: Callable[[], bool] = lambda: True
         self._step = self._stepper()
 
     def _stepper(self) -> Callable[[bytes], bytes]:
@@ -46,11 +46,12 @@ class Decoder:
             case "br":
                 return self._brotli(brotli.Decompressor())
             case "zstd":
-                return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj().decompress
+                return self._zstd(zstandard.ZstdDecompressor(max_window_size=1 << 27))
         raise CodingError(f"content-encoding {self.encoding[:20]!r} is not supported")
 
     def _inflater(self, wbits: int) -> Callable[[bytes], bytes]:
         machine = zlib.decompressobj(wbits)
+        self._ended = lambda: machine.eof
 
         def step(data: bytes) -> bytes:
             nonlocal machine
@@ -72,12 +73,30 @@ class Decoder:
         return self._step(data)
 
     def _brotli(self, machine: brotli.Decompressor) -> Callable[[bytes], bytes]:
+        self._ended = machine.is_finished
+
         def step(data: bytes) -> bytes:
             out = bytearray(machine.process(data, output_buffer_limit=_RATIO_FREE_BYTES))
             while not machine.can_accept_more_data():
                 if self.made + len(out) > self.limit:
                     raise CodingError("decoded body over the limit")
                 out += machine.process(b"", output_buffer_limit=_RATIO_FREE_BYTES)
+            return bytes(out)
+
+        return step
+
+    def _zstd(self, source: zstandard.ZstdDecompressor) -> Callable[[bytes], bytes]:
+        machine = source.decompressobj()
+        self._ended = lambda: machine.eof
+
+        def step(data: bytes) -> bytes:
+            nonlocal machine
+            out = bytearray()
+            while data:
+                if machine.eof:  # frames follow one another, empty and skippable ones too: none may hide the next
+                    machine = source.decompressobj()
+                out += machine.decompress(data)
+                data = machine.unused_data if machine.eof else b""
             return bytes(out)
 
         return step
@@ -108,6 +127,11 @@ class Decoder:
                 raise CodingError("decoded body expands beyond reason")
         return bytes(out)
 
+    def close(self) -> None:
+        """The body has ended: raises CodingError when its coding has not, since another reader may see more of it."""
+        if self.taken and not self._ended():
+            raise CodingError(f"body is not a whole {self.encoding}")
+
 
 def decode(body: bytes, encoding: str, limit: int) -> bytes:
     """A whole body, decoded. Several codings (`gzip, br`) are undone last first. Raises CodingError."""
@@ -115,7 +139,9 @@ def decode(body: bytes, encoding: str, limit: int) -> bytes:
     if len(codings) > 3:
         raise CodingError("too many content-encodings")
     for coding in reversed(codings):
-        body = Decoder(coding, limit).feed(body)
+        decoder = Decoder(coding, limit)
+        body = decoder.feed(body)
+        decoder.close()
     if len(body) > limit:
         raise CodingError("body over the limit")
     return body

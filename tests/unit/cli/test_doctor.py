@@ -38,7 +38,8 @@ def test_a_deployment_in_use(weir, store: Path, policy: Path, monkeypatch: pytes
     done = weir("doctor", "--data", store, "--policy", policy, "--format", "json")
     status = {check["name"]: check["status"] for check in json.loads(done.out)["checks"]}
     assert done.code == 0
-    assert status == dict.fromkeys(NAMES | {"keys"}, "ok") | {"tokenizers": "warn", "proxy": "warn"}
+    assert status.pop("proxy") in ("ok", "warn")  # something of the machine's may listen on the default address
+    assert status == dict.fromkeys((NAMES | {"keys"}) - {"proxy"}, "ok") | {"tokenizers": "warn"}
     people = weir("doctor", "--data", store, "--policy", policy)
     for output in (done.out, done.err, people.out, people.err):
         assert secret not in output

@@ -86,3 +86,22 @@ def test_unknown_codings() -> None:
 )
 def test_only_readable_codings_are_asked_for(given: str, wanted: str) -> None:
     assert acceptable(given) == wanted
+
+
+def test_no_frame_is_skipped() -> None:
+    def skippable(size: int) -> bytes:
+        return b"\x50\x2a\x4d\x18" + size.to_bytes(4, "little") + b"\0" * size
+
+    frame = zstandard.compress(TEXT)
+    for before in (b"", skippable(0), skippable(300), zstandard.compress(b""), zstandard.compress(b"") * 300):
+        assert decode(before + frame, "zstd", 10**6) == TEXT
+        decoder = Decoder("zstd", 10**6)
+        assert b"".join(decoder.feed(bytes([b])) for b in before + frame) == TEXT
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.parametrize("change", ["cut", "junk"])
+def test_a_request_must_be_whole_and_nothing_else(encoding: str, change: str) -> None:
+    body = ENCODED[encoding][:-3] if change == "cut" else ENCODED[encoding] + b"more"
+    with pytest.raises(CodingError):
+        decode(body, encoding, 10**6)
