@@ -79,9 +79,14 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
     for service, key in settings.keys.items():
         provider = registry.by_id(service)
         try:
-            found[service] = resolve_secret(key.secret, key.hosts or (provider.hosts if provider else ()), service)
+            secret = resolve_secret(key.secret, key.hosts or (provider.hosts if provider else ()), service)
         except SecretUnavailable as error:
             problems[service] = str(error)
+            continue
+        if looks_virtual(secret.reveal()):
+            problems[service] = f"keys.{service}: what the reference yields is a virtual key, not the provider's"
+        else:
+            found[service] = secret
     intercept = settings.intercept
     return Snapshot(
         settings=settings,

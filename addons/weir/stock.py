@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from weir import chain, settings
@@ -14,11 +15,14 @@ from weir.places import policy_path
 __all__ = ["addons", "build"]
 
 
-def build(policy: Path, directory: Path) -> Built:
-    """The chain under `policy`, its data in `directory`. Raises ValueError with what is wrong."""
+def build(policy: Path, directory: Path, upstream_cas: Sequence[Path] = ()) -> Built:
+    """The chain under `policy`, its data in `directory`; `upstream_cas` are trusted besides the public roots.
+
+    Raises ValueError with what is wrong.
+    """
     try:
         data = DataDir(directory)
-        state = chain.build_state(settings.load(policy), data)
+        state = chain.build_state(settings.load(policy), data, upstream_cas)
     except chain.UNUSABLE as error:
         raise ValueError(str(error)) from None
     first, rest = chain.chain(state, {})

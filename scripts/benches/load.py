@@ -1,7 +1,7 @@
 """A load generator for proxies: CONNECT, TLS inside, keep-alive, one JSON line of figures. Bounded in count and time.
 
 Run as a process of its own so that its CPU is not the proxy's:
-    python scripts/benches/load.py --proxy HOST:PORT --target HOST:PORT --sni NAME --ca FILE --connections 16 --requests 4000
+    python scripts/benches/load.py --proxy HOST:PORT --target HOST:PORT --sni NAME --ca FILE --connections 16 …
 """
 
 from __future__ import annotations

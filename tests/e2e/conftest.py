@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,24 +42,47 @@ def resolves(doubles: Doubles, flaky: int) -> list[str]:
     return [word for host in HOSTS for port, to in ports for word in ("--resolve", f"{host}:{port}:127.0.0.1:{to}")]
 
 
+@contextlib.contextmanager
+def _houses(doubles: Doubles) -> Iterator[Callable[..., House]]:
+    """Start proxies with every double behind them; all are stopped at the end."""
+    artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
+    started: list[Weir] = []
+
+    def start(
+        base: str = "enforce",
+        *,
+        key: bool = True,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        prepare: Callable[[Path], Mapping[str, Any]] | None = None,
+        **changes: Any,
+    ) -> House:
+        folder = Path(tempfile.mkdtemp(prefix="e2e-house-", dir=artefacts))
+        flaky = _free_port()
+        made = issue(folder / "data") if key else ""
+        changes |= prepare(folder) if prepare else {}
+        weir = Weir(
+            folder,
+            write_policy(folder / "policy.yaml", base, **changes),
+            doubles,
+            hosts=(),
+            environment={f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()} | (environment or {}),
+            options=[*resolves(doubles, flaky), *options],
+        )
+        started.append(weir)
+        weir.until_records(lambda rows: any(row["kind"] == "config" for row in rows), "the record of its start")
+        return House(weir, doubles, made, flaky)
+
+    yield start
+    for weir in started:
+        weir.stop()
+
+
 @pytest.fixture(scope="session")
 def shared_house(shared_doubles: Doubles) -> Iterator[House]:
     """The proxy of this worker."""
-    artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
-    folder = Path(tempfile.mkdtemp(prefix="e2e-house-", dir=artefacts))
-    flaky = _free_port()
-    key = issue(folder / "data")
-    weir = Weir(
-        folder,
-        write_policy(folder / "policy.yaml", "enforce", intercept__include=INCLUDED),
-        shared_doubles,
-        hosts=(),
-        environment={f"{kind.upper()}_API_KEY": key for kind, key in shared_doubles.keys.items()},
-        options=resolves(shared_doubles, flaky),
-    )
-    house = House(weir, shared_doubles, key, flaky)
-    yield house
-    weir.stop()
+    with _houses(shared_doubles) as start:
+        yield start(intercept__include=INCLUDED)
 
 
 @pytest.fixture
@@ -65,3 +90,20 @@ def house(shared_house: House, doubles: Doubles) -> House:
     """The shared proxy, the doubles without memory of the test before, and the records from now on."""
     shared_house.begin()
     return shared_house
+
+
+@pytest.fixture(scope="module")
+def start_module_house(shared_doubles: Doubles) -> Iterator[Callable[..., House]]:
+    """Start a proxy for one module: ``start(base="enforce", key=True, options=(), **changes of the policy)``.
+
+    ``prepare`` is given the proxy's folder before it starts and returns more changes.
+    """
+    with _houses(shared_doubles) as start:
+        yield start
+
+
+@pytest.fixture
+def start_house(doubles: Doubles) -> Iterator[Callable[..., House]]:
+    """The same for one test."""
+    with _houses(doubles) as start:
+        yield start

@@ -8,14 +8,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.clients import trust
 
-__all__ = ["Line", "Refused", "Reply", "dial", "drip", "forwarder", "open_line", "post", "secure"]
+__all__ = ["Line", "Refused", "Reply", "dial", "drip", "forwarder", "open_line", "post", "secure", "serving"]
 
 _TIMEOUT_S = 20.0
 
@@ -178,6 +178,37 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def serving(port: int, serve: Callable[[socket.socket], object]) -> Iterator[list[type[Exception]]]:
+    """Call ``serve`` with every connection to ``port``; the kinds of errors it raised are what the test sees."""
+    listener = socket.create_server(("127.0.0.1", port))
+    raised: list[type[Exception]] = []
+
+    def one(link: socket.socket) -> None:
+        try:
+            serve(link)
+        except ssl.SSLError:
+            raised.append(ssl.SSLError)
+        except OSError as error:
+            raised.append(type(error))
+        finally:
+            link.close()
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):  # closed: the test is over
+            while True:
+                one(listener.accept()[0])
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield raised
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ class House:
     doubles: Doubles
     key: str = field(repr=False)  # a virtual key of team finance, app e2e
     flaky: int = 0  # a port on loopback behind :7443 of every host; nobody listens there unless a test does
-    _before: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
 
     def client(self, *, http2: bool = False) -> httpx.Client:
         """A plain client through the proxy that speaks one protocol only, whatever weir remembers of the upstream."""
@@ -93,12 +93,12 @@ class House:
 
     def begin(self) -> None:
         """Forget the records so far."""
-        self._before = frozenset(row["exchange_id"] for row in self.weir.records())
+        self.before = frozenset(row["exchange_id"] for row in self.weir.records())
 
     def records(self, *kinds: str) -> list[dict[str, Any]]:
-        """The records of exchanges that began since; of these kinds only, if any are named."""
-        rows = [row for row in self.weir.records() if row["exchange_id"] not in self._before]
-        return [row for row in rows if not kinds or row["kind"] in kinds]
+        """The records of exchanges that began since, of these kinds; without kinds all but weir's own events."""
+        rows = [row for row in self.weir.records() if row["exchange_id"] not in self.before]
+        return [row for row in rows if (row["kind"] in kinds if kinds else row["kind"] != "config")]
 
     def until(self, count: int, *kinds: str) -> list[dict[str, Any]]:
         """Wait for that many records of these kinds; AssertionError when there are fewer, or more."""

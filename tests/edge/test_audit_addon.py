@@ -59,7 +59,7 @@ def test_a_client_that_leaves_before_forwarding(rig: Rig) -> None:
     trace = rig.play(flow, "requestheaders")
     flow.error = mitm_flow.Error("Client disconnected.")
     rig.play(flow, "error")
-    assert [r.kind for r in rig.records] == ["request"] and trace.closed
+    assert [(r.kind, r.reason) for r in rig.records] == [("error", "client closed the connection")] and trace.closed
 
 
 def test_a_cut_after_forwarding(rig: Rig) -> None:

@@ -19,6 +19,12 @@ def test_http_stream_is_looked_up_in_its_module() -> None:
     assert "HttpStream(ctx, stream_id)" in inspect.getsource(http_layers.HttpLayer.make_stream)
 
 
+def test_http1_server_is_looked_up_in_the_module_that_makes_connections() -> None:
+    assert "Http1Server(self.context.fork())" in inspect.getsource(http_layers.HttpLayer)
+    source = inspect.getsource(http_layers.Http1Server.read_headers)
+    assert "self.state = self.done" in source and "maybe_extract_lines" in source
+
+
 def test_ignored_connections_get_their_layer_from_the_tcp_module() -> None:
     assert "tcp.TCPLayer(self.context, ignore=True)" in inspect.getsource(tls.ClientTLSLayer.receive_handshake_data)
     assert tls.tcp is tcp

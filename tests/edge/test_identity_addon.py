@@ -61,7 +61,9 @@ def test_wrong_credentials_are_refused(make_rig: Callable[..., Rig], users_file:
     assert [(r.kind, r.http_status) for r in rig.records] == [("block", 407)]
 
 
-@pytest.mark.parametrize(("required", "virtual_key", "asked"), [(True, False, True), (True, True, False), (False, False, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("required", "virtual_key", "asked"), [(True, False, True), (True, True, False), (False, False, False)]
+)
 def test_a_tunnel_without_credentials(
     make_rig: Callable[..., Rig], users_file: str, required: bool, virtual_key: bool, asked: bool
 ) -> None:

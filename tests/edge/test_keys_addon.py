@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,7 +60,8 @@ def test_a_key_without_a_secret_behind_it(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("place", ["cookie", "x-forwarded-key", "query", "basic"])
-def test_a_virtual_key_in_a_wrong_place(rig: Rig, place: str) -> None:
+def test_a_virtual_key_in_a_wrong_place(make_rig: Callable[..., Rig], place: str) -> None:
+    rig = make_rig(mode="observe")  # where policy lets everything pass, a virtual key still does not
     _, key = rig.state.virtual_keys.create(app="a")
     headers, path = {}, "/v1/chat/completions"
     if place == "query":

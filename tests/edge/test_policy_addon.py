@@ -60,8 +60,11 @@ def test_clean_requests_keep_their_bytes(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "kind"),
-    [({"accept": "text/html,*/*", "sec-fetch-mode": "navigate"}, "text/html"), ({"accept": "*/*"}, "application/problem+json")],
-)  # fmt: skip
+    [
+        ({"accept": "text/html,*/*", "sec-fetch-mode": "navigate"}, "text/html"),
+        ({"accept": "*/*"}, "application/problem+json"),
+    ],
+)
 def test_an_unsanctioned_service_is_refused(rig: Rig, headers: dict[str, str], kind: str) -> None:
     flow = rig.flow(b"", host="chat.deepseek.com", path="/", method="GET", headers=headers)
     rig.play(flow, "requestheaders", "request")

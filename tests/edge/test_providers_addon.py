@@ -13,6 +13,7 @@ from weir.edge.chunk import ChunkData
 from weir.edge.trace import trace_of
 from weir.model import Inspection, Reply
 
+GEMINI = "generativelanguage.googleapis.com"
 REPLY = json.dumps(
     {
         "id": "chatcmpl-1",
@@ -30,7 +31,7 @@ REPLY = json.dumps(
         ("api.openai.com", "/v1/chat/completions", "openai_chat", "chat"),
         ("api.openai.com", "/v1/responses", "openai_responses", "responses"),
         ("api.anthropic.com", "/v1/messages", "anthropic_messages", "messages"),
-        ("generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-pro:generateContent", "gemini_generate", "generate_content"),
+        (GEMINI, "/v1beta/models/gemini-2.5-pro:generateContent", "gemini_generate", "generate_content"),
         ("api.openai.com", "/v1/nobody/knows", "", ""),
     ],
 )  # fmt: skip

@@ -40,7 +40,8 @@ def test_any_claimed_name_makes_it_ai(rig: Rig) -> None:
 
 
 def test_a_service_without_a_dialect_is_read_raw(rig: Rig) -> None:
-    trace = rig.play(rig.flow(b"prompt=hello+there+you", host="chat.deepseek.com", path="/api"), "requestheaders", "request")  # fmt: skip
+    flow = rig.flow(b"prompt=hello+there+you", host="chat.deepseek.com", path="/api")
+    trace = rig.play(flow, "requestheaders", "request")
     assert trace.exchange is not None and trace.inspection is Inspection.UNPARSED
     assert any("hello" in segment.text for segment in trace.exchange.segments)
 

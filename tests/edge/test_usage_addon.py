@@ -18,7 +18,9 @@ def answer(**usage: int) -> bytes:
         {
             "object": "chat.completion",
             "model": "gpt-4o-mini",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi there."}}],
+            "choices": [
+                {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi there."}}
+            ],
             **({"usage": usage} if usage else {}),
         }
     ).encode()

@@ -21,7 +21,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder: it ha
 
 HANG_TIMEOUT_S = 0.25
 TIMEOUT_S = 30.0
-SLEEP_S = 0.6
+SLEEPS_S = {"sleep": 0.6, "slow": 0.05}
 
 
 class Switch:
@@ -46,8 +46,8 @@ class Switch:
             raise RuntimeError(message)
         if how == "full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if how == "sleep":
-            time.sleep(SLEEP_S)
+        if how in SLEEPS_S:
+            time.sleep(SLEEPS_S[how])
             return None
         if how == "hang":
             return asyncio.Event().wait()

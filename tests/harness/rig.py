@@ -113,7 +113,7 @@ async def _finish(waits: Awaitable[None]) -> None:
 
 @contextmanager
 def mitmproxy(*addons: object) -> Iterator[taddons.context]:
-    """mitmproxy's context and options with these addons loaded, and without its log handler, which outlives the loop."""
+    """mitmproxy's context and options with these addons loaded, without its log handler, which outlives the loop."""
     with taddons.context(*addons) as found:
         found.master._legacy_log_events.uninstall()
         yield found

@@ -92,16 +92,16 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
             # No `await` below: events of one connection are handled one after the other.
             self.timeout_watchdog.register_activity()
             waiting = deque([event])
-            try:
-                while waiting:
+            while waiting:
+                try:
                     for command in self.layer.handle_event(waiting.popleft()):
                         if isinstance(command, commands.StartHook):
                             if self._hook(command) and command.blocking:
                                 waiting.append(events.HookCompleted(command))
                         else:
                             self._carry_out(command)
-            except Exception:  # noqa: BLE001  as in mitmproxy: the connection is lost, the process is not
-                self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+                except Exception:  # noqa: BLE001  as in mitmproxy: what else waits here may belong to another stream
+                    self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
             self._flush()
 
     def _hook(self, hook: commands.StartHook) -> bool:

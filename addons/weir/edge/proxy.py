@@ -13,7 +13,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy import context, layer
 
 from weir.edge import handler, meter, stream
-from weir.edge.guard import fail, places
+from weir.edge.guard import guarded, places
 from weir.edge.hooks import TableAddonManager
 from weir.edge.trace import link_of
 
@@ -42,14 +42,15 @@ class WeirNextLayer(next_layer.NextLayer):
     def __init__(self, must_decrypt: Any) -> None:
         self.must_decrypt = must_decrypt
 
+    @guarded
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """As mitmproxy's, but a failure closes the connection: without a layer its client would wait for ever."""
         try:
             super().next_layer(nextlayer)
-        except Exception as error:  # noqa: BLE001  as in @guarded
-            fail(nextlayer, "nextlayer.next_layer", error)
-            nextlayer.layer = meter.MeteredTCPLayer(nextlayer.context)
+        except BaseException:
+            nextlayer.layer = meter.MeteredTCPLayer(nextlayer.context)  # closes, the guard having condemned the link
             link_of(nextlayer.context.client).metered = False
+            raise
 
     def _next_layer(self, ctx: context.Context, data_client: bytes, data_server: bytes) -> layer.Layer | None:
         destination = ctx.server.address[0] if ctx.server.address and ctx.layers else ""
@@ -106,7 +107,7 @@ class SafeFormatter(logging.Formatter):
     """Says where an error came from and of which class it is. Messages of other libraries may quote content."""
 
     def format(self, record: logging.LogRecord) -> str:
-        own = record.name.startswith("weir")
+        own = record.name == "weir" or record.name.startswith("weir.")
         text = record.getMessage() if own else f"{record.name}: {record.module}:{record.lineno}"
         if record.exc_info and record.exc_info[0]:
             text += f" ({record.exc_info[0].__name__} at {places(record.exc_info[2])})"

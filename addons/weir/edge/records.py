@@ -107,7 +107,7 @@ def _decision(trace: Trace) -> dict[str, Any]:
         "action": action,
         "rule_id": rule,
         "policy_hash": trace.snapshot.settings.hash,
-        "reason": verdict.reason,
+        "reason": trace.refused_why or verdict.reason,
     }
 
 

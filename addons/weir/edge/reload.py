@@ -78,4 +78,6 @@ class Reload:
             return
         old, self.state.snapshot = self.state.snapshot, snapshot
         log.info("policy taken: %s → %s", old.settings.hash[:12], snapshot.settings.hash[:12])
+        if old.settings.mode != snapshot.settings.mode:
+            log.warning("the mode is now %s, it was %s", snapshot.settings.mode, old.settings.mode)
         self.state.spool.put(records.event_record("config", "policy taken", snapshot.settings.hash))

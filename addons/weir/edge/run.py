@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import json
 import logging
@@ -10,9 +11,11 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from mitmproxy import ctx
 
+from weir.audit.record import now_us
 from weir.datadir import write_private
 from weir.edge.drain import FLUSH_S
 from weir.edge.proxy import WeirMaster, WeirNextLayer, options_for
@@ -41,8 +44,31 @@ class Ready:
         log.info("listening on %s, mode %s, policy %s %s", places, settings.mode, settings.file, settings.hash[:12])
         for problem in self.state.snapshot.secret_problems.values():
             log.warning("%s", problem)
-        if self.ready_file:
-            write_private(self.ready_file, json.dumps({"listen": addresses, "pid": os.getpid()}).encode())
+        ready = {
+            "listen": addresses,
+            "pid": os.getpid(),
+            "mode": str(settings.mode),
+            "policy": settings.file,
+            "policy_hash": settings.hash,
+            "started": now_us(),
+        }
+        for file in filter(None, (self.ready_file, self.state.data.run / "weir.json")):
+            write_private(file, json.dumps(ready).encode())
+
+    def done(self) -> None:
+        """Nobody listens any more."""
+        (self.state.data.run / "weir.json").unlink(missing_ok=True)
+
+
+def _only_one(run: Path) -> IO[str] | None:
+    """The lock that one weir holds on its data directory as long as it runs; None when another one has it."""
+    lock = (run / "weir.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
 
 
 async def serve(
@@ -56,6 +82,10 @@ async def serve(
     port: int,
 ) -> int:
     """Run until SIGTERM or SIGINT, then drain; a second signal ends at once. Returns the exit code."""
+    lock = _only_one(state.data.run)
+    if lock is None:
+        log.error("another weir is at work on %s; stop it, or give this one a --data of its own", state.data.path)
+        return 2
     first, rest = addons
     options, late = options_for(modes, host, port, str(state.data.run), str(state.upstream_bundle))
 

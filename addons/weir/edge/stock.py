@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmproxy import ctx, exceptions
+from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from weir.edge import meter, stream
@@ -33,8 +34,8 @@ class Stock:
 
     name = "weir"
 
-    def __init__(self, build: Callable[[Path, Path], Built], default_policy: str) -> None:
-        """`build(policy, data)` makes the chain; it raises ValueError with a sentence for the operator."""
+    def __init__(self, build: Callable[[Path, Path, Sequence[Path]], Built], default_policy: str) -> None:
+        """`build(policy, data, upstream_cas)` makes the chain or raises ValueError with a sentence for the operator."""
         self.build = build
         self.default_policy = default_policy
         self.addons: Sequence[object] = ()
@@ -51,9 +52,14 @@ class Stock:
         if self.addons or not {"weir_policy", "weir_data"} & updated:
             return
         try:
-            built = self.build(Path(ctx.options.weir_policy), Path(ctx.options.weir_data))
+            given = ctx.options.ssl_verify_upstream_trusted_ca
+            built = self.build(
+                Path(ctx.options.weir_policy), Path(ctx.options.weir_data), [Path(given)] if given else []
+            )
         except ValueError as error:
-            raise exceptions.OptionsError(f"weir: {error}") from None
+            print(f"weir: {error}", file=sys.stderr)  # noqa: T201  mitmproxy's log is not written any more
+            # Not OptionsError: mitmdump would listen for a moment, without the chain, before it ends.
+            raise SystemExit(1) from None
         state = built.state
         ctx.options.update(connection_strategy="lazy", ssl_verify_upstream_trusted_ca=str(state.upstream_bundle))
         own_tls = WeirTlsConfig(state)

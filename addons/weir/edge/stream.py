@@ -113,8 +113,7 @@ class WeirStream(http_layers.HttpStream):
     def state_forward_request_body(self, event: Any) -> layer.CommandGenerator[None]:
         """The rest of a body that policy lets pass unread: straight through, counted."""
         if isinstance(event, RequestData):
-            trace = trace_of(self.flow)
-            if trace:
+            if trace := trace_of(self.flow):
                 trace.req_bytes += len(event.data)
             yield SendHttp(event, self.context.server)
         elif isinstance(event, RequestTrailers):
@@ -270,6 +269,8 @@ class WeirStream(http_layers.HttpStream):
         for chunk in last_words:
             if chunk:
                 yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+        if trace := trace_of(self.flow):
+            trace.abort = trace.abort or reason
         self.flow.error = mitm_flow.Error(reason)
         yield HttpErrorHook(self.flow)
         yield from self.abandon()

@@ -118,6 +118,7 @@ class Trace:
     key_fingerprint: str = ""
     key_kind: str = ""
     refused_by: str = ""  # a rule of a concern other than policy that refused, e.g. virtual-key
+    refused_why: str = ""
     # usage, audit
     strip_usage: bool = False
     reply: Reply | None = None

@@ -42,7 +42,7 @@ class Keys:
         if virtual:
             trace.credential, trace.key_kind = "virtual", "virtual"
             key = self.state.virtual_keys.lookup(virtual[0].value)
-            if key is not None and key.allows(trace.service.id, datetime.now(UTC)):
+            if key is not None:  # a revoked one too: it will be refused, and the record must say whose it was
                 trace.principal = max(trace.principal, key.principal(), key=lambda p: p.strength)
         elif presented and trace.is_ai:
             trace.credential = "raw"
@@ -58,9 +58,10 @@ class Keys:
             return
         secret = trace.snapshot.secrets.get(trace.service.id)
         keyring, at = self.state.virtual_keys, datetime.now(UTC)
-        why = refusal(trace.presented, keyring, secret, trace.service.id, trace.names, at)
+        names = trace.names if flow.request.scheme == "https" else ()
+        why = refusal(trace.presented, keyring, secret, trace.service.id, names, at)
         if why or secret is None:
-            trace.refused_by = "virtual-key"
+            trace.refused_by, trace.refused_why = "virtual-key", why
             answer(flow, trace, 401, "virtual-key", why)
             return
         lines, (path, mark, query) = _header_lines(flow), flow.request.path.partition("?")

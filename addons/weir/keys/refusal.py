@@ -31,7 +31,8 @@ def refusal(
     """A sentence for the client, without any key in it; "" when every virtual key may be replaced.
 
     ``secret`` is the service's real key, ``names`` every host name that the request claims (the first is where it
-    goes), ``at`` an aware time. Credentials that are not virtual do not matter here.
+    goes; none when the connection upstream is not verified TLS), ``at`` an aware time. Credentials that are not virtual
+    do not matter here.
     """
     for credential in presented:
         if not credential.virtual:
@@ -45,7 +46,9 @@ def refusal(
         if not credential.declared:
             return "A virtual key stands where this service takes no credential."
     if secret is None:
-        return f"No key of the company's is available for {service_id or names[0]}."
+        return f"No key of the company's is available for {service_id or 'this host'}."
+    if not names:
+        return "A key is sent over verified TLS only."
     if len(names) != 1 or not secret.may_go_to(names[0]):
         return "The key of this service is not bound to the host of this request."
     return ""

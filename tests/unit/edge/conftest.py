@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mitmproxy.proxy.layers as layers
+import mitmproxy.proxy.layers.http as http_layers
+import mitmproxy.proxy.layers.tcp as tcp_layers
 import pytest
+from mitmproxy import http
+from mitmproxy.proxy import mode_servers
 
 from harness.rig import Rig
 
@@ -29,3 +34,20 @@ def make_rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
 def rig(make_rig: Callable[..., Rig]) -> Rig:
     """A rig under the test policy as it stands."""
     return make_rig()
+
+
+REPLACED: list[tuple[Any, str]] = [
+    (layers, "TCPLayer"),
+    (tcp_layers, "TCPLayer"),
+    (http_layers, "HttpStream"),
+    (http_layers, "Http1Server"),
+    (mode_servers, "ProxyConnectionHandler"),
+    (http.MessageData, "__post_init__"),
+]
+
+
+@pytest.fixture
+def put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``install`` functions replace in mitmproxy is put back when the test is over."""
+    for holder, name in REPLACED:
+        monkeypatch.setattr(holder, name, getattr(holder, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +14,11 @@ from mitmproxy import tls
 from mitmproxy.proxy import server_hooks
 from mitmproxy.test import tflow
 
+from harness.rig import Rig
 from weir.edge import guard
 from weir.edge.chunk import ChunkData
 from weir.edge.guard import guarded
-from weir.edge.trace import Link, Trace, link_of, start_trace
+from weir.edge.trace import Link, Trace, link_of, start_trace, trace_of
 from weir.model import Inspection, OnFailure
 
 
@@ -114,3 +116,74 @@ def test_connections_are_condemned() -> None:
     data = server_hooks.ServerConnectionHookData(server=other.server_conn, client=other.client_conn)
     Failing().request(data)
     assert data.server.error and link_of(other.client_conn).failed
+
+
+class Waiting(Failing):
+    name = "keys"
+
+    @guarded
+    async def cancelled(self, flow: Any) -> None:
+        raise asyncio.CancelledError
+
+
+def test_what_is_waited_for_may_be_cancelled_and_that_is_a_failure() -> None:
+    flow, trace = flow_with_trace(OnFailure.BLOCK)
+    asyncio.run(Waiting().cancelled(flow))
+    assert flow.response.status_code == 503 and trace.failed == "keys.cancelled: CancelledError"
+
+
+def test_being_cancelled_oneself_is_not() -> None:
+    flow, trace = flow_with_trace(OnFailure.BLOCK)
+
+    async def main() -> None:
+        task = asyncio.create_task(Failing().slow(flow))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert not trace.failed and flow.response is None
+
+
+def test_a_virtual_key_never_goes_upstream_unreplaced() -> None:
+    flow, trace = flow_with_trace(OnFailure.ALLOW)
+    trace.credential = "virtual"
+    Waiting().request(flow)
+    assert flow.response.status_code == 503 and not trace.failed_open
+
+
+def test_the_hook_that_begins_the_trace_may_be_the_one_that_fails(rig: Rig, make_rig: Callable[..., Rig]) -> None:
+    class Opening(Failing):
+        def __init__(self, state: Any) -> None:
+            self.state = state
+
+    for one, status in ((rig, 503), (make_rig(on_failure="allow"), None)):
+        flow = one.flow()
+        Opening(one.state).request(flow)
+        trace = trace_of(flow)
+        assert trace and trace.failed == "failing.request: ValueError" and trace.host == "api.openai.com"
+        assert (flow.response.status_code if flow.response else None) == status
+
+
+@pytest.mark.parametrize(("on_failure", "refused"), [("block", True), ("allow", False)])
+def test_a_connection_is_condemned_only_where_failures_block(
+    make_rig: Callable[..., Rig], on_failure: str, refused: bool
+) -> None:
+    addon: Any = Failing()
+    addon.state = make_rig(on_failure=on_failure).state
+    flow = tflow.tflow()
+    addon.request(flow.client_conn)
+    assert link_of(flow.client_conn).failed and link_of(flow.client_conn).condemned is refused
+    data = server_hooks.ServerConnectionHookData(server=flow.server_conn, client=flow.client_conn)
+    addon.request(data)
+    assert bool(data.server.error) is refused
+
+
+def test_websocket_messages_are_dropped() -> None:
+    for on_failure, dropped in ((OnFailure.BLOCK, True), (OnFailure.ALLOW, False)):
+        flow = tflow.twebsocketflow()
+        _, trace = flow_with_trace(on_failure)
+        start_trace(flow, trace)
+        Failing().request(flow)
+        assert flow.websocket.messages[-1].dropped is dropped

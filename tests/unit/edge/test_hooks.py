@@ -15,7 +15,7 @@ from weir.edge.hooks import TableAddonManager
 
 
 @dataclass
-class AskedHook(hooks.Hook):
+class HeardHook(hooks.Hook):
     heard: list[str]
 
 
@@ -25,7 +25,7 @@ class Addon:
     def __init__(self, name: str, how: str = "", children: tuple[Addon, ...] = ()) -> None:
         self.name, self.how, self.addons = name, how, list(children)
 
-    def asked(self, heard: list[str]) -> Any:
+    def heard(self, heard: list[str]) -> Any:
         heard.append(self.name)
         if self.how == "halt":
             raise exceptions.AddonHalt
@@ -59,7 +59,7 @@ def test_both_managers_call_in_the_same_order(kind: Any, chain: list[Addon], ord
         manager = kind(found.master)
         manager.add(*chain)
         heard: list[str] = []
-        asyncio.run(manager.trigger_event(AskedHook(heard)))
+        asyncio.run(manager.trigger_event(HeardHook(heard)))
     assert sorted(heard) == sorted(order)
     assert heard == order or chain[0].addons  # children come in the order of mitmproxy's own walk
 
@@ -76,21 +76,21 @@ def test_children_keep_the_order_of_mitmproxys_walk(manager: Any) -> None:
         ours, theirs = [], []  # type: ignore[var-annotated]
         for one, heard in ((manager, ours), (stock, theirs)):
             one.add(Addon("a", "", (Addon("b"), Addon("c", "wait"))), Addon("d"))
-            asyncio.run(one.trigger_event(AskedHook(heard)))
+            asyncio.run(one.trigger_event(HeardHook(heard)))
     assert ours == theirs
 
 
 def test_nothing_to_await_where_nothing_waits(manager: Any) -> None:
     manager.add(Addon("a"), Addon("b"))
     heard: list[str] = []
-    assert manager.start(AskedHook(heard)) is None
+    assert manager.start(HeardHook(heard)) is None
     assert heard == ["a", "b"]
 
 
 def test_what_is_left_is_handed_back(manager: Any) -> None:
     manager.add(Addon("a"), Addon("b", "wait"), Addon("c"))
     heard: list[str] = []
-    rest = manager.start(AskedHook(heard))
+    rest = manager.start(HeardHook(heard))
     assert heard == ["a", "b"]  # up to the first that waits
     asyncio.run(rest)
     assert heard == ["a", "b", "b.", "c"]
@@ -100,11 +100,11 @@ def test_the_table_follows_the_chain(manager: Any) -> None:
     first, second = Addon("a"), Addon("b")
     manager.add(first)
     heard: list[str] = []
-    manager.start(AskedHook(heard))
+    manager.start(HeardHook(heard))
     manager.add(second)
-    manager.start(AskedHook(heard))
+    manager.start(HeardHook(heard))
     manager.remove(first)
-    manager.start(AskedHook(heard))
+    manager.start(HeardHook(heard))
     assert heard == ["a", "a", "b", "b"]
 
 
@@ -118,5 +118,5 @@ def test_no_update_hook_is_sent(manager: Any) -> None:
             seen.append("update")
 
     manager.add(Interface(), Addon("a"))
-    asyncio.run(manager.handle_lifecycle(AskedHook([])))
+    asyncio.run(manager.handle_lifecycle(HeardHook([])))
     assert seen == []

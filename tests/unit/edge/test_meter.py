@@ -66,9 +66,8 @@ def test_a_refused_connection_is_closed_before_a_byte_goes_up(where: context.Con
     assert sent(layer, events.DataReceived(where.client, b"12345")) == []
 
 
-def test_install_replaces_both_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (layers, tcp_layers):  # put back when the test is over
-        monkeypatch.setattr(module, "TCPLayer", module.TCPLayer)
+@pytest.mark.usefixtures("put_back")
+def test_install_replaces_both_names() -> None:
     meter.install()
     meter.install()
     assert layers.TCPLayer is tcp_layers.TCPLayer is MeteredTCPLayer

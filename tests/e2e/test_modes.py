@@ -1,0 +1,86 @@
+"""The same chain whatever way the traffic comes in, and whatever stands behind."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import openai
+import pytest
+
+from e2e.sdks import OpenAI
+from e2e.support import ADDRESS, STAND_IN, House, access_key, chat_body
+
+pytestmark = pytest.mark.xdist_group("modes")
+
+PROMPT = f"Tell {ADDRESS} how high it is."
+
+
+def test_socks5(start_house: Callable[..., House], tmp_path: Path) -> None:
+    house = start_house(options=["--mode", "socks5"])
+    config = tmp_path / "curl"
+    config.write_text(f'header = "Authorization: Bearer {house.key}"\nheader = "Content-Type: application/json"\n')
+
+    def curl(url: str, body: bytes) -> str:
+        sent = tmp_path / "body"
+        sent.write_bytes(body)
+        command = ["curl", "-sS", "-K", str(config), "--socks5-hostname", f"127.0.0.1:{house.weir.port}", "-m", "20"]
+        command += ["--cacert", str(house.weir.ca), "--data-binary", f"@{sent}", "-w", "\n%{http_code}", url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    url = "https://api.openai.com/v1/chat/completions"
+    assert ADDRESS in curl(url, chat_body(PROMPT))
+    got = house.doubles.only()
+    assert STAND_IN.encode() in got.body and ADDRESS.encode() not in got.body
+    assert curl(url, chat_body(f"Use {access_key()}.")).endswith("\n400")
+    assert [row["kind"] for row in house.until(3)] == ["request", "response", "block"]
+    assert house.key not in str(house.doubles.requests())
+
+
+def test_reverse(start_house: Callable[..., House]) -> None:
+    house = start_house(options=["--mode", "reverse:https://api.openai.com"])
+    with openai.OpenAI(api_key=house.key, base_url=f"{house.weir.url}/v1", max_retries=0) as sdk:
+
+        def ask(text: str) -> str:
+            ask = sdk.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": text}])
+            return str(ask.choices[0].message.content)
+
+        assert ask(PROMPT) == f"You said: {PROMPT}"
+        with pytest.raises(openai.BadRequestError, match="no-credentials-leave"):
+            ask(f"Use {access_key()}.")
+    got = house.doubles.only()
+    assert got.host == "api.openai.com" and ADDRESS.encode() not in got.body
+    assert house.doubles.keys["openai"] in got.header("authorization")
+    request, _, block = house.until(3)
+    assert (request["host"], request["service"], request["team"]) == ("api.openai.com", "openai", "finance")
+    assert block["rule_id"] == "no-credentials-leave"
+
+
+def test_a_parent_proxy(start_house: Callable[..., House], house: House) -> None:
+    """Two weirs in a row: the first edits, the second finds nothing left to do."""
+    parent = house
+    child = start_house(
+        options=["--mode", f"upstream:{parent.weir.url}", "--upstream-ca", str(parent.weir.ca)],
+        environment={"OPENAI_API_KEY": parent.key},
+    )
+    assert OpenAI(child.weir, child.key).chat(PROMPT) == f"You said: {PROMPT}"
+    assert "".join(OpenAI(child.weir, child.key).stream(PROMPT)) == f"You said: {PROMPT}"
+    assert [row["verdict"] for row in child.until(2, "response")] == ["pseudonymise"] * 2
+    assert [row["verdict"] for row in parent.until(2, "response")] == ["allow"] * 2
+    for got in parent.doubles.requests():
+        assert ADDRESS.encode() not in got.body
+        assert parent.doubles.keys["openai"] in got.header("authorization")
+    with pytest.raises(openai.BadRequestError, match="no-credentials-leave"):
+        OpenAI(child.weir, child.key).chat(f"Use {access_key()}.")
+    assert parent.records("block") == [] and len(child.until(1, "block")) == 1
+
+
+def test_a_parent_proxy_that_is_down(start_house: Callable[..., House]) -> None:
+    house = start_house(options=["--mode", "upstream:http://127.0.0.1:9"])
+    with pytest.raises(openai.InternalServerError) as raised:
+        OpenAI(house.weir, house.key).client.with_options(max_retries=0).models.list()
+    assert raised.value.status_code == 502
+    assert house.only("response")["reason"]

@@ -1,0 +1,102 @@
+"""THE order of the chain, and what one policy file becomes."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.rig import Rig
+from weir import chain, settings
+from weir.audit.waiters import SpoolUnavailable
+from weir.datadir import DataDir, DataDirError
+from weir.model import Principal
+from weir.tls.ca import CaError
+
+POLICY = """
+version: 1
+intercept: {scope: catalogued, include: [hidden.example], exclude: [api.anthropic.com]}
+identity: {networks: [{cidr: 10.0.0.0/8, team: finance}]}
+keys:
+  openai: {secret: "env:WEIR_TEST_KEY"}
+  anthropic: {secret: "env:WEIR_TEST_KEY", hosts: [gateway.example]}
+  google-gemini: {secret: "env:WEIR_TEST_NO_SUCH_KEY"}
+limits: {drain_s: 7}
+"""
+
+
+@pytest.fixture
+def addons(tmp_path: Path) -> tuple[list[Any], list[Any]]:
+    return chain.chain(Rig(tmp_path).state, {})
+
+
+def test_the_order(addons: tuple[list[Any], list[Any]]) -> None:
+    first, rest = addons
+    assert [a.name for a in first] == ["drain"]
+    assert [a.name for a in rest] == [
+        "resolve", "begin", "tls", "identity", "providers", "shadow", "dlp", "policy", "usage", "keys", "connections",
+        "audit",
+    ]  # fmt: skip
+
+
+def test_every_line_has_its_reason() -> None:
+    source = inspect.getsource(chain.chain)
+    made = [line for line in source.splitlines() if line.strip()[:1].isupper() and "(" in line]
+    assert made and all("#" in line for line in made)
+
+
+def test_every_addon_of_the_package_stands_in_the_chain(addons: tuple[list[Any], list[Any]]) -> None:
+    folders = {path.parent.name for path in Path(chain.__file__).parent.glob("*/addon.py")}
+    held = {type(a).__module__.split(".")[1] for a in addons[1] if type(a).__module__.endswith(".addon")}
+    assert held == folders
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("WEIR_TEST_KEY", "the-real-key")
+    monkeypatch.delenv("WEIR_TEST_NO_SUCH_KEY", raising=False)
+    state = chain.build_state(settings.loads(POLICY), DataDir(tmp_path / "data"))
+    yield state
+    state.workers.close()
+
+
+def test_a_policy_becomes_a_snapshot(built: Any, tmp_path: Path) -> None:
+    snapshot = built.snapshot
+    assert set(snapshot.secrets) == {"openai", "anthropic"} and set(snapshot.secret_problems) == {"google-gemini"}
+    assert snapshot.secrets["openai"].may_go_to("api.openai.com")
+    assert not snapshot.secrets["anthropic"].may_go_to("api.anthropic.com")  # bound to what the policy names
+    assert snapshot.secrets["anthropic"].may_go_to("gateway.example")
+    assert "the-real-key" not in repr(snapshot.secrets) + repr(snapshot.secret_problems)
+    assert "WEIR_TEST_NO_SUCH_KEY" in snapshot.secret_problems["google-gemini"]
+    assert snapshot.networks.lookup("10.1.1.1") == Principal(team="finance", method="network", strength=1)
+    decisions = {
+        host: snapshot.interception.decide(host, host, "").intercept
+        for host in ("api.openai.com", "hidden.example", "api.anthropic.com", "chat.deepseek.com", "shop.example")
+    }
+    assert decisions == {
+        "api.openai.com": True, "hidden.example": True, "api.anthropic.com": False, "chat.deepseek.com": True,
+        "shop.example": False,
+    }  # fmt: skip
+    assert built.drain_s == 7 and built.snapshot.users is None
+
+
+def test_a_restart_finds_what_it_made(built: Any, tmp_path: Path) -> None:
+    again = chain.build_state(settings.loads(POLICY), DataDir(tmp_path / "data"))
+    assert again.authority.certificate == built.authority.certificate
+    assert again.fingerprint_key == built.fingerprint_key and again.boot_id != built.boot_id
+    again.workers.close()
+    for path in (tmp_path / "data").rglob("*key*"):
+        if path.is_file() and path.suffix != ".crt":
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_what_building_raises_is_told_as_a_sentence(tmp_path: Path) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    with pytest.raises(chain.UNUSABLE):
+        chain.build_state(settings.loads(POLICY), DataDir(open_to_all))
+    assert {DataDirError, CaError} <= set(chain.UNUSABLE)
+    assert not issubclass(SpoolUnavailable, chain.UNUSABLE)
