@@ -23,7 +23,7 @@ from weir.identity.users import Users
 from weir.keys.addon import Keys
 from weir.keys.backends import SecretUnavailable
 from weir.keys.secrets import resolve as resolve_secret
-from weir.keys.virtual import VirtualKeys, VirtualKeysError
+from weir.keys.virtual import VirtualKeys, VirtualKeysError, looks_virtual
 from weir.model import Principal, Secret
 from weir.places import shared_tokenizers
 from weir.policy.addon import PolicyAddon

@@ -220,11 +220,13 @@ def _ratio(value: float) -> float:
 
 
 def choices(*words: str) -> BeforeValidator:
-    """The value is one of ``words``; a near miss is told which."""
+    """The value is one of ``words``; who writes another is told all of them, and after a near miss which it was."""
 
     def check(value: object) -> object:
         if value not in words:
-            raise wrong("is not a word known here", f"write {nearest(value, words) or ' or '.join(words)}")
+            guess, known = nearest(value, words), ", ".join(words)
+            remedy = f"write {guess} (known: {known})" if guess else f"write one of {known}"
+            raise wrong("is not a word known here", remedy)
         return value
 
     return BeforeValidator(check)

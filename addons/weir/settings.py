@@ -58,8 +58,11 @@ __all__ = [
 
 # What a rule may ask for; DOWNGRADE is an action of the model that routing will bring.
 ACTIONS = tuple(action.word for action in Action if action is not Action.DOWNGRADE)
-# Ids that decisions of the policy engine itself carry: a rule of the file cannot take them.
-BUILT_IN_RULES = ("host-mismatch", "identity-required", "team-models", "team-services", "on-failure")
+# Ids that decisions of weir itself carry in the audit: a rule of the file cannot take them.
+BUILT_IN_RULES = (
+    *("host-mismatch", "identity-required", "team-models", "team-services", "on-failure"),
+    *("virtual-key", "audit-unavailable", "malformed-request"),  # of other concerns
+)
 
 Then = Annotated[str, choices(*ACTIONS)]
 
@@ -265,7 +268,8 @@ def _canonical_hash(settings: Settings) -> str:
 
 def load(path: Path) -> Settings:
     """The policy at ``path``, whose folder its relative paths start from. Raises PolicyError with every mistake."""
-    return _settings(read(path), path.parent)
+    # Absolute: what the policy names must not move when the process changes its directory.
+    return _settings(read(path), path.parent.absolute())
 
 
 def loads(text: str, *, file: str = "policy.yaml", base: Path | None = None) -> Settings:

@@ -32,6 +32,15 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+|[-+]?(?:0|[1-9][0-9]*)\.")
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _NAME = re.compile(r"[A-Za-z0-9_.*:@/ -]{1,64}")
+_QUOTE = re.compile(r"\s*(?:'[^']*'|\"[^\"]*\"|<[^>]*>)")
+_OPENED: Mapping[str, str] = {  # the library's words for what it was reading, and the operator's
+    "flow sequence": "[ list",
+    "flow mapping": "{ mapping",
+    "block sequence": "list",
+    "block collection": "list",
+    "block mapping": "mapping",
+    "quoted scalar": "quoted text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +48,14 @@ class Mistake:
     """One thing wrong in a file: where, what, and what to write instead. Values of the file are never quoted."""
 
     file: str
-    line: int  # from 1
+    line: int  # from 1; 0 when there is no line to look at
     field: str  # dotted, e.g. rules[2].if.status; "" for the file as a whole
     problem: str
     remedy: str  # an imperative: "write …", "remove …"
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}: "
-        return f"{place}{self.field + ': ' if self.field else ''}{self.problem}; {self.remedy}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.field + ': ' if self.field else ''}{self.problem}; {self.remedy}"
 
 
 class PolicyError(ValueError):
@@ -102,6 +111,7 @@ def read(path: Path) -> Document:
         with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
     except OSError as error:
+        document.lines[()] = 0
         document.add((), f"cannot be read ({error.strerror})", "name a file that exists and may be read")
         return document
     if len(raw) > BYTES_MAX:
@@ -158,9 +168,22 @@ def _syntax(document: Document, text: str, error: yaml.MarkedYAMLError) -> None:
     if "\t" in source[: len(source) - len(source.lstrip())]:
         document.add((), "a tab stands where YAML wants spaces", "write spaces")
         return
-    # The library's wording may quote a name from the file, and that could be a pasted credential.
-    problem = re.sub(r"\s*(?:'[^']*'|\"[^\"]*\"|<[^>]*>)", "", error.problem or "cannot be understood")
-    document.add((), f"is not YAML ({problem})", "check indentation, quotes and colons around this line")
+    problem = _QUOTE.sub(_harmless, error.problem or "cannot be understood")
+    opened = _opened(error, line)
+    document.add((), f"is not YAML ({problem}{opened})", "check indentation, quotes and colons around this line")
+
+
+def _harmless(quoted: re.Match[str]) -> str:
+    # The library's wording may quote a name from the file, and that could be a pasted credential: only signs are kept.
+    inner = quoted[0].strip()[1:-1]
+    return quoted[0] if len(inner) <= 2 and inner.isprintable() and not any(c.isalnum() for c in inner) else ""
+
+
+def _opened(error: yaml.MarkedYAMLError, line: int) -> str:
+    """Where that began which is not finished on ``line``, when the library says so; else nothing."""
+    begun = error.context_mark.line + 1 if error.context_mark else line
+    thing = next((name for words, name in _OPENED.items() if words in (error.context or "")), "")
+    return f", in the {thing} begun on line {begun}" if thing and begun != line else ""
 
 
 class _Builder:

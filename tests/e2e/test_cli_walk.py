@@ -110,8 +110,8 @@ def test_what_happened_is_a_query_and_a_report_away(house: House) -> None:
     house.weir.sql("select 1 from exchanges where service = 'deepseek'")
 
     query = "select team, count(*) as n from exchanges where usage_source = 'reported' group by team"
-    (row,) = json.loads(house.weir.run("audit", "sql", query, "--format", "json").stdout)
-    assert row["team"] == "finance" and row["n"] >= 2
+    rows = json.loads(house.weir.run("audit", "sql", query, "--format", "json").stdout)
+    assert max(row["n"] for row in rows if row["team"] == "finance") >= 2
 
     spend = json.loads(house.weir.run("report", "spend", "--by", "model", "--format", "json").stdout)
     assert any("gpt-5-mini" in json.dumps(line) for line in spend)

@@ -64,12 +64,12 @@ def test_a_parent_proxy(start_house: Callable[..., House], house: House) -> None
     parent = house
     child = start_house(
         options=["--mode", f"upstream:{parent.weir.url}", "--upstream-ca", str(parent.weir.ca)],
-        environment={"OPENAI_API_KEY": parent.key},
     )
     assert OpenAI(child.weir, child.key).chat(PROMPT) == f"You said: {PROMPT}"
     assert "".join(OpenAI(child.weir, child.key).stream(PROMPT)) == f"You said: {PROMPT}"
     assert [row["verdict"] for row in child.until(2, "response")] == ["pseudonymise"] * 2
-    assert [row["verdict"] for row in parent.until(2, "response")] == ["allow"] * 2
+    assert [row["verdict"] for row in parent.until(2, "response")] == ["alert"] * 2
+    assert {row["rule_id"] for row in parent.records("response")} == {"raw-provider-key"}
     for got in parent.doubles.requests():
         assert ADDRESS.encode() not in got.body
         assert parent.doubles.keys["openai"] in got.header("authorization")

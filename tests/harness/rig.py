@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mitmproxy import http
+from mitmproxy import connection, http
 from mitmproxy.test import taddons, tflow, tutils
 
 from weir import chain, settings
@@ -177,10 +177,11 @@ class Rig:
         path: str = "/v1/chat/completions",
         method: str = "POST",
         sni: str | None = "",
+        tunnel: str = "",
         peer: str = "10.1.2.3",
         headers: Mapping[str, str] | None = None,
     ) -> http.HTTPFlow:
-        """A request inside an intercepted tunnel; `sni` is the host unless given."""
+        """A request inside an intercepted tunnel; `sni` and the tunnel's target are the host unless given."""
         fields = {"host": host, "content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
         request = tutils.treq(
             method=method.encode(),
@@ -194,6 +195,8 @@ class Rig:
         )
         flow = tflow.tflow(req=request)
         flow.client_conn.sni = host if sni == "" else sni
+        flow.server_conn.address = (host, 443)
+        flow.server_conn = connection.Server(address=(tunnel or host, 443))
         flow.client_conn.peername = (peer, 40000)
         flow.client_conn.timestamp_start = 0  # so that durations start now
         return flow

@@ -67,8 +67,8 @@ BAD: list[tuple[Any, Any, str]] = [
     (fields.Ratio, 1.5, "write a value from 0 to 1"),
     (fields.FilePath, "", "write a path"),
     (fields.Text, "x" * 3000, "shorten it"),
-    (fields.Direction, "requests", "write request"),
-    (fields.Method, "face", "write none or network or basic or virtual_key"),
+    (fields.Direction, "requests", "write request (known: request, response)"),
+    (fields.Method, "face", "write one of none, network, basic, virtual_key"),
 ]
 
 

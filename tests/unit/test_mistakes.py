@@ -22,9 +22,15 @@ def mistakes(text: str, base: Path | None = None) -> list[str]:
         ("", "p.yaml:1: version: is missing; write version: 1"),
         ("version: 2", "p.yaml:1: version: is not a version this weir reads; write version: 1"),
         ("version: 1\nsevices: {}", "p.yaml:2: sevices: is not known here; write services"),
-        ("version: 1\nmode: enforced", "p.yaml:2: mode: is not a word known here; write enforce"),
-        ("version: 1\nmode: [5]", "p.yaml:2: mode: is not a word known here; write observe or enforce"),
-        ("version: 1\nintercept: al", "p.yaml:2: intercept: is not a word known here; write all"),
+        (
+            "version: 1\nmode: enforced",
+            "p.yaml:2: mode: is not a word known here; write enforce (known: observe, enforce)",
+        ),
+        ("version: 1\nmode: [5]", "p.yaml:2: mode: is not a word known here; write one of observe, enforce"),
+        (
+            "version: 1\nintercept: al",
+            "p.yaml:2: intercept: is not a word known here; write all (known: catalogued, all)",
+        ),
         ("version: 1\nintercept:\n  smaple: 5%", "p.yaml:3: intercept.smaple: is not known here; write sample"),
         (
             "version: 1\nidentity: {required: yes}",
@@ -72,14 +78,22 @@ RULE = "version: 1\nrules:\n- id: {id}\n  if: {when}\n  then: {then}\n"
     ("rest", "said"),
     [
         ({"id": "on-failure"}, "p.yaml:3: rules[0].id: is the id of a built-in rule; write another id"),
+        ({"id": "virtual-key"}, "p.yaml:3: rules[0].id: is the id of a built-in rule; write another id"),
         ({"when": "{}"}, 'p.yaml:4: rules[0].if: is empty; write at least one condition; host: "*" matches everything'),
         ({"when": "{modle: x}"}, "p.yaml:4: rules[0].if.modle: is not known here; write model"),
-        ({"when": "{status: sanctionned}"}, "p.yaml:4: rules[0].if.status: is not a word known here; write sanctioned"),
-        ({"then": "blok"}, "p.yaml:5: rules[0].then: is not a word known here; write block"),
+        (
+            {"when": "{status: sanctionned}"},
+            "p.yaml:4: rules[0].if.status: is not a word known here; "
+            "write sanctioned (known: sanctioned, tolerated, unsanctioned, unknown)",
+        ),
+        (
+            {"then": "blok"},
+            "p.yaml:5: rules[0].then: is not a word known here; "
+            "write block (known: allow, alert, redact, pseudonymise, block)",
+        ),
         (
             {"then": "downgrade"},
-            "p.yaml:5: rules[0].then: is not a word known here; "
-            "write allow or alert or redact or pseudonymise or block",
+            "p.yaml:5: rules[0].then: is not a word known here; write one of allow, alert, redact, pseudonymise, block",
         ),
         (
             {"then": "redact"},

@@ -108,7 +108,18 @@ def test_lists_and_words_mean_the_same() -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as caught:
         load(tmp_path / "none.yaml")
-    assert str(caught.value).startswith(f"{tmp_path}/none.yaml:1: cannot be read")
+    assert str(caught.value).startswith(f"{tmp_path}/none.yaml: cannot be read")
+
+
+def test_what_a_policy_names_does_not_depend_on_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.yaml").write_text("version: 1\nidentity: {users: u}\nkeys: {openai: {secret: 'file:k'}}\n")
+    monkeypatch.chdir(tmp_path)
+    relative = load(Path("p.yaml"))
+    assert relative.identity.users == tmp_path / "u"
+    assert relative.keys["openai"].secret == f"file:{tmp_path}/k"
+    assert relative.hash == load(tmp_path / "p.yaml").hash
 
 
 def test_a_missing_secret_is_not_a_policy_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

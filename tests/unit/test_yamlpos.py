@@ -90,6 +90,24 @@ def test_mistakes(text: str, line: int, problem: str) -> None:
     assert mistake.remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "parts"),
+    [
+        ("a: [b\nc: [d]\n", 2, ["','", "']'", "in the [ list begun on line 1"]),
+        ("a: {b: c\n\n\n", 4, ["','", "'}'", "in the { mapping begun on line 1"]),
+        ('a:\n  b: "c\n', 3, ["unexpected end of stream", "in the quoted text begun on line 2"]),
+        ("a:\n  - b\n  c: d\n", 3, ["in the list begun on line 2"]),
+        ("a: [b c: d: e", 1, ["is not YAML ("]),
+    ],
+)
+def test_a_syntax_mistake_names_the_signs_and_where_the_part_began(text: str, line: int, parts: list[str]) -> None:
+    (mistake,) = read_text(text, "f.yaml").mistakes
+    assert mistake.line == line
+    for part in parts:
+        assert part in mistake.problem
+    assert ("begun" in mistake.problem) == ("begun" in parts[-1])
+
+
 def test_alias_bomb_is_bounded() -> None:
     rows = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     rows += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
@@ -135,7 +153,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: bytes, line: int, pr
 
 
 def test_missing_file_and_directory(tmp_path: Path) -> None:
-    assert read(tmp_path / "none.yaml").mistakes[0].problem.startswith("cannot be read (No such file")
+    (missing,) = read(tmp_path / "none.yaml").mistakes
+    assert str(missing).startswith(f"{tmp_path}/none.yaml: cannot be read (No such file")
     assert read(tmp_path).mistakes[0].problem.startswith("cannot be read (Is a directory")
 
 

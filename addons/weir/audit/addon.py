@@ -71,7 +71,7 @@ class Audit:
         if trace.closed:
             return None
         trace.closed = True
-        if trace.recorded and trace.forwarded_ns:
+        if trace.recorded:
             self.state.spool.put(records.reply_record(trace, flow))  # its exchange is on disk; see decision 0006
             return None
         return self.state.record(records.request_record(trace, flow))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from weir.audit.parquet import LEVELS, ParquetFiles, open_engine, quote
 from weir.audit.record import TABLES
 from weir.audit.views import VIEWS
 
-__all__ = ["connect", "ensure", "path_of", "sql", "visible"]
+__all__ = ["ask", "connect", "ensure", "path_of", "sql", "visible"]
 
 _COMMENTS = {
     "events": "Every audit record, as it was written: requests, replies, blocks, metered connections, gaps.",
@@ -106,22 +107,47 @@ def _version(target: Path) -> str:
 
 
 def connect(data_dir: Path) -> duckdb.DuckDBPyConnection:
-    """A read-only connection to the store of a data directory, made when missing. Raises OSError, duckdb.Error."""
+    """A connection that reads the store of a data directory, made when missing, and reaches no file outside it.
+
+    Statements that write files inside it are refused by ``query.py``: DuckDB itself cannot tell reading from writing
+    there. Raises OSError, duckdb.Error.
+    """
     target = path_of(data_dir)
     if os.access(target.parent, os.W_OK) or not target.parent.exists():
         ensure(target.parent)
-    connection = duckdb.connect(target, read_only=True)
-    connection.execute("SET TimeZone = 'UTC'")
+    # In an instance of its own: DuckDB shares one, locked settings included, among all who open a file in a process.
+    connection = duckdb.connect(config={"python_enable_replacements": "false"})
+    try:
+        for statement in (
+            "SET TimeZone = 'UTC'",
+            f"SET temp_directory = {quote(target.parent / 'tmp')}",
+            f"ATTACH {quote(target)} AS audit (READ_ONLY)",
+            "USE audit",
+            f"SET allowed_directories = [{quote(f'{target.parent}/')}]",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            connection.execute(statement)
+    except duckdb.Error:
+        connection.close()
+        raise
     return connection
 
 
 def sql(data_dir: Path, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a query on the store. Raises duckdb.Error."""
+    """Column names and rows of one query of weir's own on the store. Raises duckdb.Error."""
     with connect(data_dir) as connection:
-        # A query can catch a slot in the instant it is written anew (about 1 in 20,000). A mistake fails again.
-        with suppress(duckdb.Error):
-            return _table(connection.execute(text))
-        return _table(connection.execute(text))
+        return ask(connection, text)
+
+
+def ask(
+    connection: duckdb.DuckDBPyConnection, query: str | duckdb.Statement, values: Sequence[Any] = ()
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a query on a connection to the store. Raises duckdb.Error."""
+    # A query can catch a slot in the instant it is written anew (about 1 in 20,000). A mistake fails again.
+    with suppress(duckdb.Error):
+        return _table(connection.execute(query, list(values)))
+    return _table(connection.execute(query, list(values)))
 
 
 def _table(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weir.cli.output import fail, note
+from weir.cli.options import FormatOption
+from weir.cli.output import clean, fail, note, table, write_json
+
+if TYPE_CHECKING:
+    from weir.model import Principal
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Proxy users: add, remove.", no_args_is_help=True)
+app = typer.Typer(help="Who may log in at the proxy: add, list, remove users.", no_args_is_help=True)
 
 _LONGEST = 4096  # bytes of a password on stdin
+_COLUMNS = ("name", "team", "app", "device", "groups")
 
 UsersOption = Annotated[Path, typer.Option("--users", help="The users file that the policy names (identity.users).")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
@@ -24,24 +29,39 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The user's na
 def add(
     name: NameArgument,
     users: UsersOption,
-    team: Annotated[str, typer.Option(help="The user's team.")] = "",
-    app: Annotated[str, typer.Option(help="The application, for a login that no person uses.")] = "",
+    team: Annotated[str | None, typer.Option(help="The user's team.")] = None,
+    app: Annotated[str | None, typer.Option(help="The application, for a login that no person uses.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
 ) -> None:
-    """Add a user, or give one a new password. The file holds scrypt hashes only."""
+    """Add a user, or give one a new password: what is not named stays. The file holds scrypt hashes only."""
     from weir.datadir import DataDirError
     from weir.identity import users as users_file
 
     password = _password(name, password_stdin)
     try:
-        users_file.add(users, name, password, team=team, app=app)
+        user = users_file.add(users, name, password, team=team, app=app)
     except users_file.UsersError as error:
         raise fail("identity add", str(error)) from None
     except ValueError as error:
         raise fail("identity add", str(error), 2) from None
     except DataDirError as error:
         raise fail("identity add", str(error)) from None
-    note(f"{name} may log in; a running weir takes it over within seconds")
+    told = "".join(f", {key} {clean(value)}" for key, value in _as_json(user).items() if key != "name" and value)
+    note(f"{clean(user.user)}{told} may log in; a running weir takes it over within seconds")
+
+
+@app.command("list")
+def list_users(users: UsersOption, format: FormatOption = "table") -> None:
+    """The users of the file and whom each login stands for. Never a hash."""
+    from weir.identity.users import Users, UsersError
+
+    try:
+        found = [_as_json(user) for user in Users.load(users).principals()]
+    except UsersError as error:
+        raise fail("identity list", str(error)) from None
+    if format == "json":
+        return write_json(found)
+    return table(tuple(_COLUMNS), [[user[column] or "-" for column in _COLUMNS] for user in found])
 
 
 @app.command()
@@ -55,8 +75,18 @@ def remove(name: NameArgument, users: UsersOption) -> None:
     except (users_file.UsersError, DataDirError) as error:
         raise fail("identity remove", str(error)) from None
     if not found:
-        raise fail("identity remove", f"there is no user {name!r} in {users}")
+        raise fail("identity remove", f"there is no user {name!r} in {users}; see weir identity list --users {users}")
     note(f"{name} is removed")
+
+
+def _as_json(user: Principal) -> dict[str, Any]:
+    return {
+        "name": user.user,
+        "team": user.team,
+        "app": user.app,
+        "device": user.device,
+        "groups": list(user.groups),
+    }
 
 
 def _password(name: str, from_stdin: bool) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from weir.edge.trace import Trace
+from weir.edge.records import error_class
+from weir.edge.trace import Trace, trace_of
 from weir.policy import refusal
 
-__all__ = ["answer"]
+__all__ = ["answer", "gateway_error"]
 
 
 def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message: str) -> None:
@@ -21,3 +22,18 @@ def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message
     else:
         body, kind = refusal.as_json(problem), "application/problem+json"
     flow.response = http.Response.make(status, body, {"content-type": kind, **headers})
+
+
+def gateway_error(flow: http.HTTPFlow) -> None:
+    """Set the response for an upstream that gave none. SDKs may retry it, so it is no refusal; it quotes nobody."""
+    assert flow.error
+    cause = error_class(flow.error.msg)
+    status = 504 if cause == "timed out" else 502
+    trace = trace_of(flow)
+    message = f"weir got no answer from the upstream: {cause}."
+    if trace is not None:
+        answer(flow, trace, status, "upstream", message)
+        assert flow.response
+        flow.response.headers.pop("x-should-retry", None)
+    else:
+        flow.response = http.Response.make(status, message.encode(), {"content-type": "text/plain"})

@@ -21,36 +21,38 @@ UPSTREAM_CONNECTIONS_MAX = 64  # an address and client connection; mitmproxy's 5
 
 
 def _bare(name: str) -> str:
-    """A host name in one spelling: lower case, no port, no trailing dot; "" for addresses."""
+    """A host name or address in one spelling: lower case, no port, no brackets, no trailing dot."""
     name = name.strip().lower()
     if name.startswith("["):
-        return ""
-    if name.count(":") > 1 and _is_address(name):  # IPv6 without brackets
-        return ""
-    name = name.partition(":")[0].rstrip(".")
-    if not name[-1:].isdigit():  # no IPv4 address ends otherwise, and asking `ipaddress` costs 10 µs
+        return name[1:].partition("]")[0]
+    if name.count(":") > 1:  # IPv6 without brackets
         return name
-    return "" if _is_address(name) else name
+    return name.partition(":")[0].rstrip(".")
 
 
-def _is_address(text: str) -> bool:
+def _is_address(name: str) -> bool:
+    if not (name[-1:].isdigit() or ":" in name):  # no other name is one, and asking `ipaddress` costs 10 µs
+        return False
     try:
-        ipaddress.ip_address(text)
+        ipaddress.ip_address(name)
     except ValueError:
         return False
     return True
 
 
 def claimed_names(flow: http.HTTPFlow) -> tuple[str, ...]:
-    """The host names a request claims, the one that TLS verifies upstream first, each once.
+    """The hosts a request claims, each once; the first is the one that it really goes to.
 
-    Inside an intercepted tunnel mitmproxy checks the server's certificate against the client's SNI, so that is where
-    the request really goes; the CONNECT target and the Host header are claims beside it.
+    In a tunnel with TLS mitmproxy checks the server's certificate against the client's SNI, so that is where the
+    request goes, and a tunnel to a bare address is no second claim. Everywhere else it goes to the request's target.
     """
     request = flow.request
+    tunnel = flow.server_conn.address  # the target of a CONNECT, or the original destination
     claims = [request.host, request.authority, *request.headers.get_all("host")]
-    if request.scheme == "https" and flow.client_conn.sni:
-        claims.insert(0, flow.client_conn.sni)
+    if tunnel and request.scheme == "https" and flow.client_conn.sni:
+        claims[0] = flow.client_conn.sni
+        if not _is_address(tunnel[0]):
+            claims.insert(1, tunnel[0])
     names = [bare for bare in map(_bare, claims) if bare]
     return tuple(dict.fromkeys(names)) or (request.host,)
 
@@ -76,6 +78,10 @@ class Begin:
         trace = self.state.trace(flow)
         trace.names = claimed_names(flow)
         trace.host = trace.names[0]
+        if not (flow.request.is_http2 or flow.request.is_http3):
+            flow.request.authority = (
+                ""  # origin form: an absolute target inside a tunnel is a second opinion on the host
+            )
         headers = flow.request.headers
         if "accept-encoding" in headers:
             wanted = headers["accept-encoding"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mitmproxy import connection, tls
+import asyncio
+
+from mitmproxy import connection, http, tls
+from mitmproxy import flow as mitm_flow
 from mitmproxy.proxy import layer
 
 from weir.audit.record import new_event_id, now_us
@@ -10,10 +13,12 @@ from weir.edge import records
 from weir.edge.guard import guarded
 from weir.edge.meter import MeteredTCPLayer
 from weir.edge.state import State
-from weir.edge.trace import Link, link_of, open_links
+from weir.edge.trace import Link, Trace, link_of, open_flows, open_links
 from weir.model import Inspection
 
 __all__ = ["Connections"]
+
+LOST_AFTER_S = 20.0  # longer than any hook works on an exchange that has ended
 
 # What a client says when it does not accept our certificate; other handshake failures are not pinning.
 _DISTRUST = ("unknown ca", "bad certificate", "certificate unknown", "unknown_ca")
@@ -67,12 +72,25 @@ class Connections:
     @guarded
     def client_disconnected(self, client: connection.Client) -> None:
         """The last record of a connection that passed undecrypted, or that failed before any exchange."""
-        self._end(link_of(client), client)
+        link = link_of(client)
+        self._end(link, client)
+        left = open_flows(link)
+        if left:  # their own hooks may still be at work on them; a crash below us leaves them with none
+            asyncio.get_running_loop().call_later(LOST_AFTER_S, self._lost, left)
+
+    def _lost(self, left: list[tuple[http.HTTPFlow, Trace]]) -> None:
+        for flow, trace in left:
+            if not trace.closed:
+                trace.closed = True
+                flow.error = flow.error or mitm_flow.Error("client closed the connection")
+                self.state.spool.put(records.reply_record(trace, flow))
 
     def _end(self, link: Link, client: connection.Client) -> None:
         if link.closed:
             return
         link.closed = True
+        if link.metered and not link.exchange_id and (link.bytes_up or link.bytes_down):
+            link.exchange_id = new_event_id()  # relayed after an upgrade
         if link.metered and link.exchange_id:
             self._put(link, client, "meter", *_seen(link), now_us())
         elif link.broken or (not link.exchanges and (link.host or link.failed)):
@@ -97,4 +115,5 @@ class Connections:
     def close_all(self) -> None:
         """At shutdown: connections that are about to be cut get their last record."""
         for client, link in open_links():
+            self._lost(open_flows(link))
             self._end(link, client)

@@ -91,7 +91,7 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
         async with self._server_event_lock:
             # No `await` below: events of one connection are handled one after the other.
             self.timeout_watchdog.register_activity()
-            waiting = deque([event])
+            waiting, crashed = deque([event]), False
             while waiting:
                 try:
                     for command in self.layer.handle_event(waiting.popleft()):
@@ -102,7 +102,10 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
                             self._carry_out(command)
                 except Exception:  # noqa: BLE001  as in mitmproxy: what else waits here may belong to another stream
                     self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
+                    crashed = True
             self._flush()
+            if crashed and self.client in self.transports:
+                self.close_connection(self.client)  # nobody may wait for an answer that nobody will give
 
     def _hook(self, hook: commands.StartHook) -> bool:
         """Run a hook; False when something in it waits, and then a task goes on with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,12 @@ STOP_S = 20.0
 INTERVAL_S = "1.0"  # how far views may lag behind the spool
 
 
+def _environment() -> dict[str, str]:
+    """What the process needs of ours: the proxy's environment holds the real keys."""
+    wanted = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH")
+    return {k: v for k, v in os.environ.items() if k in wanted or k.startswith("LC_")}
+
+
 class Ingester:
     """Writes Parquet from the spool in a process of its own: a slow disk or a bug there never stops the proxy."""
 
@@ -23,39 +30,52 @@ class Ingester:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._task: asyncio.Task[None] | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._starting: asyncio.Task[asyncio.subprocess.Process] | None = None
 
     async def running(self) -> None:
         """Start watching over the process."""
         self._task = asyncio.create_task(self._keep())
 
+    async def _start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "weir.audit.ingest",
+            "--data",
+            str(self.data),
+            "--interval-s",
+            INTERVAL_S,
+            "--watch-stdin",
+            stdin=asyncio.subprocess.PIPE,
+        )
+
     async def _keep(self) -> None:
         failures = 0
+        clock = asyncio.get_running_loop().time
         while True:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "weir.audit.ingest",
-                "--data",
-                str(self.data),
-                "--interval-s",
-                INTERVAL_S,
-                "--watch-stdin",
-                stdin=asyncio.subprocess.PIPE,
-            )
-            started = asyncio.get_running_loop().time()
-            code = await self._process.wait()
-            failures = 0 if asyncio.get_running_loop().time() - started > 60 else failures + 1
+            started = clock()
+            self._starting = asyncio.create_task(self._start())
+            try:
+                process = await asyncio.shield(self._starting)  # once begun it is finished, so that `done` knows of it
+                what = f"ended with code {await process.wait()}"
+            except OSError as error:
+                what = f"could not be started ({error.strerror})"
+            failures = 0 if clock() - started > 60 else failures + 1
             pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-            log.error("ingester ended with code %s; the spool keeps everything, next start in %.1f s", code, pause)
+            log.error("ingester %s; the spool keeps everything, next start in %.1f s", what, pause)
             await asyncio.sleep(pause)
 
     async def done(self) -> None:
         """Last in the chain: the spool is closed by now, so the ingester's last pass sees all of it."""
         if self._task:
             self._task.cancel()
-        process = self._process
-        if process is None or process.returncode is not None:
+        if self._starting is None:
+            return
+        try:
+            process = await self._starting
+        except OSError:
+            return  # told already, by who waited for it
+        if process.returncode is not None:
             return
         assert process.stdin
         process.stdin.close()

@@ -42,8 +42,15 @@ _ERROR_WORDS = (
     ("tls", "TLS failed"),
     ("ssl", "TLS failed"),
     ("http/2 protocol error", "protocol error"),
+    ("unwanted upgrade", "upstream changed the protocol unasked"),
+    ("head over the limit", "head over the limit"),
     ("eof", "connection closed"),
 )
+
+
+def _brief(text: str, chars_max: int = 256) -> str:
+    """A text that somebody else chose the length of."""
+    return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
 
 
 def error_class(message: str) -> str:
@@ -78,14 +85,14 @@ def _who(trace: Trace) -> dict[str, Any]:
 def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
     endpoint, exchange = trace.endpoint, trace.exchange
     return {
-        "host": trace.host,
-        "method": trace.method,
+        "host": _brief(trace.host),
+        "method": _brief(trace.method, 32),
         "path_template": endpoint.path_template if endpoint else "",
         "provider": trace.provider.id if trace.provider else "",
         "service": trace.service.id,
         "service_status": str(trace.service.status) if trace.is_ai else "",
         "operation": endpoint.operation if endpoint else "",
-        "request_model": exchange.model if exchange else "",
+        "request_model": _brief(exchange.model) if exchange else "",
         "stream": bool(exchange and exchange.stream),
         "inspection": str(trace.inspection),
         "inspection_reason": trace.reason,
@@ -138,7 +145,8 @@ def _extra(trace: Trace) -> str:
         ("credential_kind", trace.key_kind),
         ("signals", " ".join(trace.signals)),
         ("discovered", "true" if trace.discovered else ""),
-        ("names", " ".join(trace.names) if len(trace.names) > 1 else ""),
+        ("names", _brief(" ".join(trace.names)) if len(trace.names) > 1 else ""),
+        ("address", trace.address),
         ("rules", " ".join(trace.verdict.rules)),
     ):
         if value:
@@ -196,10 +204,14 @@ def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
 def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     """The record after: what came back, what it used and cost, how it ended."""
     reply, usage, cost = trace.reply, trace.usage or NO_USAGE, trace.cost
+    if trace.forwarded_ns and flow.server_conn.peername:
+        trace.address = "{}:{}".format(*flow.server_conn.peername[:2])
     inspection, why = trace.inspection, trace.reason
     if reply and reply.inspection is not Inspection.INSPECTED and inspection is Inspection.INSPECTED:
         inspection, why = reply.inspection, f"reply: {reply.reason}"
     ended = (trace.abort or _cause(flow, flow.error.msg)) if flow.error else trace.verdict.reason
+    if flow.error and not trace.forwarded_ns:
+        ended += "; nothing was forwarded"
     ns = time.monotonic_ns()
     return AuditRecord(
         **_base(trace, "response"),
@@ -209,9 +221,9 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         ts=trace.started_us,
         ts_end=now_us(),
         src_ip=_address(flow),
-        response_model=reply.model if reply else "",
-        response_id=reply.response_id if reply else "",
-        finish_reason=reply.finish_reason if reply else "",
+        response_model=_brief(reply.model) if reply else "",
+        response_id=_brief(reply.response_id) if reply else "",
+        finish_reason=_brief(reply.finish_reason, 64) if reply else "",
         http_status=flow.response.status_code if flow.response else None,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -227,7 +239,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         req_bytes=trace.req_bytes,
         resp_bytes=trace.resp_bytes,
         tool_calls=tuple(
-            ToolCallRow(ord=i, name=name, call_id=call_id)
+            ToolCallRow(ord=i, name=_brief(name), call_id=_brief(call_id))
             for i, (call_id, name) in enumerate(reply.tool_calls if reply else ())
         ),
         extra=_extra(trace),
@@ -249,7 +261,7 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         app=who.app,
         device=who.device,
         user_groups=who.groups,
-        host=link.sni or link.host,
+        host=_brief(link.sni or link.host),
         service=link.service,
         service_status=link.service_status,
         src_ip=client.peername[0] if client.peername else "",
@@ -267,8 +279,8 @@ def minimal_record(flow: http.HTTPFlow, reason: str, *, exchange_id: str = "", f
         event_id=new_event_id(),
         exchange_id=exchange_id or new_event_id(),
         kind="error" if forwarded else "block",
-        host=flow.request.host,
-        method=flow.request.method,
+        host=_brief(flow.request.host),
+        method=_brief(flow.request.method, 32),
         src_ip=_address(flow),
         ts=now,
         ts_end=now,

@@ -25,12 +25,14 @@ from mitmproxy.proxy.layers.http import (
     RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
     ResponseTrailers,
     SendHttp,
 )
 
 from weir.edge import http1 as weir_http1
+from weir.edge.answer import gateway_error
 from weir.edge.chunk import ChunkData, ResponseChunkHook
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
 from weir.edge.trace import link_of, trace_of
@@ -85,6 +87,8 @@ class WeirStream(http_layers.HttpStream):
             if self._over_limit():
                 yield from self._oversize()
             return
+        if isinstance(event, RequestTrailers):
+            return  # dropped: nobody looks at them, and HTTP/1 upstreams can't be sent any
         yield from super().state_consume_request_body(event)
 
     def _oversize(self) -> layer.CommandGenerator[None]:
@@ -115,8 +119,6 @@ class WeirStream(http_layers.HttpStream):
         if isinstance(event, RequestData):
             if trace := trace_of(self.flow):
                 trace.req_bytes += len(event.data)
-            yield SendHttp(event, self.context.server)
-        elif isinstance(event, RequestTrailers):
             yield SendHttp(event, self.context.server)
         elif isinstance(event, RequestEndOfMessage):
             self.flow.request.timestamp_end = time.time()
@@ -182,6 +184,12 @@ class WeirStream(http_layers.HttpStream):
 
     def state_wait_for_response_headers(self, event: Any) -> layer.CommandGenerator[None]:
         """Every reply is streamed; a failure while its headers were looked at replaces it whole."""
+        if event.response.status_code == 101 and not self._may_switch():
+            yield from self.abandon()
+            yield from self.handle_protocol_error(
+                ResponseProtocolError(self.stream_id, "unwanted upgrade", ErrorCode.GENERIC_SERVER_ERROR)
+            )
+            return
         if event.response.status_code == 101:
             yield from super().state_wait_for_response_headers(event)
             return
@@ -202,6 +210,31 @@ class WeirStream(http_layers.HttpStream):
         else:
             self._frame_for_http1()
             yield from self.start_response_stream()
+
+    def _may_switch(self) -> bool:
+        """Whether the server may change the protocol: only when asked to, and never to something we can't read."""
+        trace = trace_of(self.flow)
+        if "upgrade" not in self.flow.request.headers:
+            return False
+        return trace is None or not (trace.is_ai and trace.enforcing and trace.on_failure == "block")
+
+    def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
+        """As mitmproxy's, but a client that still waits for an answer gets ours, in words that quote nobody."""
+        waits = isinstance(event, ResponseProtocolError) and self.client_state == self.state_done
+        if not waits or self.flow.response is not None or self.server_state in (self.state_done, self.state_errored):
+            yield from super().handle_protocol_error(event)
+            return
+        self.flow.error = mitm_flow.Error(event.message)
+        gateway_error(self.flow)
+        yield HttpErrorHook(self.flow)
+        if (yield from self.check_killed(False)):
+            return
+        response = self.flow.response
+        assert response is not None
+        self.server_state = self.state_done
+        yield SendHttp(ResponseHeaders(self.stream_id, response, False), self.context.client)
+        yield SendHttp(ResponseData(self.stream_id, response.raw_content or b""), self.context.client)
+        yield from self.flow_done()
 
     _headers_pending = False
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from weir.keys.credentials import Presented
     from weir.providers.registry import Provider
 
-__all__ = ["Link", "Trace", "link_of", "open_links", "open_traces", "start_trace", "trace_of"]
+__all__ = ["Link", "Trace", "link_of", "open_flows", "open_links", "open_traces", "start_trace", "trace_of"]
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -81,6 +81,7 @@ class Trace:
     host: str = ""
     method: str = ""
     names: tuple[str, ...] = ()  # every host name the request claims: destination, SNI, Host header
+    address: str = ""  # where it really went
     req_bytes: int = 0
     resp_bytes: int = 0
     first_byte_ns: int = 0
@@ -179,6 +180,11 @@ def start_trace(flow: http.HTTPFlow, trace: Trace) -> None:
 def open_links() -> list[tuple[connection.Client, Link]]:
     """All client connections that have not ended yet."""
     return [(client, link) for client, link in list(_links.items()) if not link.closed]
+
+
+def open_flows(link: Link) -> list[tuple[http.HTTPFlow, Trace]]:
+    """The exchanges of one client connection that have not ended yet."""
+    return [(flow, trace) for flow, trace in list(_traces.items()) if trace.link is link and not trace.closed]
 
 
 def open_traces() -> list[Trace]:

@@ -11,6 +11,7 @@ __all__ = ["malformed"]
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROLS = re.compile(rb"[\0\r\n]")  # a folded header line holds them too, and RFC 9112 wants it refused
 _TARGET_BREAKS = re.compile(rb"[\0-\x20\x7f]")  # in HTTP/1 a target ends there; HTTP/2 can carry it
+_AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _VERSIONS = (b"HTTP/1.1", b"HTTP/2.0", b"HTTP/3", b"HTTP/1.0")
 
 
@@ -30,4 +31,9 @@ def malformed(request: http.Request) -> str:
         hosts = sum(1 for name, _ in fields if name.lower() == b"host")
         if hosts != 1 and (hosts or data.http_version == b"HTTP/1.1"):
             return "several host headers" if hosts else "no host header"
+    claims = [data.authority, *(value for name, value in fields if name.lower() == b"host")]
+    if not all(_AUTHORITY.fullmatch(claim) for claim in claims[1:]) or (
+        claims[0] and not _AUTHORITY.fullmatch(claims[0])
+    ):
+        return "malformed host"  # what one reader takes for a port another takes for a host
     return ""

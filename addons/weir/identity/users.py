@@ -16,7 +16,7 @@ import threading
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -130,6 +130,10 @@ class Users:
     def __len__(self) -> int:
         return len(self._users)
 
+    def principals(self) -> tuple[Principal, ...]:
+        """Whom the logins stand for, in the file's order."""
+        return tuple(user.principal for user in self._users.values())
+
     def _digest(self, username: str, password: str) -> bytes:
         name = unicodedata.normalize("NFC", username).encode("utf-8", "surrogatepass")
         secret = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
@@ -158,43 +162,53 @@ def add(
     username: str,
     password: str,
     *,
-    team: str = "",
-    app: str = "",
-    device: str = "",
-    groups: Iterable[str] = (),
+    team: str | None = None,
+    app: str | None = None,
+    device: str | None = None,
+    groups: Iterable[str] | None = None,
     work: Work = DEFAULT_WORK,
-) -> None:
-    """Add a user to the file, or replace the one of that name; the file is made when there is none.
+) -> Principal:
+    """Add a user to the file, or give the one of that name a new password; the file is made when there is none.
 
+    An attribute that is None stays as it was, an empty one is taken away. Returns whom the login now stands for.
     Raises ValueError for a name or password that Basic authentication cannot carry, UsersError for a broken file.
     """
     username = unicodedata.normalize("NFC", username)
-    problem = _name_problem(username)
+    bad = not password or _has_control(password)
+    problem = _name_problem(username) or ("a password is not empty and has no control characters" if bad else "")
     if problem:
         raise ValueError(problem)
-    if not password or _has_control(password):
-        raise ValueError("a password is not empty and has no control characters")
+    if not path.parent.is_dir():
+        raise UsersError([f"{path}: its folder is not there; make it, or name another file"])
     salt = secrets.token_bytes(16)
     fields = [work.log2_n, work.r, work.p, _b64(salt), _b64(work.hash(password, salt))]
-    values = {"team": team, "app": app, "device": device, "groups": ",".join(quote(g, safe="") for g in groups)}
-    shown = (f"{k}={v if k == 'groups' else quote(v, safe='')}" for k, v in values.items() if v)
-    line = f"{username}:scrypt${'$'.join(map(str, fields))}:{' '.join(shown)}"
+    given = {"team": team, "app": app, "device": device, "groups": None if groups is None else tuple(groups)}
     with locked(path):
-        lines = _other_lines(path, username)[0] if path.exists() else ["# one user a line: name:scrypt hash:attributes"]
-        _write(path, [*lines, line])
+        lines, old = ["# one user a line: name:scrypt hash:attributes"], Principal(method="basic", strength=STRENGTH)
+        if path.exists():
+            old = next((user.principal for name, user in _read(path).items() if name == username), old)
+            lines = _other_lines(path, username)[0]
+        now = replace(old, user=username, **{name: value for name, value in given.items() if value is not None})
+        lines += [f"{username}:scrypt${'$'.join(map(str, fields))}:{_attributes(now)}", ""]
+        write_private(path, "\n".join(lines).encode())
+    return now
 
 
 def remove(path: Path, username: str) -> bool:
-    """Take a user out of the file; False when there was none of that name."""
+    """Take a user out of the file; False when there was none of that name. Raises UsersError without a usable file."""
+    if not path.exists():
+        raise UsersError([f"{path}: there is no such file"])
     with locked(path):
         lines, found = _other_lines(path, unicodedata.normalize("NFC", username))
         if found:
-            _write(path, lines)
+            write_private(path, "\n".join([*lines, ""]).encode())
     return found
 
 
-def _write(path: Path, lines: list[str]) -> None:
-    write_private(path, ("\n".join(lines) + "\n").encode())
+def _attributes(user: Principal) -> str:
+    values = {name: quote(getattr(user, name), safe="") for name in ("team", "app", "device")}
+    values["groups"] = ",".join(quote(group, safe="") for group in user.groups)
+    return " ".join(f"{name}={value}" for name, value in values.items() if value)
 
 
 def _other_lines(path: Path, username: str) -> tuple[list[str], bool]:

@@ -44,11 +44,12 @@ class Keys:
             key = self.state.virtual_keys.lookup(virtual[0].value)
             if key is not None:  # a revoked one too: it will be refused, and the record must say whose it was
                 trace.principal = max(trace.principal, key.principal(), key=lambda p: p.strength)
-        elif presented and trace.is_ai:
+        raw = [p for p in presented if not p.virtual]
+        if raw and trace.is_ai:  # beside a virtual one too: it goes upstream, so it counts
             trace.credential = "raw"
-            trace.key_fingerprint = credentials.fingerprint(self.state.fingerprint_key, presented[0].value)
+            trace.key_fingerprint = credentials.fingerprint(self.state.fingerprint_key, raw[0].value)
             patterns = trace.provider.key_patterns if trace.provider else ()
-            trace.key_kind = credentials.kind_of(presented[0].value, patterns)
+            trace.key_kind = credentials.kind_of(raw[0].value, patterns)
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:

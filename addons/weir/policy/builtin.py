@@ -32,9 +32,15 @@ def _identity_required(case: Case) -> Hit | None:
     )
 
 
+def _is_address(name: str) -> bool:
+    """An unlisted service may be reached by its address under any name; a known one has to prove its name."""
+    return name[-1:].isdigit() or ":" in name
+
+
 def _host_mismatch(case: Case) -> Hit | None:
     # The certificate check binds the connection to one name only: with two, nobody knows which one gets the prompt.
-    if not case.concerns_ai or len(case.names) < 2:
+    names = [name for name in case.names if not (case.discovered and _is_address(name))]
+    if not case.concerns_ai or len(names) < 2:
         return None
     say = "This request names different hosts in its TLS handshake and its headers, so it was not sent to either."
     return Hit("host-mismatch", Action.BLOCK, say, "the request names more than one host")

@@ -1,15 +1,15 @@
-"""Words of a policy that name nothing: a rule on a misspelt service or detector would wait for ever."""
+"""Words of a policy that name nothing: a rule on a misspelt service, detector or team would wait for ever."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from weir.fields import nearest
 from weir.settings import Mistake, Settings
 
-__all__ = ["Vocabulary", "unknown_words"]
+__all__ = ["Vocabulary", "unknown_teams", "unknown_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,51 @@ def unknown_words(settings: Settings, vocabulary: Vocabulary) -> tuple[Mistake, 
         # A discovered service has its host name for an id.
         if not words or (kind == "service" and "." in word) or _fits(word, words, fold=kind != "detector"):
             continue
-        guess = nearest(word, words)
+        guess = _guess(word, words)
         prefix = f"{kind}:" if place[0] in ("services", "teams") and kind in ("vendor", "category") else ""
         remedy = f"write {prefix}{guess}" if guess else f"name a {kind} that weir knows, or remove it"
         found.append(settings.mistake(place, f"names no known {kind}", remedy))
     return tuple(sorted(found, key=lambda mistake: mistake.line))
+
+
+def _guess(word: str, words: Iterable[str]) -> str:
+    """What was probably meant. For a glob another glob or nothing: one name would stand for less than was asked for."""
+    if not any(sign in word for sign in "*?["):
+        return nearest(word, words)
+    head, slash, rest = word.partition("/")
+    if not slash or any(sign in head for sign in "*?["):
+        return ""
+    family = nearest(head, {name.partition("/")[0] for name in words if "/" in name})
+    meant = f"{family}/{rest}"
+    return meant if family and any(fnmatchcase(name, meant) for name in words) else ""
+
+
+def unknown_teams(settings: Settings, teams: Collection[str]) -> tuple[Mistake, ...]:
+    """A hint for each team that rules or the section ``teams`` name and that is none of ``teams``, in file order.
+
+    ``teams`` are those that networks and the users file give to callers. A virtual key can carry any team, so nothing
+    that comes out of here makes a policy wrong.
+    """
+    known = {"", *teams}
+    found: list[Mistake] = []
+    for place, word in _teams(settings):
+        if any(fnmatchcase(team, word) for team in known):
+            continue
+        guess = nearest(word, teams)
+        meant = f"write {guess} if that was meant" if guess else "correct it"
+        remedy = f"{meant}; leave it if virtual keys carry this team"
+        found.append(settings.mistake(place, "is a team that no network and no user of the users file has", remedy))
+    return tuple(sorted(found, key=lambda mistake: mistake.line))
+
+
+def _teams(settings: Settings) -> Iterator[tuple[_Place, str]]:
+    for name in settings.teams:
+        # A key of this section is a name, not a glob.
+        yield ("teams", name), "".join(f"[{c}]" if c in "*?[" else c for c in name)
+    for index, rule in enumerate(settings.rules):
+        for part, condition in (("if", rule.when), ("unless", rule.unless)):
+            for number, word in enumerate(getattr(condition, "team", None) or ()):
+                yield ("rules", index, part, "team", number), word
 
 
 def _fits(pattern: str, words: Iterable[str], *, fold: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import weir.cli
-from weir.identity.users import Users
+from weir.identity.users import Users, Work, add
 
 Process = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -105,6 +106,44 @@ def test_remove(weir, process: Process, users: Path) -> None:
     assert len(Users.load(users)) == 0
 
 
+def test_add_again_keeps_the_team(process: Process, users: Path) -> None:
+    process("identity", "add", "ann", "--users", users, "--team", "ops", "--password-stdin", stdin=b"first")
+    again = process("identity", "add", "ann", "--users", users, "--app", "ide", "--password-stdin", stdin=b"second")
+    assert again.stderr == b"ann, team ops, app ide may log in; a running weir takes it over within seconds\n"
+    principal = Users.load(users).verify("ann", "second")
+    assert principal is not None
+    assert (principal.team, principal.app) == ("ops", "ide")
+    process("identity", "add", "ann", "--users", users, "--team", "", "--password-stdin", stdin=b"third")
+    assert [user.team for user in Users.load(users).principals()] == [""]
+
+
+def test_list(weir, users: Path) -> None:
+    cheap = Work(log2_n=10, r=1, p=1)
+    add(users, "ann", "first", team="ops", groups=("eu", "it"), work=cheap)
+    add(users, "bot", "second", app="crawler", work=cheap)
+    done = weir("identity", "list", "--users", users, "--format", "json")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out) == [
+        {"name": "ann", "team": "ops", "app": "", "device": "", "groups": ["eu", "it"]},
+        {"name": "bot", "team": "", "app": "crawler", "device": "", "groups": []},
+    ]
+    table = weir("identity", "list", "--users", users)
+    assert [line.split() for line in table.out.splitlines()] == [
+        ["name", "team", "app", "device", "groups"],
+        ["ann", "ops", "-", "-", "eu,", "it"],
+        ["bot", "-", "crawler", "-", "-"],
+    ]
+    assert "scrypt" not in done.out + table.out
+
+
+def test_a_users_file_that_is_not_there_is_named_itself(weir, users: Path) -> None:
+    for command in (("list",), ("remove", "ann")):
+        done = weir("identity", *command, "--users", users)
+        assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+        assert f"{users}: " in done.err
+        assert ".lock" not in done.err
+
+
 def test_a_broken_users_file_is_named_with_its_line(weir, process: Process, users: Path) -> None:
     users.write_text("ann:plain-hunter2:\n")
     users.chmod(0o600)
@@ -121,3 +160,4 @@ def test_a_folder_that_is_not_there(process: Process, tmp_path: Path) -> None:
     done = process("identity", "add", "a", "--users", tmp_path / "no" / "users", "--password-stdin", stdin=b"x")
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
+    assert f"{tmp_path}/no/users: ".encode() in done.stderr

@@ -20,10 +20,11 @@ from weir.model import Inspection
     [
         ("api.openai.com", "api.openai.com", "api.openai.com", ("api.openai.com",)),
         ("API.OpenAI.com.", "api.openai.com", "api.openai.com:443", ("api.openai.com",)),
-        ("a.example", "b.example", "c.example", ("b.example", "a.example", "c.example")),  # TLS verifies the SNI
+        ("a.example", "b.example", "c.example", ("b.example", "c.example", "a.example")),  # TLS verifies the SNI
         ("192.0.2.7", "api.openai.com", "api.openai.com", ("api.openai.com",)),
-        ("192.0.2.7", None, "api.openai.com", ("api.openai.com",)),
-        ("192.0.2.7", None, "192.0.2.7:8443", ("192.0.2.7",)),  # an address is a name only where there is no other
+        ("192.0.2.7", None, "api.openai.com", ("192.0.2.7", "api.openai.com")),  # nothing proves the name
+        ("192.0.2.7", "api.openai.com", "192.0.2.7", ("api.openai.com", "192.0.2.7")),
+        ("192.0.2.7", None, "192.0.2.7:8443", ("192.0.2.7",)),
         ("2001:db8::1", None, "[2001:db8::1]:443", ("2001:db8::1",)),
         ("host1", None, "host1", ("host1",)),
         ("a.example", "a.example", "", ("a.example",)),
@@ -36,6 +37,12 @@ def test_the_names_a_request_claims(
     if not host_header:
         del flow.request.headers["host"]
     assert claimed_names(flow) == names
+
+
+def test_outside_a_tunnel_the_target_is_where_it_goes(rig: Rig) -> None:
+    flow = rig.flow(host="192.0.2.7", sni="proxy.example", headers={"host": "api.openai.com"})
+    flow.server_conn = type(flow.server_conn)(address=None)
+    assert claimed_names(flow) == ("192.0.2.7", "api.openai.com")
 
 
 def test_over_plain_http_the_sni_is_no_claim(rig: Rig) -> None:

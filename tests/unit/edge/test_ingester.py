@@ -75,6 +75,36 @@ def test_it_is_started_again(stand: Stand, tmp_path: Path, caplog: pytest.LogCap
     assert "ingester ended with code 3; the spool keeps everything" in caplog.text
 
 
+def test_one_that_cannot_be_started_is_tried_again(
+    stand: Stand, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        addon = Ingester(tmp_path)
+        await addon.running()
+        await until(lambda: "could not be started (No such file" in caplog.text)
+        stand.does("cat >/dev/null")
+        await until(lambda: len(stand.said) == 1)
+        await addon.done()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+
+
+def test_an_end_right_after_the_start_leaves_no_process_behind(stand: Stand, tmp_path: Path) -> None:
+    stand.does(f"cat >/dev/null; echo end >> {stand.log}")
+
+    async def main() -> None:
+        addon = Ingester(tmp_path)
+        await addon.running()
+        await asyncio.sleep(0)  # the start has begun, and has not finished
+        await asyncio.sleep(0)
+        await addon.done()
+        assert addon._starting is not None and addon._starting.result().returncode == 0
+
+    asyncio.run(main())
+    assert stand.said[-1] == "end"
+
+
 def test_one_that_does_not_end_is_left_to_itself(
     stand: Stand, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,9 +116,10 @@ def test_one_that_does_not_end_is_left_to_itself(
         await addon.running()
         await until(lambda: len(stand.said) == 1)
         await addon.done()
-        assert addon._process is not None
-        addon._process.kill()
-        await addon._process.wait()
+        assert addon._starting is not None
+        process = addon._starting.result()
+        process.kill()
+        await process.wait()
 
     with caplog.at_level(logging.ERROR):
         asyncio.run(main())

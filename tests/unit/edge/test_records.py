@@ -146,6 +146,8 @@ def test_why_a_reply_ended(rig: Rig) -> None:
     flow = rig.flow(chat())
     trace = rig.play(flow, "requestheaders", "request")
     flow.error = mitm_flow.Error("server closed connection, said canary")
+    assert records.reply_record(trace, flow).reason == "upstream closed the connection; nothing was forwarded"
+    trace.forwarded_ns = 1
     assert records.reply_record(trace, flow).reason == "upstream closed the connection"
     trace.abort = "providers.response_chunk: ValueError"
     assert records.reply_record(trace, flow).reason == trace.abort

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import json
 import logging
@@ -34,8 +35,15 @@ def test_ready_tells_people_and_programs(
     with caplog.at_level(logging.INFO):
         Ready(rig.state, path).running()
         Ready(rig.state, None).running()
-    assert json.loads(path.read_text()) == {"listen": [["127.0.0.1", 8080], ["::1", 8080]], "pid": os.getpid()}
-    assert path.stat().st_mode & 0o077 == 0
+    ready = json.loads(path.read_text())
+    assert (ready["listen"], ready["pid"]) == ([["127.0.0.1", 8080], ["::1", 8080]], os.getpid())
+    assert (ready["mode"], ready["policy_hash"]) == ("enforce", rig.state.snapshot.settings.hash)
+    own = rig.state.data.run / "weir.json"
+    assert json.loads(own.read_text())["pid"] == os.getpid()
+    for file in (path, own):
+        assert file.stat().st_mode & 0o077 == 0
+    Ready(rig.state, None).done()
+    assert not own.exists()
     assert "listening on 127.0.0.1:8080, ::1:8080, mode enforce" in caplog.text
     assert "env:NAME is not set" in caplog.text
 
@@ -116,3 +124,13 @@ def test_an_address_in_use_is_said(rig: Rig, caplog: pytest.LogCaptureFixture) -
     assert code == 1
     assert f"could not listen on 127.0.0.1:{port}" in caplog.text
     assert rig.ledger.closed
+
+
+def test_one_weir_a_data_directory(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    watcher = Watcher()
+    with (rig.state.data.run / "weir.lock").open("a+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with caplog.at_level(logging.ERROR, "weir"):
+            code, _ = start(rig, watcher)
+    assert code == 2 and "another weir is at work on" in caplog.text
+    assert not rig.ledger.started and watcher.steps == []

@@ -120,6 +120,27 @@ def test_changes_keep_comments_and_order(path: Path) -> None:
     assert path.read_text().startswith("# ours\n\n")
 
 
+def test_a_new_password_keeps_what_is_not_named(path: Path) -> None:
+    add(path, "ada", "new", work=CHEAP)
+    ada = Users.load(path).verify("ada", "new")
+    assert ada is not None
+    assert (ada.team, ada.app, ada.groups) == ("fin ance", "a=b", ("eu", "x,y"))
+    now = add(path, "ada", "newer", team="", device="desk", groups=(), work=CHEAP)
+    assert (now.user, now.team, now.app, now.device, now.groups) == ("ada", "", "a=b", "desk", ())
+    assert Users.load(path).verify("ada", "newer") == now
+
+
+def test_principals_come_in_the_order_of_the_file(path: Path) -> None:
+    assert [(user.user, user.team) for user in Users.load(path).principals()] == [("ada", "fin ance"), ("bob", "")]
+
+
+def test_a_missing_file_or_folder_is_named_itself(tmp_path: Path) -> None:
+    with pytest.raises(UsersError, match=f"^{tmp_path}/none: there is no such file$"):
+        remove(tmp_path / "none", "ada")
+    with pytest.raises(UsersError, match=f"^{tmp_path}/no/users: its folder is not there"):
+        add(tmp_path / "no" / "users", "ada", "x", work=CHEAP)
+
+
 def test_equal_passwords_have_different_hashes(path: Path) -> None:
     add(path, "eve", PASSWORD, work=CHEAP)
     hashes = [line.split(":")[1] for line in path.read_text().splitlines() if not line.startswith("#")]

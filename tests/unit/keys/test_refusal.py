@@ -54,5 +54,9 @@ def test_reasons(presented: list[Presented], secret: Secret | None, names: tuple
     assert "value" not in found
 
 
-def test_a_service_without_a_name_is_called_by_its_host() -> None:
-    assert "shop.example" in refusal([shown("good")], Ring(), None, "", ("shop.example",), NOW)
+def test_a_service_without_a_name() -> None:
+    assert "for this host" in refusal([shown("good")], Ring(), None, "", ("shop.example",), NOW)
+
+
+def test_nothing_goes_over_a_connection_that_is_not_verified() -> None:
+    assert "verified TLS" in refusal([shown("good")], Ring(), SECRET, "openai", (), NOW)

@@ -94,3 +94,20 @@ def test_team_services(services: str, blocked: bool) -> None:
 def test_team_rules_leave_ordinary_hosts_alone() -> None:
     text = "teams: {finance: {services: groq, models: x}}"
     assert decide(text, Case(principal=FINANCE, host="example.com")).action is Action.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("case", "blocked"),
+    [
+        (Case(service=OPENAI, names=("api.openai.com",)), False),
+        (Case(service=OPENAI, names=("api.openai.com", "evil.example")), True),
+        (Case(service=OPENAI, names=("192.0.2.7", "api.openai.com")), True),
+        (Case(is_ai=True, discovered=True, names=("192.0.2.7", "llm.lab")), False),
+        (Case(is_ai=True, discovered=True, names=("a.lab", "b.lab")), True),
+        (Case(names=("a.example", "b.example")), False),
+    ],
+)
+def test_host_mismatch(case: Case, blocked: bool) -> None:
+    verdict = Policy.compile(loads("version: 1\n")).decide(case)
+    assert (verdict.rule_id == "host-mismatch") is blocked
+    assert (verdict.action is Action.BLOCK) is blocked

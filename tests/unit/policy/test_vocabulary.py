@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from weir.policy.vocabulary import Vocabulary, unknown_words
+import pytest
+
+from weir.policy.vocabulary import Vocabulary, unknown_teams, unknown_words
 from weir.settings import loads
 
 KNOWN = Vocabulary(
@@ -35,10 +37,48 @@ def test_unknown_words() -> None:
         "p:4: teams.a.services[2]: names no known service; write openai",
         "p:7: rules[0].if.finding[1]: names no known detector; write pii/EMAIL_ADDRESS",
         "p:8: rules[0].unless.vendor: names no known vendor; write Google",
-        "p:8: rules[0].unless.finding: names no known detector; name a detector that weir knows, or remove it",
+        "p:8: rules[0].unless.finding: names no known detector; write secret/*",
         "p:10: rules[0].examples[1].service: names no known service; write openai",
     ]
 
 
 def test_what_is_not_known_is_not_checked() -> None:
     assert unknown_words(loads(POLICY), Vocabulary()) == ()
+
+
+@pytest.mark.parametrize(
+    ("glob", "remedy"),
+    [
+        ("secrets/*", "write secret/*"),
+        ("pi/EMAIL*", "write pii/EMAIL*"),
+        ("pii/EMIAL*", "name a detector that weir knows, or remove it"),
+        ("jwt*", "name a detector that weir knows, or remove it"),
+        ("secret*/[xyz]", "name a detector that weir knows, or remove it"),
+    ],
+)
+def test_a_glob_is_never_answered_with_one_name(glob: str, remedy: str) -> None:
+    text = f'version: 1\nrules: [{{id: a, if: {{finding: "{glob}"}}, then: block}}]'
+    assert [mistake.remedy for mistake in unknown_words(loads(text), KNOWN)] == [remedy]
+
+
+TEAMS = """version: 1
+teams:
+  finance: {models: ["gpt-*"]}
+  fnance: {models: ["gpt-*"]}
+  "r*": {models: ["gpt-*"]}
+rules:
+  - {id: a, if: {host: "*", team: [res*, finanse]}, unless: {team: "*"}, then: alert}
+  - {id: b, if: {host: "*"}, unless: {team: zz}, then: alert}
+"""
+
+
+def test_teams_that_nobody_has() -> None:
+    found = unknown_teams(loads(TEAMS, file="p"), {"finance", "research"})
+    why = "is a team that no network and no user of the users file has"
+    end = "leave it if virtual keys carry this team"
+    assert [str(mistake) for mistake in found] == [
+        f"p:4: teams.fnance: {why}; write finance if that was meant; {end}",
+        f"p:5: teams.r*: {why}; correct it; {end}",
+        f"p:7: rules[0].if.team[1]: {why}; write finance if that was meant; {end}",
+        f"p:8: rules[1].unless.team: {why}; correct it; {end}",
+    ]
