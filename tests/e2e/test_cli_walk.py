@@ -96,8 +96,9 @@ def test_the_policy_is_sound_and_the_deployment_too(house: House) -> None:
         "doctor", "--policy", str(house.weir.policy), "--proxy", house.weir.url, "--format", "json", check=False
     )
     rows = json.loads(done.stdout)
+    print(done.stdout)
     found = rows["checks"] if isinstance(rows, dict) else rows
-    assert found and house.key not in done.stdout
+    assert 0 and found and house.key not in done.stdout
 
 
 def test_what_happened_is_a_query_and_a_report_away(house: House) -> None:
@@ -110,11 +111,11 @@ def test_what_happened_is_a_query_and_a_report_away(house: House) -> None:
     house.weir.sql("select 1 from exchanges where service = 'deepseek'")
 
     query = "select team, count(*) as n from exchanges where usage_source = 'reported' group by team"
-    rows = json.loads(house.weir.run("audit", "sql", query, "--format", "json").stdout)
+    rows = json.loads(house.weir.run("audit", "sql", query, "--format", "json").stdout)["rows"]
     assert max(row["n"] for row in rows if row["team"] == "finance") >= 2
 
-    spend = json.loads(house.weir.run("report", "spend", "--by", "model", "--format", "json").stdout)
-    assert any("gpt-5-mini" in json.dumps(line) for line in spend)
+    spend = json.loads(house.weir.run("report", "spend", "--by", "model", "--format", "json").stdout)["rows"]
+    assert any("gpt-5-mini" in line.values() for line in spend)
     table = list(csv.DictReader(io.StringIO(house.weir.run("report", "findings", "--format", "csv").stdout)))
     assert any("pii/EMAIL_ADDRESS" in line.values() for line in table)
     shadow = house.weir.run("report", "shadow-ai", "--since", "1h").stdout

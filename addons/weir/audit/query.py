@@ -2,11 +2,12 @@
 
 The connection (``store.connect``) keeps every query inside the audit directory and the views are read-only. What
 DuckDB still allows there is to write files, and those are the evidence: a ``COPY … TO`` over a Parquet file, also from
-inside an ``EXPLAIN ANALYZE`` or a prepared statement. So whatever does not read is refused before it runs.
+inside a ``WITH``, an ``EXPLAIN ANALYZE`` or a prepared statement. So whatever does not read is refused before it runs.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ Answer = tuple[list[str], list[tuple[Any, ...]]]
 
 # MULTI is what a PIVOT becomes; SET reaches only variables, the settings are locked.
 _READS = {"SELECT", "EXPLAIN", "MULTI", "PRAGMA", "SET"}
-# Words by which the others of these can write or run something from a file. A column of such a name goes in quotes.
+# Words by which these can still write, or run what stands in a file. A column of such a name goes in quotes.
 _WRITES = {"copy", "export", "import", "prepare", "execute", "create", "attach", "checkpoint"}
+_WRITES_IN_SELECT = {"copy"}  # DuckDB 2 takes it in a WITH
 
 
 class Refused(ValueError):
@@ -36,7 +38,8 @@ def statements(text: str) -> list[duckdb.Statement]:
         raise Refused("there is no statement; write SQL such as: FROM events LIMIT 5")
     for statement in found:
         kind = statement.type.name
-        if kind not in _READS or (kind != "SELECT" and _words(statement.query) & _WRITES):
+        writes = _WRITES_IN_SELECT if kind == "SELECT" else _WRITES
+        if kind not in _READS or _words(statement.query) & writes:
             raise Refused(
                 f"{_first(statement.query)} is refused: here one can only read the audit; to work with its rows "
                 "elsewhere, use --format json or csv, or duckdb with: ATTACH '…/audit.duckdb' (READ_ONLY)"
@@ -61,11 +64,14 @@ def _tokens(query: str) -> Iterator[tuple[str, duckdb.token_type]]:
 
 
 def _words(query: str) -> set[str]:
-    return {text.split()[0].lower() for text, kind in _tokens(query) if text and kind != duckdb.token_type.string_const}
+    """The words of a query that are no comment, no string and no name in quotes, in lower case."""
+    quiet = (duckdb.token_type.string_const, duckdb.token_type.comment)
+    plain = (text.lower() for text, kind in _tokens(query) if kind not in quiet and not text.startswith('"'))
+    return {word for text in plain for word in re.findall(r"\w+", text)}
 
 
 def _first(query: str) -> str:
     for text, kind in _tokens(query):
         if kind == duckdb.token_type.keyword:
-            return text.split()[0].upper()
+            return re.split(r"\W", text)[0].upper()
     return "this statement"

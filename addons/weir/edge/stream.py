@@ -171,6 +171,7 @@ class WeirStream(http_layers.HttpStream):
             trace.failed_open = not (link.condemned or error)
         if not error and not link.condemned:
             self.context.server = self.flow.server_conn = server
+            self._frame_for_http1_upstream()
             return True
         if link.condemned or CONNECT_REFUSED in (error or ""):
             refuse(self.flow, 503, "weir could not open this connection, so nothing was forwarded.")
@@ -179,6 +180,16 @@ class WeirStream(http_layers.HttpStream):
         failure = ResponseProtocolError(self.stream_id, error, ErrorCode.CONNECT_FAILED)
         yield from self.handle_protocol_error(failure)
         return False
+
+    def _frame_for_http1_upstream(self) -> None:
+        """HTTP/2 needs no length; an HTTP/1 server that is told none takes the body for the next request."""
+        request, headers = self.flow.request, self.flow.request.headers
+        if self.flow.server_conn.alpn == b"h2" or {"content-length", "transfer-encoding"} & {k.lower() for k in headers}:
+            return
+        if request.raw_content:
+            headers["content-length"] = str(len(request.raw_content))
+        elif self.client_state == self.state_forward_request_body:
+            headers["transfer-encoding"] = "chunked"
 
     # -- response --------------------------------------------------------------------------------------------------
 
