@@ -4,18 +4,30 @@
 #   enrol.sh --remove FILE.pem   remove
 set -eu
 
-usage() {
-    echo "usage: enrol.sh [--remove] FILE.pem" >&2
-    exit 2
-}
+usage="usage: enrol.sh [--remove] FILE.pem"
+
+case "${1:-}" in
+-h | --help)
+    cat <<END
+$usage
+Puts the weir CA into this machine's trust store, or takes it out again (--remove). Run it as root.
+FILE.pem is weir-ca.pem, from: weir ca show --out weir-ca.pem
+Knows Debian, Ubuntu, Alpine, RHEL, Fedora, SUSE, Arch, macOS. Programs with roots of their own: certs/README.md
+END
+    exit 0
+    ;;
+esac
 
 remove=no
 if [ "${1:-}" = --remove ]; then
     remove=yes
     shift
 fi
-[ $# -eq 1 ] || usage
+[ $# -eq 1 ] || { echo "$usage" >&2; exit 2; }
 ca=$1
+case "$ca" in
+-*) echo "enrol.sh: there is no option $ca; $usage" >&2; exit 2 ;;
+esac
 [ -r "$ca" ] || { echo "enrol.sh: $ca cannot be read" >&2; exit 2; }
 if grep -q "PRIVATE KEY" "$ca"; then
     echo "enrol.sh: $ca holds a private key; give the certificate (weir-ca.pem)" >&2

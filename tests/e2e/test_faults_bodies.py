@@ -19,6 +19,8 @@ from harness.faultclients import OPENAI, Outcome, Raw, ask, chat, head
 from harness.faults import Faults
 from harness.weir import PROVIDER_HOSTS, write_policy
 
+pytestmark = pytest.mark.xdist_group("faults-bodies")  # one worker: its proxies are shared
+
 LIMIT = 400_000
 TARGET = "/v1/chat/completions"
 

@@ -17,6 +17,8 @@ from harness.faults import Faults
 from harness.processes import until
 from harness.weir import PROVIDER_HOSTS, write_policy
 
+pytestmark = pytest.mark.xdist_group("faults-clients")  # one worker: its proxies are shared
+
 TARGET = "/v1/chat/completions"
 CONNECTIONS = 200
 SPARE = 6  # descriptors that may come and go by themselves: log, spool, ingester's pipe, DNS

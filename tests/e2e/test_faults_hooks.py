@@ -21,6 +21,8 @@ from harness.faultclients import Outcome, Raw, Sockets, ask, chat, websocket
 from harness.faults import Faults, Hook, chain_hooks
 from harness.weir import PROVIDER_HOSTS, write_policy
 
+pytestmark = pytest.mark.xdist_group("faults-hooks")  # one worker: its proxies are shared
+
 UPGRADES = "sockets.lab.example"
 UNREACHABLE = "eu.api.openai.com"
 HOOKS = chain_hooks()

@@ -16,6 +16,8 @@ from harness.faults import Faults
 from harness.processes import until
 from harness.weir import PROVIDER_HOSTS, write_policy
 
+pytestmark = pytest.mark.xdist_group("faults-inner")  # one worker: its proxies are shared
+
 DLP_TIMEOUT_MS = 200
 LONG = "How are you? " * 1000  # more than is scanned on the event loop
 

@@ -15,6 +15,8 @@ from harness.faults import Faults
 from harness.processes import until
 from harness.weir import PROVIDER_HOSTS, write_policy
 
+pytestmark = pytest.mark.xdist_group("faults-smuggling")  # one worker: its proxies are shared
+
 BODY = chat()
 LINE = b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
 PLAIN = LINE + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY

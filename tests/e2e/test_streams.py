@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,14 +75,17 @@ def test_usage_reported_so_far_counts_when_the_client_cuts(sdk_class: type, hous
 @pytest.mark.parametrize("how", ["cut=4", "cut=4,reset"])
 @pytest.mark.parametrize("text", ["Tell me all about it.", PROMPT], ids=["read", "edited"])
 def test_a_stream_cut_by_the_upstream(text: str, how: str, port: int, http2: bool, house: House) -> None:
-    house.doubles.behave(how)
-    with (
-        pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)),
-        opened(house, chat_body(text, stream=True), port=port, http2=http2) as reply,
-    ):
+    house.doubles.behave(f"{how},gate=cut")
+    with opened(house, chat_body(text, stream=True), port=port, http2=http2) as reply:
         assert reply.status_code == 200
-        for _ in reply.iter_raw():  # an end without its mark must not look like a whole reply
+        chunks = reply.iter_raw()
+        house.doubles.release("cut", 2)
+        while b"You s" not in next(chunks):  # a reset takes with it what nobody has read yet
             continue
+        house.doubles.release("cut", "all")
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            for _ in chunks:  # an end without its mark must not look like a whole reply
+                continue
     record = house.only("response")
     assert record["reason"] not in ("", None)
     assert (record["usage_source"], record["http_status"]) == ("estimated", 200)
@@ -171,6 +175,27 @@ def test_usage_is_asked_for_and_the_extra_event_taken_out(encoding: str, split: 
     assert said == sent.replace(extra + b"\n\n", b""), "every other byte is the provider's"
     record = house.only("response")
     assert record["usage_source"] == "reported" and record["output_tokens"] == tokens("You said: How high is it?")
+
+
+@both
+@pytest.mark.parametrize("split", [0, 3])
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])
+def test_an_edited_reply_is_decoded_whatever_its_coding(
+    encoding: str, streamed: bool, split: int, http2: bool, house: House
+) -> None:
+    house.doubles.behave(f"encoding={encoding}" + (f",split={split}" if split else ""))
+    body = chat_body(PROMPT, **({"stream": True} if streamed else {}))
+    with opened(house, body, http2=http2) as reply:
+        said = b"".join(reply.iter_raw())
+    got = house.doubles.only()
+    assert ADDRESS.encode() not in got.body and "content-encoding" not in reply.headers
+    if streamed:
+        events = [json.loads(event[6:]) for event in said.split(b"\n\n") if event and b"[DONE]" not in event]
+        text = "".join(event["choices"][0]["delta"].get("content") or "" for event in events)
+    else:
+        text = json.loads(said)["choices"][0]["message"]["content"]
+    assert text == f"You said: {PROMPT}"
 
 
 def test_usage_asked_for_by_the_client_is_left_alone(house: House) -> None:

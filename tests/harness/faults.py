@@ -99,6 +99,8 @@ class Faults:
         self._fired = self._control.with_suffix(".fired")
         self._arm({})
         self._seen = 0
+        spool = folder / "data" / "spool"
+        self._former = {json.loads(path.open().readline())["boot_id"] for path in spool.glob("*.jsonl")}
         self.weir = Weir(
             folder,
             policy,
@@ -116,7 +118,11 @@ class Faults:
         made.replace(self._control)
 
     def begin(self) -> None:
-        """Count records, fired faults and requests at the doubles from here on."""
+        """Count records, fired faults and requests at the doubles from here on.
+
+        Whatever failed before, every exchange must have its last record by now: AssertionError when one stays open.
+        """
+        until(lambda: not self._open(), "the last record of every exchange so far", seconds=5)
         self._seen = len(self.weir.records())
         self._fired.unlink(missing_ok=True)
         self.doubles.reset()
@@ -134,6 +140,13 @@ class Faults:
             yield
         finally:
             self._arm({})
+
+    def _open(self) -> set[str]:
+        """Exchanges since the proxy's start that have a request record and no other."""
+        rows = [row for row in self.weir.records() if row["boot_id"] not in self._former and "exchange_id" in row]
+        return {r["exchange_id"] for r in rows if r["kind"] == "request"} - {
+            r["exchange_id"] for r in rows if r["kind"] != "request"
+        }
 
     def fired(self) -> int:
         """How often the armed fault struck."""

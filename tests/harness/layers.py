@@ -25,7 +25,33 @@ from harness.rig import Rig, mitmproxy, run
 from weir.edge import trace as traces
 from weir.edge.chunk import ResponseChunkHook
 
-__all__ = ["Wire"]
+__all__ = ["REPLY", "Wire", "answer", "body_of", "post", "sized"]
+
+REPLY = (
+    b'{"id":"r","object":"chat.completion","model":"gpt-5-mini","choices":[{"index":0,"finish_reason":"stop",'
+    b'"message":{"role":"assistant","content":"Hi."}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}'
+)
+
+
+def post(body: bytes, *, host: str = "api.openai.com", path: str = "/v1/chat/completions", length: int = -1) -> bytes:
+    """A request as a client sends it to a proxy; `length` is what it claims of its body."""
+    head = f"POST http://{host}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % (len(body) if length < 0 else length) + body
+
+
+def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """A reply as an upstream sends it, with no length unless a header says one."""
+    return "\r\n".join([f"HTTP/1.1 {status}", "Content-Type: application/json", *headers, "", ""]).encode() + body
+
+
+def sized(body: bytes) -> bytes:
+    """A reply with its length."""
+    return answer(body, f"Content-Length: {len(body)}")
+
+
+def body_of(sent: bytes) -> bytes:
+    """What follows the first head."""
+    return sent.partition(b"\r\n\r\n")[2]
 
 
 class Wire:

@@ -49,10 +49,9 @@ class Cursor:
         made.replace(path)
         sync_directory(path.parent)
 
-    def forget(self, segments: set[str], chains: set[str]) -> None:
-        """Drop what belongs to segments and chains that are gone."""
+    def forget(self, segments: set[str]) -> None:
+        """Drop the offsets of segments that are gone. What was seen stays: it tells that there was such a chain."""
         self.offsets = {name: at for name, at in self.offsets.items() if name in segments}
-        self.seen = {name: seq for name, seq in self.seen.items() if name in chains}
 
 
 def _counts(value: Any) -> dict[str, int] | None:

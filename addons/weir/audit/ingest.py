@@ -147,7 +147,7 @@ class Ingester:
         return offset
 
     def _save(self, cursor: Cursor, chains: dict[str, list[Path]]) -> None:
-        cursor.forget({path.name for paths in chains.values() for path in paths}, set(chains))
+        cursor.forget({path.name for paths in chains.values() for path in paths})
         cursor.save(self._cursor_path)
         self._cursor = cursor
 

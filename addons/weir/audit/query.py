@@ -39,9 +39,11 @@ def statements(text: str) -> list[duckdb.Statement]:
     for statement in found:
         kind = statement.type.name
         writes = _WRITES_IN_SELECT if kind == "SELECT" else _WRITES
-        if kind not in _READS or _words(statement.query) & writes:
+        written = sorted(_words(statement.query) & writes)
+        if written or kind not in _READS:
+            refused = written[0].upper() if written else _first(statement.query)
             raise Refused(
-                f"{_first(statement.query)} is refused: here one can only read the audit; to work with its rows "
+                f"{refused} is refused: here one can only read the audit; to work with its rows "
                 "elsewhere, use --format json or csv, or duckdb with: ATTACH '…/audit.duckdb' (READ_ONLY)"
             )
     return found

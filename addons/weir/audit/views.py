@@ -54,7 +54,7 @@ VIEWS = (
         "secret_leaks",
         "Credentials found in traffic; held says whether weir kept the value from leaving.",
         """
-        SELECT f.ts, e.user, e.team, e.app, e.service, e.host, e.request_model AS model, f.detector, f.severity,
+        SELECT f.ts, e."user", e.team, e.app, e.service, e.host, e.request_model AS model, f.detector, f.severity,
             f.direction, f.action, coalesce(f.action IN ('redact', 'pseudonymise', 'block'), false)
                 OR coalesce(e.action = 'block', false) AS held,
             f.match_hmac, f.exchange_id, f.event_id
@@ -66,8 +66,8 @@ VIEWS = (
         """
         SELECT rule_id, count(*) FILTER (action = 'block') AS blocked,
             count(*) FILTER (verdict = 'block' AND coalesce(action, '') <> 'block') AS would_block,
-            count(DISTINCT user) AS users, count(DISTINCT service) AS services,
-            min(started) AS first_seen, max(started) AS last_seen
+            count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified,
+            count(DISTINCT service) AS services, min(started) AS first_seen, max(started) AS last_seen
         FROM exchanges WHERE verdict = 'block' OR action = 'block' GROUP BY rule_id""",
     ),
     View(
@@ -76,7 +76,7 @@ VIEWS = (
         f"""
         SELECT host, service, coalesce(service_status, 'unknown') AS status, bool_or({DISCOVERED}) AS discovered,
             list(DISTINCT inspection ORDER BY inspection) AS inspection,
-            count(*) AS exchanges, count(DISTINCT coalesce(user, src_ip)) AS users,
+            count(*) AS exchanges, count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified,
             sum(req_bytes) AS bytes_up, sum(resp_bytes) AS bytes_down,
             min(started) AS first_seen, max(started) AS last_seen
         FROM exchanges
@@ -86,22 +86,22 @@ VIEWS = (
     ),
     View(
         "cost_by_team_day",
-        "Tokens and money per team and day (UTC); unpriced exchanges are counted, not guessed.",
+        "Tokens and money per team and day (UTC); unpriced exchanges are counted, not guessed. NULL: none has a price.",
         """
         SELECT started::DATE AS day, coalesce(team, '') AS team, count(*) AS exchanges,
             sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens,
-            round(coalesce(sum(cost_nano), 0) / 1e9, 6) AS cost_usd,
+            round(sum(cost_nano) / 1e9, 6) AS cost_usd,
             count(*) FILTER (cost_nano IS NULL) AS unpriced
         FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY day, coalesce(team, '')""",
     ),
     View(
         "cost_by_model",
-        "Tokens and money per service and model that answered.",
+        "Tokens and money per service and model that answered; cost_usd is NULL where no exchange has a price.",
         """
         SELECT service, coalesce(response_model, request_model) AS model, count(*) AS exchanges,
             sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens,
             sum(cache_read_tokens)::BIGINT AS cache_read_tokens, sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
-            round(coalesce(sum(cost_nano), 0) / 1e9, 6) AS cost_usd,
+            round(sum(cost_nano) / 1e9, 6) AS cost_usd,
             count(*) FILTER (cost_nano IS NULL) AS unpriced,
             count(*) FILTER (usage_source = 'estimated') AS estimated
         FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY service, model""",
@@ -110,7 +110,7 @@ VIEWS = (
         "uninspected",
         "Exchanges into which weir could not see fully, and why.",
         """
-        SELECT started, user, team, app, src_ip, host, service, service_status, kind, inspection,
+        SELECT started, "user", team, app, src_ip, host, service, service_status, kind, inspection,
             coalesce(inspection_reason, reason) AS reason, action, req_bytes, resp_bytes, exchange_id
         FROM exchanges WHERE inspection IS DISTINCT FROM 'inspected'""",
     ),

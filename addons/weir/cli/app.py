@@ -16,6 +16,7 @@ from typing import Annotated, cast
 import typer
 
 from weir.cli import audit, ca, clients, doctor, identity, keys, report, tokenizers
+from weir.cli.options import FormatOption
 from weir.cli.output import fail
 from weir.cli.run import run
 from weir.places import MissingFile, version
@@ -53,9 +54,12 @@ def _options(
 
 def check(
     policy: Annotated[Path, typer.Argument(metavar="FILE", help="The policy to check.")],
-    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    format: FormatOption = "table",
 ) -> None:
-    """Validate a policy and run its rules' examples; exit 1 on the first surprise, with file, line and remedy."""
+    """Validate a policy and run its rules' examples; lists all that is wrong, with file, line and remedy.
+
+    Exit code 0: weir can run with it, warnings or not; 1: something is to be repaired.
+    """
     from weir.cli.check import check as check_policy
 
     raise typer.Exit(check_policy(policy, format))

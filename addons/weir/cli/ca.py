@@ -23,14 +23,22 @@ app = typer.Typer(help="The interception CA: show it, export it for enrolment.",
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of to stdout.")]
 
 
-def open_ca(command: str, data: Path) -> tuple[DataDir, CaFiles]:
-    """The CA of a data directory, made at first use, and the directory; ends the command when it cannot be used."""
+def open_ca(command: str, data: Path, *, make: bool = False) -> tuple[DataDir, CaFiles]:
+    """A data directory and its CA; ends the command when it cannot be used.
+
+    ``make`` makes both where there are none. Only `weir run` and `weir ca show` do: whoever asks in the wrong
+    directory must not be handed a CA that no weir uses.
+    """
     from weir.datadir import DataDir, DataDirError
     from weir.tls.ca import CaError, ensure_ca
 
+    if not make and not data.is_dir():
+        raise fail(command, f"there is no weir data directory {data} here; name weir's with --data DIR", 2)
     try:
         directory = DataDir(data)
         new = not any(directory.ca.glob("*-ca.key"))
+        if new and not make:
+            raise fail(command, f"{data} holds no CA yet; weir run makes it, and so does weir ca show", 2)
         files = ensure_ca(directory.ca)
     except (CaError, DataDirError) as error:
         raise fail(command, str(error)) from None
@@ -43,25 +51,29 @@ def open_ca(command: str, data: Path) -> tuple[DataDir, CaFiles]:
 def show(
     data: DataOption = DATA,
     format: Annotated[
-        Literal["text", "json", "pem", "der", "p12"],
-        typer.Option("--format", help="text or json: what it is; pem, der, p12 (Java): the certificate itself."),
-    ] = "text",
+        Literal["text", "json", "pem", "der", "p12"] | None,
+        typer.Option(
+            "--format",
+            help="text (default) or json: what it is; pem (default with --out), der, p12 (Java): the certificate.",
+        ),
+    ] = None,
     out: OutOption = None,
 ) -> None:
-    """What the CA is and where; or its certificate, for a trust store."""
-    _, files = open_ca("ca show", data)
+    """What the CA is and where; or its certificate, for a trust store. Makes the CA where there is none."""
+    if out is not None and format in ("text", "json"):
+        raise fail("ca show", "--out is for the certificate; write --format pem, der or p12, or leave --format out", 2)
+    format = format or ("pem" if out is not None else "text")
+    _, files = open_ca("ca show", data, make=True)
     if format in ("pem", "der", "p12"):
         return _deliver("ca show", files.export(format), out, text=format == "pem")
-    if out is not None:
-        raise fail("ca show", "--out is for certificates; add --format pem, der or p12", 2)
     name = _common_name(files)
     if format == "json":
         return write_json(
             {
                 "name": name,
                 "sha256": files.fingerprint,
-                "not_before": files.certificate.not_valid_before_utc.isoformat(),
-                "not_after": files.expires.isoformat(),
+                "not_before": f"{files.certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%S}Z",
+                "not_after": f"{files.expires:%Y-%m-%dT%H:%M:%S}Z",
                 "certificate_pem": str(files.pem),
                 "certificate_der": str(files.der),
             }

@@ -17,13 +17,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from weir.cli.beside import detector_mistake, doubts, refused
 from weir.model import Finding, Segment, Service
 from weir.policy.decide import Policy
 from weir.policy.examples import Expand, ServiceOf, Surprise, run
 from weir.policy.vocabulary import Vocabulary, unknown_words
 from weir.settings import Mistake, PolicyError, Settings, load
 
-__all__ = ["FORMATS", "Report", "Tools", "check", "examine"]
+__all__ = ["FORMATS", "Report", "Tools", "check", "examine", "look"]
 
 FORMATS = ("table", "json")
 
@@ -45,6 +46,7 @@ class Report:
     file: str
     mistakes: tuple[Mistake, ...] = ()
     surprises: tuple[Surprise, ...] = ()
+    warnings: tuple[Mistake, ...] = ()
     settings: Settings | None = None
     rules: int = 0
     examples: int = 0
@@ -64,12 +66,22 @@ def check(path: Path, format: str = "table") -> int:
     if not path.is_file():
         sys.stderr.write(f"weir check: {path} is not a file; name a policy such as policies/observe.yaml\n")
         return 2
-    report = examine(path)
+    report = look(path)
     if format == "json":
         sys.stdout.write(json.dumps(_as_json(report), indent=2) + "\n")
     else:
         _print(report)
     return 0 if report.good else 1
+
+
+def look(path: Path) -> Report:
+    """``examine``, and what stands beside the policy: the users file, files of keys, teams that nobody has."""
+    report = examine(path)
+    if report.settings is not None:
+        more = [mistake for mistake in refused(report.settings) if mistake not in report.mistakes]
+        report.mistakes = (*report.mistakes, *more)
+        report.warnings = doubts(report.settings)
+    return report
 
 
 def examine(path: Path, tools_for: Callable[[Settings], Tools] | None = None) -> Report:
@@ -121,7 +133,6 @@ def real_tools(settings: Settings) -> Tools:
     """The detectors and the catalogue of this installation. Raises ToolError."""
     from weir.dlp.engine import Engine
     from weir.dlp.examples import expand
-    from weir.dlp.rules import RuleError
     from weir.shadow.catalogue import Catalogue, with_status
 
     try:
@@ -131,15 +142,8 @@ def real_tools(settings: Settings) -> Tools:
             threshold=settings.dlp.threshold,
             fingerprint_key=os.urandom(32),  # nothing found here is kept or compared with anything
         )
-    except RuleError as error:
-        problem = (
-            str(error).removeprefix(f"{error.file}:{error.line}: {error.field}: ").removesuffix(f"; {error.remedy}")
-        )
-        raise ToolError(Mistake(str(error.file), error.line, error.field, problem, error.remedy)) from None
-    except ValueError as error:
-        raise ToolError(
-            settings.mistake(("dlp",), f"the detectors refuse it: {error}", "correct this section")
-        ) from None
+    except (ValueError, OSError) as error:
+        raise ToolError(detector_mistake(settings, error)) from None
     services = Catalogue.load().services
     lists = settings.services
 
@@ -171,8 +175,13 @@ def _as_json(report: Report) -> dict[str, Any]:
         "examples": report.examples,
         "rules_without_examples": list(report.without_examples),
         "mistakes": [dataclasses.asdict(mistake) for mistake in report.mistakes],
+        "warnings": [dataclasses.asdict(warning) for warning in report.warnings],
         "surprises": [dataclasses.asdict(surprise) for surprise in report.surprises],
     }
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _print(report: Report) -> None:
@@ -180,12 +189,17 @@ def _print(report: Report) -> None:
     for line in (*report.mistakes, *report.surprises):
         # One line each, never wrapped: editors and grep read file:line.
         console.print(Text(str(line), style="red"), soft_wrap=True)
+    for warning in report.warnings:
+        shown = dataclasses.replace(warning, field=f"warning: {warning.field}")
+        console.print(Text(str(shown), style="yellow"), soft_wrap=True)
     count = len(report.mistakes) + len(report.surprises)
     if count:
         console.print(Text(f"{report.file}: {count} to repair", style="bold red"), soft_wrap=True)
         return
     assert report.settings is not None
-    told = f"{report.rules} rules, {report.examples} examples as expected, mode {report.settings.mode}"
+    told = (
+        f"{_many(report.rules, 'rule')}, {_many(report.examples, 'example')} as expected, mode {report.settings.mode}"
+    )
     console.print(
         Text(f"{report.file}: good ({told}, policy {report.settings.hash[:12]})", style="green"), soft_wrap=True
     )

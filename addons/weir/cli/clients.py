@@ -16,6 +16,7 @@ from weir.cli.address import ProxyAddress
 from weir.cli.ca import open_ca
 from weir.cli.options import DATA, PROXY, DataOption, ProxyOption
 from weir.cli.output import fail, note, write
+from weir.cli.running import running
 
 if TYPE_CHECKING:
     from weir.datadir import DataDir
@@ -28,7 +29,7 @@ PASSWORD = "WEIR_PROXY_PASSWORD"
 
 def env(
     data: DataOption = DATA,
-    proxy: ProxyOption = PROXY,
+    proxy: ProxyOption = "",
     shell: Annotated[
         str, typer.Option(metavar="SHELL", help="bash, zsh, sh, fish, powershell or cmd; default: from $SHELL.")
     ] = "",
@@ -41,7 +42,8 @@ def env(
         if shell:
             raise fail("env", f"no shell {shell!r}; choose {', '.join(SHELLS)}", 2)
         chosen = "sh"
-    variables = _variables("env", data, _address("env", proxy))
+    address = _address("env", data, proxy)
+    variables = _variables("env", data, address)
     try:
         lines = shell_lines(variables, chosen)
     except ValueError as error:
@@ -54,22 +56,23 @@ def env(
 def execute(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG]…", help="The program and its arguments.")],
     data: DataOption = DATA,
-    proxy: ProxyOption = PROXY,
+    proxy: ProxyOption = "",
     user: Annotated[
         str, typer.Option(metavar="NAME", help=f"Proxy user; the password comes from ${PASSWORD} or is asked for.")
     ] = "",
 ) -> None:
     """Run a program through weir; its exit code is passed on (126: cannot be run, 127: not found)."""
-    address = _address("exec", proxy)
+    address = _address("exec", data, proxy)
     if user:
         try:
             address = address.with_user(user, _password(user))
         except ValueError as error:
             raise fail("exec", str(error), 2) from None
+    variables = {**os.environ, **_variables("exec", data, address)}
     problem = address.problem()
     if problem:
         raise fail("exec", f"nothing answers on {address.place} ({problem}); start weir run, or say where with --proxy")
-    variables = {**os.environ, **_variables("exec", data, address)}
+    _doubt(data, address)
     variables.pop(PASSWORD, None)
     sys.stdout.flush()
     try:
@@ -80,11 +83,24 @@ def execute(
         raise fail("exec", f"{command[0]}: cannot be run ({error.strerror})", 126) from None
 
 
-def _address(command: str, proxy: str) -> ProxyAddress:
+def _address(command: str, data: Path, proxy: str) -> ProxyAddress:
+    """Where to send programs: what was asked for, else where the weir of ``data`` says that it listens."""
+    there = running(data)
     try:
-        return ProxyAddress.parse(proxy)
+        return ProxyAddress.parse(proxy or (there.url if there else "") or PROXY)
     except ValueError as error:
         raise fail(command, f"--proxy: {error}", 2) from None
+
+
+def _doubt(data: Path, address: ProxyAddress) -> None:
+    """Say so when what answers at ``address`` is not the weir whose CA the program is about to be told to trust."""
+    there = running(data)
+    if there is None:
+        local = address.host in ("localhost", "127.0.0.1", "::1")
+        if local:  # a proxy elsewhere has its data elsewhere, and this is a copy of its CA
+            note(f"weir exec: no weir runs on {data}: if the proxy on {address.place} has another CA, TLS will fail")
+    elif not there.answers_at(address.host, address.port):
+        note(f"weir exec: the weir of {data} listens on {there.url or 'no address'}, not on {address.place}")
 
 
 def _password(user: str) -> str:

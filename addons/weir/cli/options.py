@@ -14,7 +14,10 @@ PROXY = "http://127.0.0.1:8080"
 
 DataOption = Annotated[Path, typer.Option("--data", help="weir's data directory.")]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="Policy file; default: the shipped observe.yaml.")]
-ProxyOption = Annotated[str, typer.Option("--proxy", metavar="URL", help="Where weir listens.")]
+ProxyOption = Annotated[
+    str,
+    typer.Option("--proxy", metavar="URL", help=f"Where weir listens; default: where it says it does, else {PROXY}."),
+]
 FormatOption = Annotated[
     Literal["table", "json"], typer.Option("--format", help="table for people, json for programs.")
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,14 +16,18 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["StoreTrouble", "clean", "fail", "grid", "note", "store_errors", "table", "write", "write_json"]
+__all__ = [
+    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "lay", "note", "store_errors", "table", "write", "write_json",
+]  # fmt: skip
 
-_RECORD_FROM = 9  # columns from which rows are shown one below the other
+_RECORD_FROM = 6  # columns from which rows may be shown one below the other
+_TALL = 3  # lines of a row above which they are
+_HINTS = ("Candidate bindings:", "Did you mean")
 _BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class StoreTrouble(Exception):
-    """The audit store did not answer; the message is the first line of what it said."""
+    """The audit store did not answer; the message is the first line of what it said, with what it may have meant."""
 
 
 def fail(command: str, message: str, code: int = 1) -> typer.Exit:
@@ -49,6 +55,8 @@ def clean(value: object) -> str:
     """A value as a terminal may show it: audit rows hold what strangers sent, escape sequences included."""
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, list | tuple):
         return ", ".join(clean(item) for item in value)
     return "".join(
@@ -64,41 +72,102 @@ def console() -> Console:
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
+class Progress:
+    """How far a long command is, on stderr: one line that changes on a terminal, else a line now and then."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + (0.2 if self._terminal else 10.0)
+        self._shown = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell that ``done`` of ``total`` bytes are read, when it is time to."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + (0.2 if self._terminal else 10.0)
+        said = f"weir {self._command}: {done >> 20} of {total >> 20} MiB"
+        sys.stderr.write(f"\r{said}\x1b[K" if self._terminal else said + "\n")
+        sys.stderr.flush()
+        self._shown = self._terminal
+
+    def clear(self) -> None:
+        """Take the line away from a terminal, before something else is written."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False
+
+
 def grid(pairs: Mapping[str, str]) -> None:
     """Print names and values, one pair a line."""
-    from rich.table import Table
+    names = [clean(name) for name in pairs]
+    values = [clean(value) for value in pairs.values()]
+    for name, value in zip(names, values, strict=True):
+        lay([name, value], [names, values], styles=["bold"])
+
+
+def lay(cells: Sequence[str], columns: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
+    """Print one row whose columns are as wide as all of ``columns`` need; the last one is wrapped. ``cells`` are clean.
+
+    ``styles`` are those of the first columns, which are never wrapped.
+    """
+    from rich.cells import cell_len
     from rich.text import Text
 
-    shown = Table.grid(padding=(0, 2))
-    shown.add_column(style="bold", no_wrap=True)
-    shown.add_column(overflow="fold")
-    for name, value in pairs.items():
-        shown.add_row(name, Text(clean(value)))
-    console().print(shown)
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print rows for people. Nothing is cut off: long values are folded, and many columns stand one below the other."""
-    from rich.table import Table
-    from rich.text import Text
+    from weir.cli.layout import GAP, wrap
 
     out = console()
+    sizes = [max(map(cell_len, column)) for column in columns[:-1]]
+    before = sum(sizes) + GAP * len(sizes)
+    for number, line in enumerate(wrap(cells[-1], max(out.width - before, 20))):
+        shown = Text(" " * before)
+        if not number:
+            shown = Text()
+            for cell, size, style in zip(cells, sizes, styles, strict=False):
+                shown.append(cell, style).append(" " * (size - cell_len(cell) + GAP))
+        shown.append(line)
+        shown.rstrip()
+        out.print(shown, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "", *, stack: bool = True) -> None:
+    """Print rows for people. Nothing is cut off: names are broken at their joints, and where that does not do the
+    columns stand one below the other (but for ``stack=False``)."""
+    from rich.text import Text
+
+    from weir.cli.layout import GAP, fits, row_lines, widths
+
     if not rows:
         note(f"{title}: nothing" if title else "no rows")
         return
-    if len(columns) >= _RECORD_FROM:
-        for number, row in enumerate(rows, 1):
-            if len(rows) > 1:
-                write(f"-- {number}\n")
-            grid({clean(name): clean(value) for name, value in zip(columns, row, strict=True)})
+    out = console()
+    heads = [clean(name) for name in columns]
+    texts = [[clean(value) for value in row] for row in rows]
+    stood = [[head, *(row[index] for row in texts)] for index, head in enumerate(heads)]
+    gap = GAP if fits(stood, out.width) else 1
+    sizes = widths(stood, out.width, gap)
+    right = [all(isinstance(row[index], int | float | Decimal | None) for row in rows) for index in range(len(heads))]
+    made = [row_lines(row, sizes, right, gap) for row in texts]
+    if stack and len(heads) >= _RECORD_FROM and (not fits(stood, out.width, gap) or max(map(len, made)) > _TALL):
+        _records(heads, texts)
         return
-    shown = Table(title=Text(title) if title else None, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for index, name in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
-        shown.add_column(Text(clean(name)), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(clean(value)) for value in row))
-    out.print(shown)
+    if title:
+        out.print(Text(title, "italic"), soft_wrap=True)
+    for line in row_lines(heads, sizes, right, gap):
+        out.print(Text(line, "bold"), soft_wrap=True)
+    for lines in made:
+        for line in lines:
+            out.print(Text(line), soft_wrap=True)
+
+
+def _records(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for number, row in enumerate(rows, 1):
+        if len(rows) > 1:
+            write(f"-- {number}\n")
+        for head, value in zip(heads, row, strict=True):
+            lay([head, value], [heads, row], styles=["bold"])
 
 
 @contextmanager
@@ -112,4 +181,5 @@ def store_errors() -> Iterator[None]:
         if not any("duckdb" in base.__module__ for base in type(error).__mro__):
             raise
         lines = clean(str(error)).splitlines()
-        raise StoreTrouble(lines[0] if lines else type(error).__name__) from None
+        hints = [line for line in lines[1:] if line.startswith(_HINTS)]
+        raise StoreTrouble(" ".join([*lines[:1], *hints]) or type(error).__name__) from None

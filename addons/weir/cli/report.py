@@ -15,9 +15,9 @@ __all__ = ["report"]
 
 # What fits 80 columns; a report that is not named here shows all it has.
 _PEOPLE = {
-    "shadow-ai": ("service", "status", "inspection", "users", "requests", "blocked", "bytes_up", "last_seen"),
+    "shadow-ai": ("service", "status", "inspection", "users", "unidentified", "requests", "blocked", "last_seen"),
     "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated"),
-    "findings": ("detector", "action", "rule", "findings", "users", "services", "last_seen"),
+    "findings": ("detector", "action", "rule", "findings", "users", "unidentified", "last_seen"),
 }
 
 

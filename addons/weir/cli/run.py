@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import socket
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from weir.cli.output import fail
+from weir.cli.running import running
+
 __all__ = ["run"]
 
 LISTEN = "127.0.0.1:8080"
+_OWN_SOCKETS = ("wireguard", "local", "dns", "tun")  # modes that take no TCP address, or are told one of their own
 
 
 def default_policy() -> Path:
@@ -26,6 +34,39 @@ def _split_listen(listen: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise typer.BadParameter(f"{listen!r} is no address; write HOST:PORT, e.g. {LISTEN}")
     return host.strip("[]"), int(port)
+
+
+def _taken(modes: Sequence[str], host: str, port: int) -> str:
+    """Why nobody can listen there, in a few words; empty when it can be done."""
+    if all("@" in mode or mode.startswith(_OWN_SOCKETS) for mode in modes):
+        return ""
+    try:
+        places = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, _, _, address in places:
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError as error:
+        if not host and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            return ""  # one of the two families is not there; the other will do
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def _look_first(policy: Path, data: Path, upstream_cas: Sequence[Path]) -> None:
+    """Everything that can be refused before anything is made. Raises what ``chain.UNUSABLE`` names."""
+    from weir import settings
+    from weir.cli.beside import refused
+    from weir.tls.trust import merged_bundle
+
+    mistakes = refused(settings.load(policy))
+    if mistakes:
+        raise settings.PolicyError(mistakes)
+    if upstream_cas and not data.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            merged_bundle(Path(folder) / "roots.pem", upstream_cas)
 
 
 def run(
@@ -59,15 +100,22 @@ def run(
     from weir.edge.tlsconfig import WeirTlsConfig
 
     quiet_logging()
-    policy = policy or default_policy()
+    policy, modes = policy or default_policy(), mode or ["regular"]
     try:
         table = parse_resolve(resolve or [])
-        loaded = settings.load(policy)
+        _look_first(policy, data, upstream_ca or [])
+        problem = _taken(modes, host, port)
+        if problem:
+            other = running(data)
+            who = f"weir, process {other.pid}, does" if other and other.answers_at(host, port) else problem
+            raise fail("run", f"cannot listen on {listen} ({who}); choose another address with --listen")
         directory = DataDir(data)
-        state = chain.build_state(loaded, directory, upstream_ca or [])
+        state = chain.build_state(settings.load(policy), directory, upstream_ca or [])
     except chain.UNUSABLE as error:
-        typer.echo(f"weir: {error}", err=True)
-        raise typer.Exit(2) from None
+        lines = str(error).splitlines()
+        for line in lines[:-1]:
+            fail("run", line, 2)
+        raise fail("run", lines[-1], 2) from None
     if drain_s is not None:
         state.drain_s = drain_s
 
@@ -75,8 +123,6 @@ def run(
         first, rest = chain.chain(state, table)
         rest += [Ready(state, ready_file), Ingester(directory.path)]
         reload = Reload(state, policy, lambda: chain.build_snapshot(settings.load(policy), directory))
-        return await serve(
-            state, (first, rest), WeirTlsConfig(state), reload, modes=mode or ["regular"], host=host, port=port
-        )
+        return await serve(state, (first, rest), WeirTlsConfig(state), reload, modes=modes, host=host, port=port)
 
     raise typer.Exit(asyncio.run(main()))

@@ -14,6 +14,7 @@ from weir.reports.table import Table, as_csv, as_json
 
 __all__ = ["WIDE", "plain", "show"]
 
+_HEADS = {"unidentified": "no user"}  # short heads for people, where the column's name would take too much room
 WIDE = 150  # columns of a terminal from which people get everything too
 
 
@@ -27,9 +28,11 @@ def show(made: Table, format: Literal["table", "json", "csv"], people: Sequence[
     chosen = list(range(len(made.columns)))
     if people and console().width < WIDE:
         chosen = [made.columns.index(name) for name in people if name in made.columns]
-    columns = [made.columns[index].replace("_", " ") if people else made.columns[index] for index in chosen]
+    names = [made.columns[index] for index in chosen]
+    columns = [_HEADS.get(name, name.replace("_", " ")) for name in names] if people else names
     less = len(chosen) < len(made.columns)
-    table(columns, [[_shown(row[index], day_only=less) for index in chosen] for row in made.rows], made.title)
+    rows = [[_shown(row[index], brief=less) for index in chosen] for row in made.rows]
+    table(columns, rows, made.title, stack=not people)
     if less and made.rows:
         return note("more columns in --format json, csv, or a wider window")
     return None
@@ -73,8 +76,8 @@ def _distinct(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _shown(cell: Any, *, day_only: bool) -> Any:
+def _shown(cell: Any, *, brief: bool) -> Any:
     value = plain(cell)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d}" if day_only else f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value:%Y-%m-%d %H:%M}" if brief else f"{value:%Y-%m-%d %H:%M:%S}"
     return "(none)" if value == "" else value

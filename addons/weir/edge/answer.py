@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from weir.edge.records import error_class
+from weir.edge.causes import error_class
 from weir.edge.trace import Trace, trace_of
 from weir.policy import refusal
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import re
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from mitmproxy import http
 
-from weir.edge.coding import CodingError, decode
+from weir.edge.coding import CodingError, Decoder, decode
 from weir.edge.pipe import ReplyPipe
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
+from weir.providers.words import SHORT, is_plain_word, plausible_model
 
-__all__ = ["RAW", "URL", "read_into", "read_reply", "read_request"]
+__all__ = ["RAW", "URL", "peek", "read_into", "read_reply", "read_request"]
 
 RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whole, never edited
-URL = "#url"  # pointer of the query string
+URL = "#url"  # pointer of the texts of the request target
 _RAW_CHARS_MAX = 2_000_000
+_PEEK_BYTES_MAX = 256 * 1024
+_PEEK_PIECE = 4096
+_DECODINGS = 3  # times that percent encoding is undone: each server on the way may do it once
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";,]*)", re.IGNORECASE)
 _INLINE_BYTES_MAX = 64 * 1024  # parsing more than this is a worker's work
 
 
@@ -31,31 +38,64 @@ class Reading:
 
 def read_request(trace: Trace, flow: http.HTTPFlow) -> Reading:
     """Read a request to an AI service. Everything that can't be read is an `Exchange` that says why."""
+    reading = _read(trace, flow)
+    why = _upgrade(flow.request)
+    if why and not trace.oversize:  # what follows is no HTTP, whatever the body says
+        return replace(reading, exchange=replace(reading.exchange, inspection=Inspection.UNPARSED, reason=why))
+    return reading
+
+
+def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
     request = flow.request
     endpoint = trace.endpoint or Endpoint(trace.service.id, "", "")
-    blank = Exchange(endpoint, endpoint.model, endpoint.stream)
+    blank = Exchange(endpoint, plausible_model(endpoint.model), endpoint.stream)
     url = _url_segments(trace, request)
     if trace.oversize:
         return Reading(None, _marked(blank, Inspection.FAILED, "body over the limit", url))
     raw = request.raw_content or b""
     trace.req_bytes = len(raw)
-    if request.headers.get("upgrade", "").lower() == "websocket":
-        return Reading(raw, _marked(blank, Inspection.UNPARSED, "websocket", url))
     try:
         body = decode(raw, request.headers.get("content-encoding", ""), trace.snapshot.body_limit(True))
     except CodingError as error:
         return Reading(None, _marked(blank, Inspection.UNPARSED, str(error), url))
+    if not body and raw:
+        return Reading(body, _marked(blank, Inspection.UNPARSED, "empty after decoding", url))
     if not body:
         passive = bool(endpoint.operation) or trace.provider is None
         why = "no body" if passive else "unknown operation, no body"
         return Reading(body, _marked(blank, Inspection.PARTIAL, why, url))
     if trace.dialect is None:
-        return Reading(body, _marked(blank, Inspection.UNPARSED, "unknown operation", (*_raw_segments(body), *url)))
+        return Reading(body, _unread(blank, "unknown operation", body, url))
+    if not _is_utf8(request.headers.get_all("content-type")):
+        return Reading(body, _unread(blank, "charset other than UTF-8", body, url))
     try:
         exchange = trace.dialect.parse(body, endpoint)
     except Unparsed as error:
-        return Reading(body, _marked(blank, Inspection.UNPARSED, str(error), (*_raw_segments(body), *url)))
+        return Reading(body, _unread(blank, str(error), body, url))
     return Reading(body, replace(exchange, segments=(*exchange.segments, *url)) if url else exchange)
+
+
+def peek(flow: http.HTTPFlow, limit: int) -> bytes | None:
+    """The beginning of a request body, decoded: what an unknown service is recognised by. None when there is none.
+
+    At most ``limit`` bytes and never more than 256 KiB. A coding that can't be undone leaves the bytes as they are.
+    """
+    limit = min(limit, _PEEK_BYTES_MAX)
+    head = (flow.request.raw_content or b"")[:limit]
+    codings = [c.strip() for c in flow.request.headers.get("content-encoding", "").split(",") if c.strip()]
+    for coding in reversed(codings[-3:]):
+        out = bytearray()
+        try:
+            decoder = Decoder(coding, 4 * limit)
+            for start in range(0, len(head), _PEEK_PIECE):
+                out += decoder.feed(head[start : start + _PEEK_PIECE])
+                if len(out) >= limit:
+                    break
+        except CodingError:
+            if not out:
+                break
+        head = bytes(out[:limit])
+    return head or None
 
 
 def read_into(trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -102,17 +142,65 @@ def _marked(exchange: Exchange, inspection: Inspection, reason: str, segments: t
     return replace(exchange, inspection=inspection, reason=reason, segments=segments)
 
 
-def _raw_segments(body: bytes) -> tuple[Segment, ...]:
-    text = body[: _RAW_CHARS_MAX * 4].decode("utf-8", "replace")[:_RAW_CHARS_MAX]
-    return (Segment(RAW, "parameter", text, part="raw"),) if text.strip() else ()
+def _unread(exchange: Exchange, reason: str, body: bytes, url: tuple[Segment, ...]) -> Exchange:
+    """What is left when no dialect can take a body apart: its bytes as one text, and the reason."""
+    text = body[: _RAW_CHARS_MAX * 4].decode("utf-8", "replace")
+    if len(text) > _RAW_CHARS_MAX:
+        text, reason = text[:_RAW_CHARS_MAX], f"{reason}; only the first {_RAW_CHARS_MAX} characters looked at"
+    raw = (Segment(RAW, "parameter", text, part="raw"),) if text.strip() else ()
+    return _marked(exchange, Inspection.UNPARSED, reason, (*raw, *url))
+
+
+def _upgrade(request: http.Request) -> str:
+    """Why the request asks for another protocol; "" when it does not."""
+    asked = [word.strip().lower() for line in request.headers.get_all("upgrade") for word in line.split(",")]
+    if asked == ["websocket"]:
+        return "websocket"
+    options = (word.strip().lower() for line in request.headers.get_all("connection") for word in line.split(","))
+    return "upgrade" if asked or "upgrade" in options else ""
+
+
+def _is_utf8(content_types: Iterable[str]) -> bool:
+    named = (word for line in content_types for word in _CHARSET.findall(line))
+    return all(word.lower() in ("utf-8", "utf8") for word in named)
 
 
 def _url_segments(trace: Trace, request: http.Request) -> tuple[Segment, ...]:
-    """The query's texts, without the parameters in which the provider takes its credential."""
+    """What the request target says beyond the operation's own path: names and values, the path if any of it is free.
+
+    Left out is the credential that the provider takes in the query, as far as it looks like one.
+    """
     path, _, query = request.path.partition("?")
-    credentials = {place.query for place in (trace.provider.auth if trace.provider else ()) if place.query}
-    texts = [v for k, v in parse_qsl(query, keep_blank_values=True, max_num_fields=1000) if k not in credentials]
-    if trace.dialect is None:
-        texts.insert(0, unquote(path))
-    text = "\n".join(texts)
-    return (Segment(URL, "parameter", text, part="url"),) if len(text) > 8 else ()
+    texts = [] if request.method in _METHODS else [request.method]
+    if trace.endpoint is None or path != trace.endpoint.path_template:
+        texts.append(path)
+    places = {place.query for place in (trace.provider.auth if trace.provider else ()) if place.query}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        texts.append(name)
+        if unquote(name) not in places or not _is_credential(trace, unquote(value)):
+            texts.append(value)
+    lines = dict.fromkeys(line for text in texts for line in _readings(text))
+    text = "\n".join(line for line in lines if len(line) >= SHORT and not is_plain_word(line))
+    return (Segment(URL, "parameter", text, part="url"),) if text else ()
+
+
+def _readings(text: str) -> Iterator[str]:
+    """``text`` as servers on the way may read it."""
+    for _ in range(_DECODINGS):
+        yield text.replace("+", " ")
+        if "+" in text:
+            yield text
+        plain = unquote(text)
+        if plain == text:
+            return
+        text = plain
+    yield text
+
+
+def _is_credential(trace: Trace, value: str) -> bool:
+    """Whether a value is what it has to be in the place of a credential: the provider's own, or a virtual key."""
+    patterns = trace.provider.key_patterns if trace.provider else ()
+    return any(p.fullmatch(value) for p, _ in patterns) or any(
+        presented.virtual and presented.value == value for presented in trace.presented
+    )

@@ -10,10 +10,11 @@ import orjson
 from mitmproxy import connection, http
 
 from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
+from weir.edge.causes import cause_of, error_class
 from weir.edge.trace import Link, Trace
 from weir.model import NO_USAGE, Action, Inspection
 
-__all__ = ["connection_record", "error_class", "event_record", "minimal_record", "reply_record", "request_record"]
+__all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
 
 # Products as they are written (`name/1.2.3`, `OpenAI/Python`), whole tokens only. No key looks like this: keys mix
 # digits and letters, or are longer.
@@ -21,50 +22,10 @@ _NAME = r"[A-Za-z]{1,18}\d{0,2}"
 _VERSION = r"v?\d{1,8}(?:[.+_-][A-Za-z0-9]{1,11}){0,5}(?:[a-z]{1,5}\d{0,3})?"
 _AGENT = re.compile(rf"(?<![^\s(;,]){_NAME}(?:[._-]{_NAME}){{0,3}}/(?:{_VERSION}|[A-Za-z]{{1,12}})(?![^\s);,])")
 
-# What an error means, by words of mitmproxy's messages. The messages themselves may quote header values.
-_ERROR_WORDS = (
-    ("request smuggling", "malformed request"),
-    ("client disconnect", "client closed the connection"),
-    ("client closed", "client closed the connection"),
-    ("stream reset by client", "client cancelled the stream"),
-    ("certificate verify failed", "upstream certificate not trusted"),
-    ("server disconnect", "upstream closed the connection"),
-    ("server closed", "upstream closed the connection"),
-    ("closed connection", "connection closed"),
-    ("connect call failed", "upstream could not be reached"),
-    ("connection refused", "upstream refused the connection"),
-    ("name or service not known", "upstream name not found"),
-    ("nodename nor servname", "upstream name not found"),
-    ("timed out", "timed out"),
-    ("timeout", "timed out"),
-    ("connection killed", "refused by weir"),
-    ("killed", "cut by weir"),
-    ("tls", "TLS failed"),
-    ("ssl", "TLS failed"),
-    ("http/2 protocol error", "protocol error"),
-    ("unwanted upgrade", "upstream changed the protocol unasked"),
-    ("head over the limit", "head over the limit"),
-    ("eof", "connection closed"),
-)
-
 
 def _brief(text: str, chars_max: int = 256) -> str:
     """A text that somebody else chose the length of."""
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
-
-
-def error_class(message: str) -> str:
-    """One of a fixed set of phrases for an error message that itself is not safe to keep."""
-    lowered = message.lower()
-    return next((phrase for word, phrase in _ERROR_WORDS if word in lowered), "protocol error")
-
-
-def _cause(flow: http.HTTPFlow, message: str) -> str:
-    """Why an exchange broke off. HTTP/2 calls either side the peer: the connections tell which one it was."""
-    cause = error_class(message)
-    if cause != "connection closed":
-        return cause
-    return f"{'upstream' if flow.client_conn.connected else 'client'} closed the connection"
 
 
 def _who(trace: Trace) -> dict[str, Any]:
@@ -209,7 +170,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     inspection, why = trace.inspection, trace.reason
     if reply and reply.inspection is not Inspection.INSPECTED and inspection is Inspection.INSPECTED:
         inspection, why = reply.inspection, f"reply: {reply.reason}"
-    ended = (trace.abort or _cause(flow, flow.error.msg)) if flow.error else trace.verdict.reason
+    ended = (trace.abort or cause_of(flow, flow.error.msg)) if flow.error else trace.verdict.reason
     if flow.error and not trace.forwarded_ns:
         ended += "; nothing was forwarded"
     ns = time.monotonic_ns()

@@ -11,18 +11,12 @@ from typing import Any
 
 import mitmproxy.proxy.layers.http as http_layers
 from mitmproxy import flow as mitm_flow
-from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, layer
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
     HttpErrorHook,
-    HttpRequestHook,
     HttpResponseHeadersHook,
-    RequestData,
-    RequestEndOfMessage,
-    RequestHeaders,
     RequestProtocolError,
-    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -36,10 +30,9 @@ from weir.edge.answer import gateway_error
 from weir.edge.chunk import ChunkData, ResponseChunkHook
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
 from weir.edge.trace import link_of, trace_of
+from weir.edge.upload import Upload
 
 __all__ = ["WeirStream", "install"]
-
-DISCARD_FACTOR = 4  # a refused upload is read up to this many limits, so that its client gets a clean answer
 
 
 class _Sink(layer.Layer):
@@ -57,100 +50,8 @@ class _Sink(layer.Layer):
         yield from ()
 
 
-class WeirStream(http_layers.HttpStream):
+class WeirStream(Upload):
     """See the module's docstring."""
-
-    # -- request ---------------------------------------------------------------------------------------------------
-
-    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
-        """Limits are ours (see `state_consume_request_body`): mitmproxy's would refuse before any hook has run."""
-        yield from ()
-        return False
-
-    def _over_limit(self) -> bool:
-        trace = trace_of(self.flow)
-        if trace is None:
-            return False
-        limit = trace.snapshot.body_limit(trace.is_ai)
-        if len(self.request_body_buf) > limit:
-            return True
-        try:
-            expected = http1.expected_http_body_size(self.flow.request, None)
-        except ValueError:
-            return False
-        return expected is not None and expected > limit
-
-    def state_consume_request_body(self, event: Any) -> layer.CommandGenerator[None]:
-        """Buffer the request up to the limit, then let the chain decide what an oversize body gets."""
-        if isinstance(event, RequestData):
-            self.request_body_buf += event.data
-            if self._over_limit():
-                yield from self._oversize()
-            return
-        if isinstance(event, RequestTrailers):
-            return  # dropped: nobody looks at them, and HTTP/1 upstreams can't be sent any
-        yield from super().state_consume_request_body(event)
-
-    def _oversize(self) -> layer.CommandGenerator[None]:
-        trace = trace_of(self.flow)
-        assert trace is not None
-        trace.oversize = True
-        self.flow.request.data.content = None
-        yield HttpRequestHook(self.flow)
-        if (yield from self.check_killed(True)):
-            return
-        if self.flow.response:
-            self._discarded = len(self.request_body_buf)
-            self._discard_max = DISCARD_FACTOR * trace.snapshot.body_limit(True)
-            self.request_body_buf.clear()
-            self.client_state = self.state_discard_request_body
-            return
-        self.client_state = self.state_forward_request_body
-        if not (yield from self.make_server_connection()):
-            return
-        yield SendHttp(RequestHeaders(self.stream_id, self.flow.request, False), self.context.server)
-        body = bytes(self.request_body_buf)
-        self.request_body_buf.clear()
-        trace.req_bytes += len(body)
-        yield SendHttp(RequestData(self.stream_id, body), self.context.server)
-
-    def state_forward_request_body(self, event: Any) -> layer.CommandGenerator[None]:
-        """The rest of a body that policy lets pass unread: straight through, counted."""
-        if isinstance(event, RequestData):
-            if trace := trace_of(self.flow):
-                trace.req_bytes += len(event.data)
-            yield SendHttp(event, self.context.server)
-        elif isinstance(event, RequestEndOfMessage):
-            self.flow.request.timestamp_end = time.time()
-            self.client_state = self.state_done
-            yield SendHttp(event, self.context.server)
-            if self.server_state == self.state_done:
-                yield from self.flow_done()
-
-    def state_discard_request_body(self, event: Any) -> layer.CommandGenerator[None]:
-        """The rest of a refused body: read and dropped, so that the client reads our answer and not a reset."""
-        if isinstance(event, RequestData):
-            self._discarded += len(event.data)
-            if self._discarded > self._discard_max:
-                yield from self._reject("request body over the limit", ErrorCode.REQUEST_TOO_LARGE)
-        elif isinstance(event, RequestEndOfMessage):
-            self.client_state = self.state_done
-            yield from self._answer()
-
-    def _answer(self) -> layer.CommandGenerator[None]:
-        """Send the response that an addon has set."""
-        assert self.flow.response
-        self.flow.response.timestamp_start = time.time()
-        yield HttpResponseHeadersHook(self.flow)
-        if not (yield from self.check_killed(True)):
-            yield from self.send_response()
-
-    def _reject(self, reason: str, code: ErrorCode) -> layer.CommandGenerator[None]:
-        self.flow.error = mitm_flow.Error(reason)
-        yield HttpErrorHook(self.flow)
-        yield SendHttp(ResponseProtocolError(self.stream_id, reason, code), self.context.client)
-        self.flow.live = False
-        self.client_state = self.server_state = self.state_errored
 
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
         """As mitmproxy's, but a connection that weir itself refused is a 503 of ours, not a gateway error."""
@@ -184,7 +85,9 @@ class WeirStream(http_layers.HttpStream):
     def _frame_for_http1_upstream(self) -> None:
         """HTTP/2 needs no length; an HTTP/1 server that is told none takes the body for the next request."""
         request, headers = self.flow.request, self.flow.request.headers
-        if self.flow.server_conn.alpn == b"h2" or {"content-length", "transfer-encoding"} & {k.lower() for k in headers}:
+        if self.flow.server_conn.alpn == b"h2" or {"content-length", "transfer-encoding"} & {
+            k.lower() for k in headers
+        }:
             return
         if request.raw_content:
             headers["content-length"] = str(len(request.raw_content))

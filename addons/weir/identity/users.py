@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from weir.datadir import DataDirError, locked, read_private, write_private
@@ -182,7 +183,7 @@ def add(
         raise UsersError([f"{path}: its folder is not there; make it, or name another file"])
     salt = secrets.token_bytes(16)
     fields = [work.log2_n, work.r, work.p, _b64(salt), _b64(work.hash(password, salt))]
-    given = {"team": team, "app": app, "device": device, "groups": None if groups is None else tuple(groups)}
+    given: dict[str, Any] = {"team": team, "app": app, "device": device, "groups": None if groups is None else tuple(groups)}
     with locked(path):
         lines, old = ["# one user a line: name:scrypt hash:attributes"], Principal(method="basic", strength=STRENGTH)
         if path.exists():

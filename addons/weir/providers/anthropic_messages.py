@@ -8,7 +8,8 @@ from weir.model import Exchange, Usage
 from weir.providers.base import BaseDialect, compact
 from weir.providers.notes import NO_STEP, Events, Notes, Place, Step
 from weir.providers.sse import event_bytes
-from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton, texts_in
+from weir.providers.texts import texts_in
+from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton
 
 __all__ = ["AnthropicMessages"]
 
@@ -109,7 +110,7 @@ class _MessageEvents:
         self._usage(doc.get("usage"), notes)
         for at, block in enumerate(get_list(doc, "content")):
             _call(block, notes, str(at))
-            for text in texts_in(block, "", "", _NO_TEXT):
+            for text in texts_in(block, "", "", _NO_TEXT, notes.room):
                 notes.keep(text.text)
 
     def tail(self, doc: JsonObject, place: Place, text: str) -> JsonObject:

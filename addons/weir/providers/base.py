@@ -13,7 +13,8 @@ from weir.providers.jsondoc import loads, splice
 from weir.providers.reading import EventReader, Events
 from weir.providers.sse import event_bytes
 from weir.providers.values import Json, JsonObject, get_list, get_object, get_text
-from weir.providers.walk import KEY_SUFFIX, Walk, is_model_name
+from weir.providers.walk import KEY_SUFFIX, Walk
+from weir.providers.words import plausible_model
 
 __all__ = ["BaseDialect", "compact"]
 
@@ -45,10 +46,10 @@ class BaseDialect(ABC):
         for reason in self.unseen(document):
             walk.partial(reason)
         stream = endpoint.stream or document.get("stream") is True
-        model = get_text(document, "model")
         return Exchange(
             endpoint=endpoint,
-            model=(model if is_model_name(model) else "") or endpoint.model,
+            # Where the path names the model, the body may say anything.
+            model=plausible_model(endpoint.model) or plausible_model(get_text(document, "model")),
             stream=stream,
             segments=tuple(walk.segments),
             tools=tuple(dict.fromkeys(self.tools(document))),
@@ -128,6 +129,7 @@ def scalars_of(document: JsonObject, names: Mapping[str, str]) -> dict[str, str 
     for key, name in names.items():
         value = document.get(key)
         if isinstance(value, float):
+            value = float(value)  # without how it was written
             usable = math.isfinite(value)
         elif isinstance(value, str):
             usable = len(value) <= 24 and value.replace("_", "").isalpha()

@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 from weir.model import Exchange, Usage
 from weir.providers.base import BaseDialect, compact, scalars_of
 from weir.providers.notes import Events, Notes, Place, Step
-from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton, texts_in
+from weir.providers.texts import texts_in
+from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton
 
 __all__ = ["GeminiGenerate"]
 
@@ -164,7 +165,7 @@ class _GeminiEvents:
                 places.append(Place(f"{pointer}/{at}/text", f"{index}.{kind}", text))
             elif isinstance(part, dict) and part.keys() - {"text", "thoughtSignature", "thought"}:
                 others.append((f"{pointer}/{at}", part))
-                for found in texts_in(part, "", "", _NO_TEXT):
+                for found in texts_in(part, "", "", _NO_TEXT, notes.room):
                     notes.keep(found.text)
                 call = get_object(part, "functionCall")
                 if call:

@@ -23,6 +23,7 @@ from weir.providers.values import Json, JsonObject, pointer_tokens
 __all__ = [
     "DEPTH_MAX",
     "REPLACEMENT",
+    "Written",
     "literal",
     "loads",
     "loads_reply",
@@ -37,6 +38,18 @@ _LONE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
+class Written(float):
+    """A number with a point or an exponent, and how it stands in the document."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Written:
+        """The number that ``written`` says."""
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+
 def _member_pairs(pairs: list[tuple[str, Json]]) -> JsonObject:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -48,9 +61,9 @@ def _not_a_number(_: str) -> Json:
     raise Unparsed("NaN or Infinity")
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_member_pairs, parse_constant=_not_a_number)
-# Only steps over values that _STRICT has already accepted, so it may be lax.
-_STEPPER = json.JSONDecoder()
+_STRICT = json.JSONDecoder(object_pairs_hook=_member_pairs, parse_constant=_not_a_number, parse_float=Written)
+# Steps over values that have been accepted already, and reads replies.
+_LAX = json.JSONDecoder(parse_constant=_not_a_number)
 
 
 def _decode(body: bytes) -> str:
@@ -60,9 +73,9 @@ def _decode(body: bytes) -> str:
         raise Unparsed("not UTF-8") from None
 
 
-def _parse(text: str, depth_max: int) -> Json:
+def _parse(text: str, depth_max: int, decoder: json.JSONDecoder = _STRICT) -> Json:
     try:
-        value: Json = _STRICT.decode(text)
+        value: Json = decoder.decode(text)
     except Unparsed:
         raise
     except RecursionError:
@@ -125,15 +138,15 @@ def loads(body: bytes, depth_max: int = DEPTH_MAX) -> Json:
 
 
 def loads_reply(body: bytes) -> Json:
-    """As `loads`, several times faster and without its strictness about duplicate names.
+    """As `loads`, several times faster and without its strictness about duplicate names: the last one holds.
 
-    A duplicate name in a request is a way to show us one prompt and the provider another; what a provider sends, the
-    client reads as we do: the last one holds.
+    In a request it is a way to show us one prompt and the provider another; a reply the client reads as we do.
     """
     try:
         value: Json = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return loads(body)
+        # Which has no patience with lone surrogates.
+        return _without_lone(_parse(_decode(body), DEPTH_MAX, _LAX))
     return value
 
 
@@ -163,7 +176,11 @@ def _trie(texts: Mapping[str, str]) -> _Trie:
 
 
 def _step(text: str, at: int) -> tuple[Json, int]:
-    value, end = _STEPPER.raw_decode(text, at)
+    try:
+        value, end = _LAX.raw_decode(text, at)
+    except (RecursionError, ValueError):
+        # Accepted by another reader: deeper, or with longer numbers, than this one takes.
+        raise Unparsed("not JSON") from None
     return value, end
 
 
@@ -196,7 +213,7 @@ def _edits(text: str, root: _Trie) -> list[tuple[int, int, str]]:
         else:
             value, end = _step(text, at)
             if node.text is not None:
-                edits.extend(_edit(value, at, end, node.text))
+                edits.extend(_edit(value, text[at:end], at, end, node.text))
             at = _space(text, end)
         # After a value or at a container's start: close what ends here, then find the next value.
         while stack and text[at] in "}]":
@@ -220,25 +237,27 @@ def _edits(text: str, root: _Trie) -> list[tuple[int, int, str]]:
 _NOTHING = _Trie()
 
 
-def _edit(value: Json, start: int, end: int, new: str) -> list[tuple[int, int, str]]:
+def _edit(value: Json, written: str, start: int, end: int, new: str) -> list[tuple[int, int, str]]:
     if isinstance(value, str):
         return [(start, end, literal(new) if _whole(value) != new else "")]
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         # A number can hold a card number too; its replacement has to be a string.
-        return [(start, end, literal(new) if str(value) != new else "")]
+        return [(start, end, literal(new) if written != new else "")]
     return []
 
 
-def splice(body: bytes, texts: Mapping[str, str]) -> bytes:
-    """``body`` with the strings (or integers) at the JSON pointers in ``texts`` set; every other byte stays.
+def splice(body: bytes, texts: Mapping[str, str], *, reply: bool = False) -> bytes:
+    """``body`` with the strings (or numbers) at the JSON pointers in ``texts`` set; every other byte stays.
 
     A literal whose value already is the new text stays as it is written. Raises Unparsed when the body is not
-    strict JSON or a pointer does not lead to a string or an integer.
+    strict JSON or a pointer does not lead to a string or a number. ``reply``: the body has been read by `loads_reply`
+    and need not be stricter than that; a pointer to a member that stands twice is Unparsed all the same.
     """
     if not texts:
         return body
     text = _decode(body)
-    _parse(text, DEPTH_MAX)
+    if not reply:
+        _parse(text, DEPTH_MAX)
     edits = _edits(text, _trie(texts))
     if len(edits) != len(texts):
         raise Unparsed("no editable text at a pointer")

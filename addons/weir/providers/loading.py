@@ -10,7 +10,7 @@ import yaml
 
 from weir.model import AuthPlace
 from weir.providers.paths import Template
-from weir.providers.provider import Operation, Provider
+from weir.providers.provider import MANAGED, Operation, Provider
 
 __all__ = ["ProviderFileError", "read_directory", "read_text"]
 
@@ -19,7 +19,9 @@ _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _WORD = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _STREAM_USAGE = ("on_request", "always")
-_FIELDS = frozenset({"id", "name", "hosts", "auth", "key_patterns", "operations", "stream_usage"})
+_FIELDS = frozenset(
+    {"id", "name", "hosts", "auth", "key_patterns", "operations", "stream_usage", "virtual_key_operations"}
+)
 
 
 class ProviderFileError(ValueError):
@@ -137,13 +139,15 @@ def _provider(reader: _Reader, root: yaml.Node, dialects: frozenset[str]) -> Pro
     usage = reader.text(nodes.get("stream_usage"), "stream_usage", "on_request")
     if usage not in _STREAM_USAGE:
         reader.wrong(nodes["stream_usage"], "stream_usage", "is not known", f"write {' or '.join(_STREAM_USAGE)}")
+    operations = _operations(reader, nodes, dialects)
     return Provider(
         id=provider_id,
         name=reader.text(nodes.get("name"), "name"),
         hosts=_hosts(reader, nodes),
         auth=tuple(_auth(reader, n, f"auth[{i}]") for i, n in enumerate(reader.items(nodes.get("auth"), "auth"))),
         key_patterns=_key_patterns(reader, nodes),
-        operations=_operations(reader, nodes, dialects),
+        operations=operations,
+        virtual_key_operations=_managed(reader, nodes, frozenset(o.operation for o in operations)),
         stream_usage=usage,
     )
 
@@ -183,6 +187,20 @@ def _key_patterns(reader: _Reader, nodes: Mapping[str, yaml.Node]) -> tuple[tupl
         except re.error as error:
             reader.wrong(members["regex"], f"{field}.regex", f"is not a regex ({error.msg})", "correct it")
     return tuple(patterns)
+
+
+def _managed(reader: _Reader, nodes: Mapping[str, yaml.Node], known: frozenset[str]) -> frozenset[str]:
+    field = "virtual_key_operations"
+    if field not in nodes:
+        return MANAGED
+    words: list[str] = []
+    for place, node in enumerate(reader.items(nodes[field], field)):
+        word = reader.text(node, f"{field}[{place}]")
+        if word and word not in known:
+            remedy = f"write one of {', '.join(sorted(known))}"
+            reader.wrong(node, f"{field}[{place}]", "is no operation of this provider", remedy)
+        words.append(word)
+    return frozenset(words)
 
 
 def _operations(reader: _Reader, nodes: Mapping[str, yaml.Node], dialects: frozenset[str]) -> tuple[Operation, ...]:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from weir.providers.values import Json, JsonObject, get_text
 
-__all__ = ["HIDDEN", "is_base64", "is_opaque", "opaque_members", "uri_reason"]
+__all__ = ["HIDDEN", "Encoded", "encoded", "is_base64", "is_seal", "magic", "points_elsewhere", "remote"]
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 _DATA_URI = re.compile(r"data:([a-z0-9.+/-]{0,80})(?:;[a-z0-9=.+-]{0,40}){0,4};base64,", re.IGNORECASE)
-_SHORT: Final = 64  # characters below which a credential could pass for base64
+_SHORT: Final = 64  # characters below which no media fit
+_HEAD: Final = 88  # characters whose bytes tell what they are
 
 # Members that hold encoded media when their neighbours say so, or that never hold anything else.
-_DATA = frozenset({"data", "file_data", "b64_json", "bytes", "imageBytes", "videoBytes", "audioBytes", "image_data"})
-_DECLARES = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "fileName", "displayName"})
+_DATA: Final = frozenset(
+    {"data", "file_data", "b64_json", "bytes", "imageBytes", "videoBytes", "audioBytes", "image_data"}
+)
+_DECLARES: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "fileName", "displayName"})
+_HOLDERS: Final = frozenset({"input_audio", "inlineData", "inline_data"})
 # Written by the provider, checked by it when they come back, unreadable for anyone else.
-_SEALED = frozenset({"signature", "encrypted_content", "thoughtSignature", "thought_signature", "encrypted_index"})
-_REMOTE = frozenset({"image_url", "imageUrl", "video_url", "audio_url", "file_url", "fileUri", "file_uri"})
+_SEALED: Final = frozenset(
+    {"signature", "encrypted_content", "thoughtSignature", "thought_signature", "encrypted_index"}
+)
+_REMOTE: Final = frozenset(
+    {"image_url", "imageUrl", "video_url", "audio_url", "file_url", "document_url", "fileUri", "file_uri"}
+)
+_ADDRESSES: Final = _REMOTE | _DATA | {"url", "uri", "image", "audio", "video"}
 
 # Members that stand for text the provider keeps and the request doesn't show: member → reason.
 HIDDEN: Final = {
@@ -31,10 +42,131 @@ HIDDEN: Final = {
     "prompt_id": "prompt kept by the provider",
 }
 
+_NAMED: Final = {
+    "input_audio": "audio",
+    "audioBytes": "audio",
+    "b64_json": "image",
+    "imageBytes": "image",
+    "image_data": "image",
+    "videoBytes": "video",
+}
+_STARTS: Final = (
+    (b"\x89PNG\r\n\x1a\n", "image"),
+    (b"\xff\xd8\xff", "image"),
+    (b"GIF87a", "image"),
+    (b"GIF89a", "image"),
+    (b"II*\x00", "image"),
+    (b"MM\x00*", "image"),
+    (b"OggS\x00", "audio"),
+    (b"fLaC\x00", "audio"),
+    (b"#!AMR", "audio"),
+    (b"\x1a\x45\xdf\xa3", "video"),
+    (b"%PDF-", "file"),
+    (b"PK\x03\x04", "file"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file"),
+)
+_RIFF: Final = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
+_BRANDS: Final = {b"avif": "image", b"heic": "image", b"heix": "image", b"mif1": "image", b"M4A ": "audio"}
+# Frames of MP3 and AAC have no word to begin with, only bits: a sync mark, and rates that exist.
+_SOUND_FRAME = re.compile(rb"\xff(?:[\xf2\xf3\xfa\xfb][\x10-\xeb]|[\xf0\xf1\xf8\xf9][\x40-\xff])", re.DOTALL)
+_ID3 = re.compile(rb"ID3[\x02-\x04][\x00-\x09].[\x00-\x7f]{4}", re.DOTALL)
+
+
+class Encoded(NamedTuple):
+    """A string that stands for bytes.
+
+    ``reason``: what of it stays unseen, ``""`` for nothing. ``readable``: the string itself is worth reading, as it
+    may be no such encoding. ``text``: the text it decodes to, if it is one.
+    """
+
+    reason: str
+    readable: bool
+    text: str = ""
+
 
 def is_base64(text: str) -> bool:
     """True when ``text`` is made of base64 characters only (either alphabet)."""
     return _BASE64.fullmatch(text) is not None
+
+
+def magic(head: bytes) -> str:
+    """What media begin with the bytes ``head``: image, audio, video, file; ``""`` when these are no known media."""
+    for start, kind in _STARTS:
+        if head.startswith(start):
+            return kind
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12], "")
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video")
+    if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":
+        return "image"
+    return "audio" if _SOUND_FRAME.match(head) or _ID3.match(head) else ""
+
+
+def encoded(name: str, text: str, parent: JsonObject | None, parent_name: str) -> Encoded | None:
+    """How the string ``text`` at member ``name`` of ``parent`` (itself at ``parent_name``) encodes bytes, if it does.
+
+    Only what begins like known media is left unread. Anything else that claims to be an encoding is read as it stands,
+    and as the text it decodes to; bytes that are neither are a reason, too.
+    """
+    if name not in _ADDRESSES:
+        return None
+    uri = _DATA_URI.match(text)
+    if uri is not None:
+        return _examined(text[uri.end() :], uri[1], name)
+    if parent is None or name not in _DATA or len(text) < _SHORT or parent.get("type") == "text":
+        return None
+    if name == "data" and parent_name not in _HOLDERS and _DECLARES.isdisjoint(parent):
+        return None
+    declared = get_text(parent, "media_type") or get_text(parent, "mime_type") or get_text(parent, "mimeType")
+    return _examined(text, declared, parent_name if name == "data" else name)
+
+
+def is_seal(name: str, text: str, parent: JsonObject | None) -> bool:
+    """True for a seal of the provider's own (a signature, encrypted reasoning), which nobody may edit."""
+    if name == "data":
+        return parent is not None and parent.get("type") == "redacted_thinking" and is_base64(text)
+    return name in _SEALED and len(text) >= _SHORT and is_base64(text)
+
+
+def remote(name: str, text: str) -> str:
+    """Why the address ``text`` at member ``name`` keeps content from us; ``""`` when it does not."""
+    if name not in _REMOTE or _is_data(text):
+        return ""
+    return f"remote {name.partition('_')[0].removesuffix('Url').removesuffix('Uri')}"
+
+
+def points_elsewhere(value: JsonObject, name: str) -> str:
+    """Why the object ``value`` at member ``name`` keeps content from us: it is an address; ``""`` when it is none."""
+    if "url" not in value:
+        return ""
+    if name in _REMOTE and not _is_data(value["url"]):
+        return f"remote {name.partition('_')[0]}"
+    return "remote file" if value.get("type") == "url" else ""
+
+
+def _examined(payload: str, declared: str, name: str) -> Encoded | None:
+    if not is_base64(payload):
+        return None
+    known = magic(_decoded(payload[:_HEAD]) or b"")
+    if known:
+        return Encoded(_kind(declared) if declared else known, False)
+    data = _decoded(payload)
+    try:
+        text = data.decode("utf-8") if data else ""
+    except UnicodeDecodeError:
+        text = ""
+    if text and "\0" not in text:
+        return Encoded("", True, text)
+    return Encoded(_kind(declared) if declared else _NAMED.get(name, "file"), True)
+
+
+def _decoded(payload: str) -> bytes | None:
+    plain = payload.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _kind(media_type: str) -> str:
@@ -42,63 +174,5 @@ def _kind(media_type: str) -> str:
     return main if main in ("image", "audio", "video") else "file"
 
 
-def uri_reason(name: str, text: str) -> tuple[str, bool]:
-    """Why the string ``text`` at member ``name`` keeps content from us, and whether its text is worth reading.
-
-    ``("", True)`` for an ordinary text; ``("image", False)`` for a picture in a data URI;
-    ``("remote image", True)`` for an address, which can carry text itself.
-    """
-    if _is_data(text):
-        found = _DATA_URI.match(text)
-        if found and is_base64(text[found.end() :] or "="):
-            return _kind(found[1]), False
-    if name in _REMOTE and not _is_data(text):
-        return f"remote {name.partition('_')[0].removesuffix('Url').removesuffix('Uri')}", True
-    return "", True
-
-
-def is_opaque(name: str, text: str) -> bool:
-    """True for a seal of the provider's own (a signature, encrypted reasoning). Short ones are read all the same."""
-    return name in _SEALED and len(text) >= _SHORT and is_base64(text)
-
-
-def opaque_members(value: JsonObject, name: str) -> tuple[dict[str, str], str]:
-    """Members of ``value`` (itself at member ``name``) that are encoded media, each with its reason.
-
-    The second value is a reason that holds for the object as a whole: it points to content elsewhere.
-    """
-    found: dict[str, str] = {}
-    if ("url" not in value and _DATA.isdisjoint(value)) or value.get("type") == "text":
-        return found, ""
-    for key in value.keys() & _DATA:
-        text = value[key]
-        if not isinstance(text, str) or len(text) < _SHORT or not is_base64(text):
-            continue
-        if _is_media(value, name, key):
-            found[key] = _media_kind(value, name, key)
-        elif get_text(value, "type") == "redacted_thinking":
-            found[key] = ""
-    points = (name in _REMOTE and "url" in value and not _is_data(value["url"])) or (
-        get_text(value, "type") == "url" and "url" in value
-    )
-    reason = f"remote {name.partition('_')[0]}" if points and name in _REMOTE else "remote file" if points else ""
-    return found, reason
-
-
 def _is_data(url: Json) -> bool:
     return isinstance(url, str) and url[:5].lower() == "data:"
-
-
-def _is_media(value: JsonObject, name: str, key: str) -> bool:
-    return key != "data" or name in ("input_audio", "inlineData", "inline_data") or not _DECLARES.isdisjoint(value)
-
-
-def _media_kind(value: JsonObject, name: str, key: str) -> str:
-    declared = get_text(value, "media_type") or get_text(value, "mime_type") or get_text(value, "mimeType")
-    if declared:
-        return _kind(declared)
-    if name == "input_audio" or key == "audioBytes":
-        return "audio"
-    if key in ("b64_json", "imageBytes", "image_data"):
-        return "image"
-    return "video" if key == "videoBytes" else "file"

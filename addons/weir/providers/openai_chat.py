@@ -9,7 +9,9 @@ from weir.model import Endpoint, Exchange, Unparsed, Usage
 from weir.providers.base import BaseDialect
 from weir.providers.jsondoc import loads, splice_set
 from weir.providers.notes import Events, Notes, Place, Step
-from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton, texts_in
+from weir.providers.pointers import Room
+from weir.providers.texts import texts_in
+from weir.providers.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton
 
 __all__ = ["OpenAIChat", "openai_usage", "token_ids"]
 
@@ -143,7 +145,7 @@ class _ChatEvents:
         ends: list[str] = []
         for at, choice in enumerate(get_list(doc, "choices")):
             index = _choice_index(choice, at)
-            found = list(_places(choice, f"/choices/{at}", index))
+            found = list(_places(choice, f"/choices/{at}", index, notes.room))
             places += found
             _calls(choice, index, notes)
             finish = get_text(choice, "finish_reason")
@@ -157,7 +159,7 @@ class _ChatEvents:
             notes.name(finish_reason="error")
         for at, choice in enumerate(get_list(doc, "choices")):
             index = _choice_index(choice, at)
-            notes.keep_all(list(_places(choice, f"/choices/{at}", index)))
+            notes.keep_all(list(_places(choice, f"/choices/{at}", index, notes.room)))
             _calls(choice, index, notes)
             notes.name(finish_reason=get_text(choice, "finish_reason"))
 
@@ -195,9 +197,9 @@ def _choice_index(choice: Json, at: int) -> str:
     return str(stated if isinstance(stated, int) else at)
 
 
-def _places(choice: Json, pointer: str, index: str) -> Iterator[Place]:
+def _places(choice: Json, pointer: str, index: str, room: Room) -> Iterator[Place]:
     for member in ("delta", "message"):
-        for text in texts_in(get_object(choice, member), f"{pointer}/{member}", f"{index}.", _NO_TEXT):
+        for text in texts_in(get_object(choice, member), f"{pointer}/{member}", f"{index}.", _NO_TEXT, room):
             kept = ".reasoning_details." not in text.channel
             yield Place(text.pointer, text.channel, text.text, text.name == "arguments", kept)
     if legacy := get_text(choice, "text"):

@@ -10,7 +10,8 @@ from weir.providers.base import BaseDialect, compact
 from weir.providers.notes import NO_STEP, Events, Notes, Place, Step
 from weir.providers.openai_chat import openai_usage, token_ids
 from weir.providers.sse import event_bytes
-from weir.providers.values import Json, JsonObject, get_list, get_object, get_text, texts_in
+from weir.providers.texts import texts_in
+from weir.providers.values import Json, JsonObject, get_list, get_object, get_text
 
 __all__ = ["OpenAIResponses"]
 
@@ -189,6 +190,6 @@ def _call(item: Json, notes: Notes) -> None:
 
 
 def _keep(item: Json, notes: Notes) -> None:
-    for text in texts_in(item, "", "", _NO_TEXT):
+    for text in texts_in(item, "", "", _NO_TEXT, notes.room):
         if text.name in _TEXT_MEMBERS:
             notes.keep(text.text)

@@ -10,11 +10,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
-__all__ = ["Template", "readings", "split_query"]
+__all__ = ["Template", "is_plain_path", "readings", "split_query"]
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _MATRIX = re.compile(r";[^/]*")
 _SEGMENTS_MAX = 64
+# Encoded slashes, backslashes, dots, percent and control characters; matrix parameters; what is not ASCII at all.
+_AMBIGUOUS = re.compile(r"%(?:2[ef]|5c|25|[01][0-9a-f]|7f)|[\\;#\x00-\x20\x7f-\U0010ffff]", re.IGNORECASE)
 
 
 def split_query(path: str) -> tuple[str, dict[str, str]]:
@@ -49,6 +51,14 @@ def readings(path: str) -> list[tuple[str, ...]]:
         return [usual[:_SEGMENTS_MAX]]
     other = _segments(_MATRIX.sub("", unquote(path, errors="replace").replace("\\", "/")), decode=False)
     return [usual[:_SEGMENTS_MAX]] if other == usual else [usual[:_SEGMENTS_MAX], other[:_SEGMENTS_MAX]]
+
+
+def is_plain_path(path: str) -> bool:
+    """True when every server reads the path of a request target as the same segments; its query does not matter."""
+    plain = path.partition("?")[0]
+    if not plain.startswith("/") or _AMBIGUOUS.search(plain):
+        return False
+    return not any(part in ("", ".", "..") for part in plain[1:].removesuffix("/").split("/"))
 
 
 @dataclass(frozen=True, slots=True)

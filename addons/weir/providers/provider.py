@@ -7,12 +7,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from weir.model import AuthPlace, Endpoint
-from weir.providers.paths import Template, readings, split_query
+from weir.providers.paths import Template, is_plain_path, readings, split_query
 
-__all__ = ["PASSIVE", "Operation", "Provider", "is_passive"]
+__all__ = ["MANAGED", "PASSIVE", "Operation", "Provider", "is_passive"]
 
 # Operations that carry no content of the caller's: they list, fetch, cancel or delete.
 PASSIVE = frozenset({"models", "read", "delete", "cancel", "preflight"})
+
+# What a virtual key opens unless the provider's file says otherwise: asking models, and asking which there are. Not
+# what lists, fetches or deletes the company's data, and not what gives out credentials of the provider's own.
+MANAGED = frozenset(
+    {
+        "audio",
+        "chat",
+        "compact",
+        "completions",
+        "count_tokens",
+        "embeddings",
+        "generate_content",
+        "images",
+        "messages",
+        "models",
+        "moderations",
+        "ocr",
+        "predict",
+        "rerank",
+        "responses",
+        "search",
+    }
+)
 
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
@@ -50,6 +73,7 @@ class Provider:
     auth: tuple[AuthPlace, ...] = ()
     key_patterns: tuple[tuple[re.Pattern[str], str], ...] = ()  # (matches a whole key, its kind)
     operations: tuple[Operation, ...] = field(default=(), repr=False)
+    virtual_key_operations: frozenset[str] = MANAGED
     stream_usage: str = "on_request"  # always: streams report usage without being asked
     _by_length: Mapping[int, tuple[Operation, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -77,6 +101,21 @@ class Provider:
                     operation.stream or query.get("alt", "").lower() == "sse",
                 )
         return Endpoint(self.id, "", "")
+
+    def allows_managed(self, endpoint: Endpoint, method: str, path: str = "") -> bool:
+        """Whether a request to ``endpoint`` (as `endpoint` read it) may be made with the company's key.
+
+        Only a listed operation under its documented ``method``. With ``path``, the request target, also only when that
+        is plainly spelt: where servers differ in what they read, ours may be the wrong reading.
+        """
+        if endpoint.operation not in self.virtual_key_operations or (path and not is_plain_path(path)):
+            return False
+        return any(
+            operation.method == method.upper()
+            and operation.template.text == endpoint.path_template
+            and operation.operation == endpoint.operation
+            for operation in self.operations
+        )
 
     def _find(self, method: str, segments: tuple[str, ...]) -> tuple[Operation, dict[str, str]] | None:
         content: tuple[Operation, dict[str, str]] | None = None

@@ -15,12 +15,17 @@ from weir.providers.arrays import ArrayFramer, Piece
 from weir.providers.channels import Channels
 from weir.providers.jsondoc import loads_reply, splice
 from weir.providers.notes import Events, Notes, Place, Step
+from weir.providers.outline import outline
+from weir.providers.pointers import TEXTS_MAX, Room
 from weir.providers.sse import Frame, Framer, event_bytes, with_data
-from weir.providers.values import Json, JsonObject, texts_in
+from weir.providers.texts import texts_in
+from weir.providers.values import JsonObject
 
-__all__ = ["BODY_BYTES_MAX", "EventReader", "Events"]
+__all__ = ["BODY_BYTES_MAX", "READ_BYTES_MAX", "EventReader", "Events"]
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+READ_BYTES_MAX: Final = 4 * 1024 * 1024  # of one document or event: reading more would hold up everybody else
+_QUOTES_MAX: Final = 4 * TEXTS_MAX  # in a text that is to be edited: names and values have two each
 _CHANNELS_MAX: Final = 1024
 _SPACE: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -42,9 +47,10 @@ class EventReader:
         self._strip = strip_usage
         self._editing = text is not None or strip_usage
         self._open: dict[str, tuple[str, JsonObject, Place]] = {}
-        self._head = bytearray()  # bytes seen before the framing is known; then a JSON document's
-        self._framer = Framer()
-        self._array = ArrayFramer()
+        self._head = bytearray()  # a JSON document, until it is whole
+        self._indented = False  # the last byte before the first that says something was a blank
+        self._framer = Framer(READ_BYTES_MAX)
+        self._array = ArrayFramer(READ_BYTES_MAX)
         self._stream = stream
         self._framing = "sse" if content_type.partition(";")[0].strip().lower() == "text/event-stream" else ""
         self._closed = False
@@ -70,7 +76,7 @@ class EventReader:
         elif self._framing == "json":
             out = self._document(bytes(self._head))
         else:
-            out = bytes(self._head)
+            out = b""
         self._head.clear()
         return out if self._editing else b""
 
@@ -79,39 +85,40 @@ class EventReader:
         return self._notes.reply()
 
     def _take(self, data: bytes) -> bytes:
-        if self._framing == "":
-            self._head += data
-            if not self._head.strip(_SPACE):
-                return b""
-            self._framing = self._sniff()
-            if self._framing == "json":
-                data = b""
-            else:
-                data = bytes(self._head)
-                self._head.clear()
+        if self._framing:
+            return self._framed(data)
+        # White space before the first byte that says something goes on as it comes: any amount of it, and none is kept.
+        start = len(data) - len(data.lstrip(_SPACE))
+        if start:
+            self._indented = data[start - 1] in b" \t"
+        if start == len(data):
+            return data
+        self._framing = self._sniff(data[start : start + 1])
+        return data[:start] + self._framed(data[start:])
+
+    def _framed(self, data: bytes) -> bytes:
         if self._framing == "sse":
             return b"".join(self._frame(frame) for frame in self._framer.feed(data))
         if self._framing == "array":
             return b"".join(self._piece(piece) for piece in self._array.feed(data))
-        if self._framing == "json":
-            self._head += data
-            if len(self._head) > BODY_BYTES_MAX:
-                self._framing = "raw"
-                self._notes.mark(Inspection.PARTIAL, "reply over the limit")
-                data = bytes(self._head)
-                self._head.clear()
-                return data
+        if self._framing != "json":
+            return data
+        self._head += data
+        if len(self._head) <= BODY_BYTES_MAX:
             return b""
+        self._framing = "raw"
+        self._notes.mark(Inspection.PARTIAL, "reply over the limit")
+        data = bytes(self._head)
+        self._head.clear()
         return data
 
-    def _sniff(self) -> str:
+    def _sniff(self, first: bytes) -> str:
         """The framing by the first byte that says something: a reply's content type is often wrong."""
-        first = bytes(self._head.lstrip(_SPACE)[:1])
         if first == b"{":
             return "json"
         if first == b"[":
             return "array" if self._events.array else "json"
-        if self._stream and first in _FIELD_STARTS:
+        if self._stream and first in _FIELD_STARTS and not self._indented:
             return "sse"
         self._notes.mark(Inspection.UNPARSED, "reply is neither JSON nor an event stream")
         return "raw"
@@ -127,6 +134,18 @@ class EventReader:
         self._notes.mark(Inspection.PARTIAL, "event: not a JSON object")
         return None
 
+    def _step(self, name: str, doc: JsonObject) -> Step:
+        self._notes.room = Room()
+        step = self._events.event(name, doc, self._notes)
+        self._notes.keep_all(step.places)
+        self._crowded(self._notes.room.short)
+        return step
+
+    def _crowded(self, short: bool) -> bool:
+        if short:
+            self._notes.mark(Inspection.PARTIAL, "too many texts")
+        return short
+
     # ── server-sent events
 
     def _frame(self, frame: Frame) -> bytes:
@@ -141,8 +160,7 @@ class EventReader:
         doc = self._load(frame.data)
         if doc is None:
             return frame.raw
-        step = self._events.event(frame.event, doc, self._notes)
-        self._notes.keep_all(step.places)
+        step = self._step(frame.event, doc)
         if self._strip and step.usage_only:
             return b""
         if self._channels is None:
@@ -175,8 +193,7 @@ class EventReader:
         doc = self._load(piece.raw)
         if doc is None:
             return piece.raw
-        step = self._events.event("", doc, self._notes)
-        self._notes.keep_all(step.places)
+        step = self._step("", doc)
         if self._channels is None:
             return piece.raw
         before = b"".join(_compact(doc) + b",\n" for _, doc in self._tails(step.ends, step.places))
@@ -185,25 +202,29 @@ class EventReader:
     # ── one document
 
     def _document(self, data: bytes) -> bytes:
+        if len(data) > READ_BYTES_MAX:
+            self._notes.mark(Inspection.PARTIAL, "reply too large to read")
+            self._events.whole(outline(data), self._notes)
+            return data
         try:
             doc = loads_reply(data.removeprefix(_BOM))
         except Unparsed as error:
             self._notes.mark(Inspection.UNPARSED, f"reply: {error}")
             return data
         self._notes.complete = True
+        self._notes.room = Room()
         for part in doc if isinstance(doc, list) else [doc]:
             if isinstance(part, dict):
                 self._events.whole(part, self._notes)
-        edits: dict[str, str] = {}
-        self._whole("", doc, edits)
-        return self._splice(data, edits)
+        self._crowded(self._notes.room.short)
+        return self._edit("", {}, data, Step(wholes=(("", doc),)))
 
     # ── texts
 
     def _edit(self, name: str, doc: JsonObject, data: bytes, step: Step) -> bytes:
         """``data`` with its texts mapped; the same object when none changed."""
         channels = self._channels
-        if channels is None:
+        if channels is None or self._crowded(data.count(b'"') > _QUOTES_MAX):
             return data
         edits: dict[str, str] = {}
         last = {place.channel: place.pointer for place in step.places}
@@ -216,24 +237,22 @@ class EventReader:
                 self._open[place.channel] = (name, doc, place)
             if new != place.text:
                 edits[place.pointer] = new
+        room = Room()
         for pointer, value in step.wholes:
-            self._whole(pointer, value, edits)
+            # Every string stands complete: a text of its own.
+            for text in texts_in(value, pointer, "", _NO_TEXT, room):
+                new = channels.whole(text.text, inner=text.name in _INNER)
+                if new != text.text:
+                    edits[text.pointer] = new
+        self._crowded(room.short)
         return self._splice(data, edits)
-
-    def _whole(self, pointer: str, value: Json, edits: dict[str, str]) -> None:
-        """Map every string below ``value``, which stands at ``pointer``, as a text of its own."""
-        if self._channels is None:
-            return
-        for text in texts_in(value, pointer, "", _NO_TEXT):
-            new = self._channels.whole(text.text, inner=text.name in _INNER)
-            if new != text.text:
-                edits[text.pointer] = new
 
     def _splice(self, data: bytes, edits: dict[str, str]) -> bytes:
         if not edits:
             return data
+        plain = data.removeprefix(_BOM)
         try:
-            return splice(data, edits)
+            return data[: len(data) - len(plain)] + splice(plain, edits, reply=True)
         except Unparsed as error:
             self._notes.mark(Inspection.PARTIAL, f"edit: {error}")
             return data

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from weir.model import Unparsed
 
 __all__ = [
     "Json",
     "JsonObject",
-    "Text",
     "get_count",
     "get_list",
     "get_object",
     "get_text",
     "pointer_tokens",
     "skeleton",
-    "texts_in",
     "token",
 ]
 
@@ -72,51 +69,11 @@ def get_count(value: Json, *names: str) -> int:
     return 0
 
 
-class Text(NamedTuple):
-    """A string inside a reply: its pointer, the member it stands in, and the path of the channel it belongs to."""
-
-    pointer: str
-    name: str
-    channel: str
-    text: str
-
-
-def texts_in(value: Json, pointer: str, channel: str, skip: frozenset[str]) -> Iterator[Text]:
-    """All strings below ``value`` in document order, except in members named in ``skip``.
-
-    ``channel`` grows like the pointer, but an array element that states its own ``index`` counts under that one:
-    a stream numbers its parallel tool calls by it, whatever their place in the chunk.
-    """
-    stack: list[tuple[Json, str, str, str]] = [(value, pointer, "", channel)]
-    while stack:
-        item, at, name, way = stack.pop()
-        if isinstance(item, str):
-            if item:
-                yield Text(at, name, way, item)
-        elif isinstance(item, dict):
-            stack.extend(
-                (child, f"{at}/{token(key)}", key, f"{way}.{key}")
-                for key, child in reversed(item.items())
-                if key not in skip and isinstance(child, str | dict | list)
-            )
-        elif isinstance(item, list):
-            stack.extend(
-                (child, f"{at}/{place}", name, f"{way}.{_index(child, place)}")
-                for place, child in reversed(list(enumerate(item)))
-                if isinstance(child, str | dict | list)
-            )
-
-
-def _index(element: Json, place: int) -> int:
-    stated = element.get("index") if isinstance(element, dict) else None
-    return stated if isinstance(stated, int) and not isinstance(stated, bool) else place
-
-
 def skeleton(value: Json, pointer: str, text: str, keep: frozenset[str]) -> Json:
     """``value`` cut down to the string at ``pointer``, which becomes ``text``.
 
     On the way there objects keep their scalar members named in ``keep`` and arrays only the element passed. The
-    pointer must come from `texts_in` over the same value.
+    pointer must come from `texts.texts_in` over the same value.
     """
     below: list[tuple[Json, str]] = []
     for part in pointer_tokens(pointer):

@@ -1,25 +1,30 @@
 """Every text of a request body, whatever member it hides in.
 
-Rules name only the role of a text, never whether it is read: a string no rule knows is still handed on, as a
-`parameter`. Left out are encoded media (the exchange is `partial` then), the provider's own seals, and values that
-can't be prose: short enum words in members known to hold them, ids of known shape.
+Rules name only the role of a text and whether it may be edited, never whether it is read: a string no rule knows is
+still handed on, as a `parameter`. Left out are encoded media (the exchange is `partial` then) and plain words in places
+that hold nothing else: member names, types and the like.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from weir.model import Segment
-from weir.providers.media import HIDDEN, is_opaque, opaque_members, uri_reason
+from weir.providers.jsondoc import Written
+from weir.providers.media import HIDDEN, encoded, is_seal, points_elsewhere, remote
+from weir.providers.pointers import Node, Room
 from weir.providers.values import Json, JsonObject, token
+from weir.providers.words import SHORT, is_plain_word
 
-__all__ = ["KEY_SUFFIX", "Walk", "is_model_name"]
+__all__ = ["KEY_SUFFIX", "REST", "Walk"]
 
-# A pointer that ends so leads to a member's name: read, never edited. What stands before it is the object's pointer
-# and the member's place in it, so that the pointer does not repeat the name.
+# A pointer that ends so leads to a text that is read, never edited: an id, the model, a seal, what base64 decodes to, a
+# member's name (before the mark stand the object's pointer and the member's place, so the pointer repeats no name).
 KEY_SUFFIX: Final = "#key"
+# All texts of a document that holds more of them than are kept one by one.
+REST: Final = "#rest" + KEY_SUFFIX
 
 _ROLES: Final = {
     "system": "system",
@@ -30,65 +35,43 @@ _ROLES: Final = {
     "tool": "tool",
     "function": "tool",
 }
+_FIXED_CHARS_MAX: Final = 80
 _MODEL_CHARS_MAX: Final = 256
-_KEY_LENGTH_MIN: Final = 12
 _NUMBER_MIN: Final = 100_000_000  # nine digits: what smaller numbers hold is no card, account or phone number
-_NUMBERS_KEPT: Final = frozenset({"seed", "created", "created_at", "budget_tokens"})
-# Words of letters only: no credential, address or number is spelt so.
-_WORDS = re.compile(r"\$?[A-Za-z]{1,24}(?:[_.-][A-Za-z]{1,24}){0,5}")
+_DOUBLE_DIGITS: Final = 17  # no number that was computed is written with more
 _ENUM = re.compile(r"[A-Za-z][A-Za-z_./+-]{0,47}(?:\d{1,8})?")
 _ID = re.compile(
     r"(?:call|toolu|srvtoolu|mcptoolu|fc|ctc|msg|rs|resp|item|ws|mcp|ci|chatcmpl)_[A-Za-z0-9_-]{1,64}|[A-Za-z0-9]{1,10}"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 )
-_ENUMS: Final = frozenset(
-    {
-        "type",
-        "role",
-        "object",
-        "status",
-        "detail",
-        "format",
-        "media_type",
-        "mime_type",
-        "mimeType",
-        "effort",
-        "tool_choice",
-        "service_tier",
-        "truncation",
-        "ttl",
-        "mode",
-        "reasoning_effort",
-        "verbosity",
-        "encoding_format",
-        "category",
-        "threshold",
-        "taskType",
-        "responseMimeType",
-        "responseModalities",
-        "modalities",
-        "include",
-        "voice",
-        "required",
-        "summary",
-        "phase",
-        "quality",
-        "size",
-        "background",
-        "retention",
-        "prompt_cache_retention",
-        "finish_reason",
-        "stop_reason",
-        "thinking_level",
-        "thinkingLevel",
-        "display",
-        "syntax",
-    }
-)
-_IDS: Final = frozenset(
-    {"id", "tool_call_id", "call_id", "tool_use_id", "item_id", "response_id", "approval_request_id"}
-)
-_SCHEMA = re.compile(r"https?://json-schema\.org/[A-Za-z0-9/.-]{1,40}#?")
+# fmt: off
+_ENUMS: Final = frozenset({
+    "type", "role", "object", "status", "detail", "format", "media_type", "mime_type", "mimeType", "effort",
+    "tool_choice", "service_tier", "truncation", "ttl", "mode", "reasoning_effort", "verbosity", "encoding_format",
+    "category", "threshold", "taskType", "responseMimeType", "responseModalities", "modalities", "include", "voice",
+    "required", "summary", "phase", "quality", "size", "background", "retention", "prompt_cache_retention",
+    "finish_reason", "stop_reason", "thinking_level", "thinkingLevel", "display", "syntax",
+})
+_IDS: Final = frozenset({
+    "id", "tool_call_id", "call_id", "tool_use_id", "item_id", "response_id", "approval_request_id",
+})
+# fmt: on
+_SCHEMA = re.compile(r"https?://json-schema\.org/(?:draft-\d\d|draft/20\d\d-\d\d)/schema#?")
+
+
+class _Open:
+    """A container whose children are being read."""
+
+    __slots__ = ("children", "name", "node", "object", "outer", "role", "roles")
+
+    def __init__(self, node: Node, children: Iterator[tuple[str | int, Json]], role: str, name: str) -> None:
+        self.node = node
+        self.children = children
+        self.role = role
+        self.name = name  # of the member that its strings stand in, when it is an array
+        self.outer = name  # of the member that it stands in itself
+        self.object: JsonObject | None = None
+        self.roles: Mapping[str, str] = {}
 
 
 class Walk:
@@ -103,6 +86,10 @@ class Walk:
         self._sections = sections
         self._types = types
         self._members = members
+        self._room = Room()
+        self._rest: list[str] = []
+        self._names: set[str] = set()
+        self._fixed: set[str] = set()
 
     def partial(self, reason: str) -> None:
         """Note why something of the body stays unseen."""
@@ -110,52 +97,52 @@ class Walk:
             self.reasons.append(reason)
 
     def take(self, document: JsonObject) -> None:
-        """Read a whole body. Never recurses."""
-        stack: list[tuple[str, Json, str, str]] = [("", document, "parameter", "")]
+        """Read a whole body. Never recurses; work and memory are bounded by its size."""
+        stack = [self._object(Node(None, ""), document, "parameter", "", self._sections)]
         while stack:
-            at, item, role, name = stack.pop()
-            if isinstance(item, str):
-                self._text(at, item, role, name)
-            elif isinstance(item, dict):
-                stack.extend(self._object(at, item, role, name))
-            elif isinstance(item, list):
-                stack.extend(
-                    (f"{at}/{place}", child, role, name)
-                    for place, child in reversed(list(enumerate(item)))
-                    if child.__class__ is not float
-                )
-            elif isinstance(item, int) and abs(item) >= _NUMBER_MIN and name not in _NUMBERS_KEPT:
-                self.segments.append(Segment(at, role, str(item)))
+            top = stack[-1]
+            for step, child in top.children:
+                if isinstance(child, str):
+                    if child:
+                        self._text(top, step, child)
+                elif isinstance(child, dict | list):
+                    if child:
+                        stack.append(self._open(top, step, child))
+                        break
+                elif isinstance(child, int | Written):
+                    self._number(top, step, child)
+            else:
+                stack.pop()
+        if self._rest:
+            self.segments.append(Segment(REST, "parameter", "\n".join(self._rest)))
 
-    def _text(self, at: str, text: str, role: str, name: str) -> None:
-        if name in HIDDEN and text and role != "tool_definition":
-            self.partial(HIDDEN[name])
-        if at == "/model" and is_model_name(text):
-            return
-        if not text or _is_word(name, text) or is_opaque(name, text):
-            return
-        reason, readable = uri_reason(name, text)
-        self.partial(reason)
-        if readable:
-            self.segments.append(Segment(at, role, text))
+    # ── containers
 
-    def _object(self, at: str, item: JsonObject, role: str, name: str) -> list[tuple[str, Json, str, str]]:
+    def _open(self, top: _Open, step: str | int, child: JsonObject | list[Json]) -> _Open:
+        if isinstance(step, str):
+            node, role, name = Node(top.node, f"/{token(step)}"), top.roles.get(step, top.role), step
+        else:
+            node, role, name = Node(top.node, f"/{step}"), top.role, top.name
+        if isinstance(child, dict):
+            return self._object(node, child, role, name, self._members)
+        return _Open(node, iter(enumerate(child)), role, name)
+
+    def _object(self, node: Node, item: JsonObject, role: str, name: str, roles: Mapping[str, str]) -> _Open:
         if role != "tool_definition":
             role = self._role(item, role)
-            self.partial(HIDDEN.get(name, ""))
-        media, reason = opaque_members(item, name)
-        self.partial(reason)
-        for why in media.values():
-            self.partial(why)
-        below: list[tuple[str, Json, str, str]] = []
-        roles = self._members if at else self._sections
-        for place, (key, child) in enumerate(item.items()):
-            if len(key) >= _KEY_LENGTH_MIN and not _WORDS.fullmatch(key):
-                self.segments.append(Segment(f"{at}/{place}{KEY_SUFFIX}", "parameter", key))
-            if key not in media:
-                below.append((f"{at}/{token(key)}", child, roles.get(key, role), key))
-        below.reverse()
-        return below
+            if name in HIDDEN:
+                self.partial(HIDDEN[name])
+        self.partial(points_elsewhere(item, name))
+        names = self._names
+        for place, key in enumerate(item):
+            if key not in names:
+                names.add(key)
+                if len(key) >= SHORT and not is_plain_word(key):
+                    self._add(node, str(place), "parameter", key, fixed=True)
+        opened = _Open(node, iter(item.items()), role, name)
+        opened.object = item
+        opened.roles = roles
+        return opened
 
     def _role(self, item: JsonObject, role: str) -> str:
         kind = item.get("type")
@@ -164,17 +151,68 @@ class Walk:
         stated = item.get("role")
         return _ROLES.get(stated, role) if isinstance(stated, str) else role
 
+    # ── values
 
-def is_model_name(text: str) -> bool:
-    """True when ``text`` can only be a model's name: one word, not too long."""
+    def _text(self, top: _Open, step: str | int, text: str) -> None:
+        name = step if isinstance(step, str) else top.name
+        role = top.roles.get(name, top.role) if isinstance(step, str) else top.role
+        if name in HIDDEN and role != "tool_definition":
+            self.partial(HIDDEN[name])
+        if name == "model" and top.object is not None and not top.outer and is_name(text):
+            self._add(top.node, name, "parameter", text, fixed=True)
+        elif _is_fixed(name, text) or is_seal(name, text, top.object):
+            if text not in self._fixed and len(text) >= SHORT and not is_plain_word(text):
+                self._fixed.add(text)
+                self._add(top.node, _piece(step), "parameter", text, fixed=True)
+        else:
+            found = encoded(name, text, top.object, top.outer)
+            if found is None:
+                self.partial(remote(name, text))
+                if name != "$schema" or not _SCHEMA.fullmatch(text):
+                    self._add(top.node, _piece(step), role, text)
+                return
+            self.partial(found.reason)
+            if found.readable:
+                self._add(top.node, _piece(step), role, text)
+            if found.text:
+                self._add(top.node, _piece(step), role, found.text, fixed=True)
+
+    def _number(self, top: _Open, step: str | int, number: int | Written) -> None:
+        if isinstance(number, int):
+            if abs(number) >= _NUMBER_MIN:
+                self._add(top.node, _piece(step), top.role, str(number))
+            return
+        mantissa, exponent, _ = number.written.lower().partition("e")
+        digits = mantissa.lstrip("-").partition(".")
+        long = abs(number) >= _NUMBER_MIN or len(digits[0]) + len(digits[2].rstrip("0")) > _DOUBLE_DIGITS
+        if exponent:
+            # Written out: the digits may be the same as those of an account, moved by a power of ten.
+            if long or len(digits[0]) >= 9:
+                plain = f" {number:.0f}" if abs(number) < 1e25 else ""
+                self._add(top.node, _piece(step), "parameter", mantissa + plain, fixed=True)
+        elif long:
+            self._add(top.node, _piece(step), top.role, number.written)
+
+    def _add(self, node: Node, piece: str, role: str, text: str, *, fixed: bool = False) -> None:
+        before = node.whole(self._room)
+        if before is None or not self._room.take(len(before) + len(piece), 1):
+            self._rest.append(text)
+            return
+        self.segments.append(Segment(f"{before}/{piece}{KEY_SUFFIX if fixed else ''}", role, text))
+
+
+def is_name(text: str) -> bool:
+    """True when ``text`` is one word and not too long: what may stand as a model's name."""
     return 0 < len(text) <= _MODEL_CHARS_MAX and not any(c.isspace() for c in text)
 
 
-def _is_word(name: str, text: str) -> bool:
-    if len(text) > 80:
+def _piece(step: str | int) -> str:
+    return token(step) if isinstance(step, str) else str(step)
+
+
+def _is_fixed(name: str, text: str) -> bool:
+    if len(text) > _FIXED_CHARS_MAX:
         return False
     if name in _ENUMS:
         return _ENUM.fullmatch(text) is not None
-    if name in _IDS:
-        return _ID.fullmatch(text) is not None
-    return name == "$schema" and _SCHEMA.fullmatch(text) is not None
+    return name in _IDS and _ID.fullmatch(text) is not None

@@ -21,7 +21,7 @@ WITH seen AS (
 SELECT coalesce(service, host) AS service, list(DISTINCT host ORDER BY host) AS hosts,
     coalesce(max(service_status), 'unknown') AS status, bool_or(found) AS discovered,
     list(DISTINCT inspection ORDER BY inspection) FILTER (inspection IS NOT NULL) AS inspection,
-    count(DISTINCT coalesce(user, src_ip)) AS users, count(*) AS requests,
+    count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified, count(*) AS requests,
     count(*) FILTER (action = 'block') AS blocked,
     coalesce(sum(req_bytes), 0)::BIGINT AS bytes_up, min(started) AS first_seen, max(started) AS last_seen
 FROM seen
@@ -31,5 +31,8 @@ GROUP BY 1 ORDER BY requests DESC, 1
 
 
 def run(connection: duckdb.DuckDBPyConnection, since: datetime | None) -> Table:
-    """A row per service: hosts, status, how far weir saw, users, requests, blocked, bytes sent, first and last time."""
+    """A row per service: hosts, status, how far weir saw, users, requests, blocked, bytes sent, first and last time.
+
+    ``users`` counts those who are known; ``unidentified`` is the number of requests of nobody known.
+    """
     return from_query(TITLE, connection, _QUERY, [moment(since)])

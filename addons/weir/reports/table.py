@@ -53,14 +53,20 @@ def _plain(cell: Any) -> Any:
 
 
 def as_json(table: Table) -> str:
-    """``{"title": …, "columns": […], "rows": [{column: cell}, …]}``, one line, with a newline at its end."""
+    """``{"title": …, "columns": […], "rows": [{column: cell}, …]}``, one line, with a newline at its end.
+
+    A table without a title has no such key.
+    """
     rows = [dict(zip(table.columns, map(_plain, row), strict=True)) for row in table.rows]
-    return json.dumps({"title": table.title, "columns": table.columns, "rows": rows}, ensure_ascii=False) + "\n"
+    title = {"title": table.title} if table.title else {}
+    return json.dumps({**title, "columns": table.columns, "rows": rows}, ensure_ascii=False) + "\n"
 
 
 def as_csv(table: Table) -> str:
-    """RFC 4180 with a header line. Hosts and names come from outside: a text that a spreadsheet would run as a formula
-    gets an apostrophe in front."""
+    """RFC 4180 with a header line; ``true`` and ``false`` as in JSON, nothing for None, lists with spaces between.
+
+    Hosts and names come from outside: a text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(table.columns)
@@ -71,6 +77,10 @@ def as_csv(table: Table) -> str:
 
 def _text(cell: Any) -> Any:
     if isinstance(cell, list):
-        cell = " ".join(map(str, cell))
+        cell = " ".join("" if item is None else str(_text(item)) for item in cell)
+    elif isinstance(cell, dict):
+        cell = json.dumps(cell, ensure_ascii=False)
+    elif isinstance(cell, bool):
+        return "true" if cell else "false"
     cell = _plain(cell)
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

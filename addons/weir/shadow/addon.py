@@ -8,7 +8,7 @@ from dataclasses import replace
 from mitmproxy import http
 
 from weir.edge.guard import guarded
-from weir.edge.reading import read_into
+from weir.edge.reading import peek, read_into
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.model import Service
@@ -48,7 +48,7 @@ class Shadow:
         if trace.is_ai:
             return read_into(trace, flow) if trace.exchange is None else None
         request = flow.request
-        body = None if trace.oversize else request.raw_content
+        body = peek(flow, trace.snapshot.settings.limits.peek_bytes_max)
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.fields]
         sighting = signals.score(request.method, trace.host, request.path, headers, body)
         trace.signals = sighting.signals
@@ -71,7 +71,7 @@ class Shadow:
             return
         replied = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in flow.response.headers.fields]
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in flow.request.headers.fields]
-        body = None if trace.oversize else flow.request.raw_content
+        body = peek(flow, trace.snapshot.settings.limits.peek_bytes_max)
         sighting = signals.score(trace.method, trace.host, flow.request.path, headers, body, response_headers=replied)
         if sighting.is_ai:
             trace.signals = sighting.signals

@@ -27,7 +27,7 @@ def test_a_lost_or_broken_cursor_is_none(tmp_path: Path, content: bytes | None) 
     assert Cursor.load(tmp_path / "cursor.json") is None
 
 
-def test_what_is_gone_is_forgotten() -> None:
+def test_segments_that_are_gone_are_forgotten_and_chains_are_not() -> None:
     cursor = Cursor(1, {"a-1.jsonl": 1, "b-1.jsonl": 2}, {"a": 1, "b": 2})
-    cursor.forget({"b-1.jsonl"}, {"b"})
-    assert cursor == Cursor(1, {"b-1.jsonl": 2}, {"b": 2})
+    cursor.forget({"b-1.jsonl"})
+    assert cursor == Cursor(1, {"b-1.jsonl": 2}, {"a": 1, "b": 2})

@@ -17,6 +17,13 @@ Process = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.fixture
+def made(weir, data: Path) -> Path:
+    """A data directory with a CA."""
+    assert weir("ca", "show", "--data", data).code == 0
+    return data
+
+
+@pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
@@ -40,7 +47,7 @@ def test_show_as_json(weir, data: Path) -> None:
     told = json.loads(weir("ca", "show", "--data", data, "--format", "json").out)
     certificate = x509.load_pem_x509_certificate(Path(told["certificate_pem"]).read_bytes())
     assert told["sha256"] == certificate.fingerprint(hashes.SHA256()).hex(":").upper()
-    assert told["not_after"] == certificate.not_valid_after_utc.isoformat()
+    assert told["not_after"] == f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%S}Z"
     assert set(told) == {"name", "sha256", "not_before", "not_after", "certificate_pem", "certificate_der"}
 
 
@@ -56,7 +63,26 @@ def test_the_certificate_itself(weir, process: Process, data: Path) -> None:
     assert (data / "trust.p12").read_bytes()[:1] == b"\x30"
 
 
-def test_bundle_is_the_public_roots_and_ours(weir, data: Path, tmp_path: Path) -> None:
+def test_a_file_gets_the_certificate(weir, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "weir.pem"
+    assert weir("ca", "show", "--data", data, "--out", out)[:2] == (0, "")
+    assert out.read_text() == (data / "ca" / "weir-ca.pem").read_text()
+
+
+def test_bundle_makes_no_ca(weir, data: Path) -> None:
+    done = weir("ca", "bundle", "--data", data)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"weir ca bundle: there is no weir data directory {data} here; name weir's with --data DIR\n"
+    assert not data.exists()
+    data.mkdir(mode=0o700)
+    done = weir("ca", "bundle", "--data", data)
+    assert (done.code, done.out) == (2, "")
+    assert "holds no CA yet" in done.err
+    assert not list(data.rglob("*.key"))
+
+
+def test_bundle_is_the_public_roots_and_ours(weir, made: Path, tmp_path: Path) -> None:
+    data = made
     done = weir("ca", "bundle", "--data", data)
     ours = (data / "ca" / "weir-ca.pem").read_text()
     assert done.code == 0
@@ -68,14 +94,16 @@ def test_bundle_is_the_public_roots_and_ours(weir, data: Path, tmp_path: Path) -
     assert out.read_text() == done.out
 
 
-def test_bundle_as_der_is_ours_alone(process: Process, data: Path) -> None:
-    done = process("ca", "bundle", "--data", data, "--format", "der")
-    assert done.stdout == (data / "ca" / "weir-ca.cer").read_bytes()
+def test_bundle_as_der_is_ours_alone(process: Process, made: Path) -> None:
+    done = process("ca", "bundle", "--data", made, "--format", "der")
+    assert done.stdout == (made / "ca" / "weir-ca.cer").read_bytes()
 
 
 def test_what_cannot_be_done_is_one_line(weir, data: Path, tmp_path: Path) -> None:
-    done = weir("ca", "show", "--data", data, "--out", "x")
-    assert (done.code, done.out) == (2, "")
+    for form in ("text", "json"):
+        done = weir("ca", "show", "--data", data, "--format", form, "--out", "x")
+        assert (done.code, done.out) == (2, "")
+        assert not data.exists()
     done = weir("ca", "show", "--data", data, "--format", "pem", "--out", tmp_path / "no" / "x")
     assert (done.code, done.out) == (1, "")
     assert "cannot be written" in done.err

@@ -66,7 +66,7 @@ def test_mistakes(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy.write_text("version: 1\nmode: obsrve\nrules: 5\n")
     assert check(policy) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"{policy}:2: mode: is not a word known here; write observe"
+    assert out[0] == f"{policy}:2: mode: is not a word known here; write observe (known: observe, enforce)"
     assert out[-1] == f"{policy}: 2 to repair"
 
 
@@ -81,7 +81,7 @@ def test_json(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found | {"policy_hash": ""} == {
         "file": str(policy), "ok": True, "mode": "observe", "policy_hash": "", "rules": 2, "examples": 2,
-        "rules_without_examples": ["bare"], "mistakes": [], "surprises": [],
+        "rules_without_examples": ["bare"], "mistakes": [], "warnings": [], "surprises": [],
     }  # fmt: skip
     assert len(found["policy_hash"]) == 64
     policy.write_text("version: 2\n")
@@ -147,3 +147,31 @@ def test_offline_without_mitmproxy() -> None:
     )
     env = {"PYTHONPATH": str(POLICIES.parent / "addons"), "PATH": "/usr/bin"}
     assert subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=False).returncode == 0
+
+
+def test_one_is_not_called_several(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text("version: 1\nrules: [{id: a, if: {host: x.test}, then: alert, examples: [{expect: allow}]}]\n")
+    assert check(policy) == 0
+    assert ": good (1 rule, 1 example as expected, mode observe" in capsys.readouterr().out
+
+
+def test_what_stands_beside_the_policy(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text("version: 1\nidentity: {users: none}\n")
+    assert check(policy) == 1
+    users = policy.parent / "none"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{policy}:2: identity.users: {users} cannot be read (No such file or directory); "
+        f"make it with: weir identity add NAME --users {users}",
+        f"{policy}: 1 to repair",
+    ]
+
+
+def test_a_warning_leaves_the_policy_good(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text("version: 1\nidentity: {networks: [{cidr: 10.0.0.0/8, team: ops}]}\nteams: {op: {models: [x]}}\n")
+    assert check(policy) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{policy}:3: warning: teams.op: is a team that no network and no user")
+    assert second.startswith(f"{policy}: good")
+    assert check(policy, "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], [item["field"] for item in told["warnings"]]) == (True, ["teams.op"])

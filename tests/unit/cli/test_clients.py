@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import certifi
 import pytest
 
 from weir.cli.clients import PASSWORD
+from weir.datadir import DataDir
 from weir.tls.ca import ensure_ca
 
 Process = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -21,6 +23,19 @@ Process = Callable[..., subprocess.CompletedProcess[bytes]]
 def listening() -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path) -> Path:
+    """A data directory with a CA, as `weir run` leaves it."""
+    ensure_ca(DataDir(tmp_path / "data").ca)
+    return tmp_path / "data"
+
+
+def say(data: Path, *listen: tuple[str, int]) -> None:
+    """Leave the note of a weir that runs: this process stands for it."""
+    (data / "run").mkdir(exist_ok=True)
+    (data / "run" / "weir.json").write_text(json.dumps({"pid": os.getpid(), "listen": listen}))
 
 
 @pytest.fixture
@@ -86,6 +101,43 @@ def test_env_keeps_what_the_company_set(
     monkeypatch.delenv("PIP_CERT")
     again = variables(weir("env", "--data", tmp_path / "data", "--shell", "sh").out)
     assert Path(again["SSL_CERT_FILE"]).read_text().count("BEGIN CERTIFICATE") <= count + 2
+
+
+@pytest.mark.parametrize("command", [["env"], ["exec", "--", "true"]])
+def test_without_a_data_directory_nothing_is_made(weir, tmp_path: Path, command: list[str]) -> None:
+    nowhere = tmp_path / "nowhere"
+    done = weir(command[0], "--data", nowhere, *command[1:])
+    assert (done.code, done.out) == (2, "")
+    said = f"there is no weir data directory {nowhere} here; name weir's with --data DIR"
+    assert done.err == f"weir {command[0]}: {said}\n"
+    assert not nowhere.exists()
+    nowhere.mkdir(mode=0o700)
+    done = weir(command[0], "--data", nowhere, *command[1:])
+    assert (done.code, done.out) == (2, "")
+    assert "holds no CA yet; weir run makes it" in done.err
+    assert not list(nowhere.rglob("*.key"))
+
+
+def test_env_goes_where_weir_says_it_listens(weir, data: Path) -> None:
+    assert variables(weir("env", "--data", data, "--shell", "sh").out)["HTTPS_PROXY"] == "http://127.0.0.1:8080"
+    say(data, ("0.0.0.0", 3128), ("::", 3128))
+    assert variables(weir("env", "--data", data, "--shell", "sh").out)["HTTPS_PROXY"] == "http://127.0.0.1:3128"
+    asked = weir("env", "--data", data, "--shell", "sh", "--proxy", "proxy.example:1").out
+    assert variables(asked)["HTTPS_PROXY"] == "http://proxy.example:1"
+
+
+def test_exec_goes_where_weir_says_it_listens_and_doubts_another(process: Process, data: Path, listening: str) -> None:
+    program = ["--", "sh", "-c", 'printf "%s" "$HTTPS_PROXY"']
+    doubtful = process("exec", "--data", data, "--proxy", listening, *program)
+    assert doubtful.stdout.decode() == listening
+    assert f"no weir runs on {data}" in doubtful.stderr.decode()
+    say(data, ("127.0.0.1", int(listening.rpartition(":")[2])))
+    done = process("exec", "--data", data, *program)
+    assert (done.stdout.decode(), done.stderr) == (listening, b"")
+    say(data, ("127.0.0.1", 1))
+    other = process("exec", "--data", data, "--proxy", listening, *program)
+    assert other.stdout.decode() == listening
+    assert f"listens on http://127.0.0.1:1, not on {listening[7:]}" in other.stderr.decode()
 
 
 def test_env_refuses_what_it_does_not_know(weir, tmp_path: Path) -> None:

@@ -63,10 +63,32 @@ def test_create_needs_app_and_team(weir, data: Path) -> None:
     assert not data.exists()
 
 
-def test_create_warns_of_a_service_nobody_knows(weir, data: Path) -> None:
-    done = weir("keys", "create", "--app", "a", "--team", "t", "--services", "opnai", "--data", data)
-    assert done.code == 0
-    assert "no provider is called 'opnai'" in done.err
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--app", "", "--team", "t"], "--app is empty"),
+        (["--app", "a", "--team", " "], "--team is empty"),
+        (["--app", "a", "--team", "t", "--services", "openai,opnai"], "no service is called 'opnai'; write openai"),
+        (["--app", "a", "--team", "t", "--services", "qqqq"], "with a key of its own there are anthropic, "),
+        (["--app", "a", "--team", "t", "--services", ","], "--services is empty"),
+    ],
+)
+def test_create_refuses_a_key_for_nobody_or_nothing(weir, data: Path, options: list[str], message: str) -> None:
+    done = weir("keys", "create", *options, "--data", data)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+    assert not data.exists()
+
+
+def test_create_says_what_it_made_and_for_how_long(weir, data: Path) -> None:
+    first = weir("keys", "create", "--app", "a", "--team", "t", "--data", data)
+    assert f"made {data}, a new data directory" in first.err
+    assert "every service, without end" in first.err
+    assert "It never expires" in first.err
+    assert f"--data {data}" in first.err
+    second = weir("keys", "create", "--app", "a", "--team", "t", "--expires", "2w", "--data", data)
+    assert "new data directory" not in second.err
+    assert "never" not in second.err
 
 
 def test_list_tells_the_state_of_each(weir, data: Path) -> None:
@@ -79,7 +101,12 @@ def test_list_tells_the_state_of_each(weir, data: Path) -> None:
     assert [(row["app"], row["state"]) for row in rows] == [("one", "revoked"), ("two", "active")]
     assert set(rows[0]) == {"id", "state", "app", "team", "user", "services", "created", "expires", "revoked"}
     assert done.err == ""
+    assert all(row["created"].endswith("Z") and row["expires"] is None for row in rows)
+    assert [row["revoked"] is None for row in rows] == [False, True]
     table = weir("keys", "list", "--data", data).out
+    assert table.split()[6:8] == ["created", "expires"]
+    assert [line.split()[-1] for line in table.splitlines()[1:]] == ["never", "never"]
+    assert rows[0]["created"][:10] in table
     assert [line.split()[1] for line in table.splitlines()[1:]] == ["revoked", "active"]
     assert all(len(line) <= 80 for line in table.splitlines())
 
@@ -89,10 +116,14 @@ def test_revoke(weir, data: Path) -> None:
     record = opened(data).lookup(key)
     assert record is not None
     done = weir("keys", "revoke", record.id, "--data", data, "--format", "json")
-    assert json.loads(done.out) == {"id": record.id, "revoked": True}
+    assert json.loads(done.out) == {"id": record.id, "revoked": True, "already": False}
     revoked = opened(data).lookup(key)
     assert revoked is not None
     assert revoked.revoked is not None
+    again = weir("keys", "revoke", record.id, "--data", data)
+    assert (again.code, again.out) == (0, "")
+    assert again.err == f"{record.id} was revoked already, on {revoked.revoked:%Y-%m-%d %H:%M} UTC\n"
+    assert json.loads(weir("keys", "revoke", record.id, "--data", data, "--format", "json").out)["already"] is True
     unknown = weir("keys", "revoke", "vk-000000000000", "--data", data)
     assert (unknown.code, unknown.out) == (1, "")
 

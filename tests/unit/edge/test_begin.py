@@ -20,7 +20,7 @@ from weir.model import Inspection
     [
         ("api.openai.com", "api.openai.com", "api.openai.com", ("api.openai.com",)),
         ("API.OpenAI.com.", "api.openai.com", "api.openai.com:443", ("api.openai.com",)),
-        ("a.example", "b.example", "c.example", ("b.example", "c.example", "a.example")),  # TLS verifies the SNI
+        ("a.example", "b.example", "c.example", ("b.example", "a.example", "c.example")),  # TLS verifies the SNI
         ("192.0.2.7", "api.openai.com", "api.openai.com", ("api.openai.com",)),
         ("192.0.2.7", None, "api.openai.com", ("192.0.2.7", "api.openai.com")),  # nothing proves the name
         ("192.0.2.7", "api.openai.com", "192.0.2.7", ("api.openai.com", "192.0.2.7")),

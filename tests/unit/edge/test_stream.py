@@ -9,19 +9,13 @@ from typing import Any
 import mitmproxy.proxy.layers.http as http_layers
 import pytest
 
-from harness.layers import Wire
+from harness.layers import REPLY, Wire, answer, body_of, post, sized
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
 from weir.edge import stream
 from weir.edge.chunk import ChunkData
 from weir.edge.stream import WeirStream
 
 pytestmark = pytest.mark.usefixtures("put_back")
-
-SMALL = {"body_bytes_max": 65536, "peek_bytes_max": 2048}
-REPLY = (
-    b'{"id":"r","object":"chat.completion","model":"gpt-5-mini","choices":[{"index":0,"finish_reason":"stop",'
-    b'"message":{"role":"assistant","content":"Hi."}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}'
-)
 
 
 @pytest.fixture
@@ -32,23 +26,6 @@ def wire(make_rig: Callable[..., Rig]) -> Callable[..., Wire]:
         return Wire(make_rig(**sections))
 
     return make
-
-
-def post(body: bytes, *, host: str = "api.openai.com", path: str = "/v1/chat/completions", length: int = -1) -> bytes:
-    head = f"POST http://{host}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-    return head.encode() + b"Content-Length: %d\r\n\r\n" % (len(body) if length < 0 else length) + body
-
-
-def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", "Content-Type: application/json", *headers, "", ""]).encode() + body
-
-
-def sized(body: bytes) -> bytes:
-    return answer(body, f"Content-Length: {len(body)}")
-
-
-def body_of(sent: bytes) -> bytes:
-    return sent.partition(b"\r\n\r\n")[2]
 
 
 def test_an_exchange(wire: Callable[..., Wire]) -> None:
@@ -112,59 +89,6 @@ def test_a_refusal_goes_out_and_nothing_goes_up(wire: Callable[..., Wire]) -> No
     assert one.servers == [] and one.to_client.startswith(b"HTTP/1.1 400")
     assert json.loads(body_of(one.to_client))["error"]["code"]
     assert [r.kind for r in one.rig.records] == ["block"]
-
-
-@pytest.mark.parametrize("declared", [True, False])
-def test_a_body_over_the_limit_is_decided_on_before_it_has_come(wire: Callable[..., Wire], declared: bool) -> None:
-    one = wire(limits=SMALL)
-    body = chat("x" * 100_000)
-    request = post(body)
-    if declared:
-        one.client(request[:1000])
-    else:
-        head = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
-        one.client(head + b"%x\r\n" % len(body) + body)
-    assert "request" in one.hooks and one.trace.oversize and one.to_client == b""
-    one.client(request[1000:] if declared else b"\r\n0\r\n\r\n")
-    assert one.to_client.startswith(b"HTTP/1.1 4") and one.servers == []
-    assert [(r.kind, r.inspection, r.inspection_reason) for r in one.rig.records] == [
-        ("block", "failed", "body over the limit"),
-    ]  # fmt: skip
-    one.client(post(chat("small")))
-    assert body_of(one.to_upstream) == chat("small")  # and the connection goes on
-
-
-def test_a_refused_upload_is_not_read_for_ever(wire: Callable[..., Wire]) -> None:
-    one = wire(limits=SMALL)
-    one.client(post(b"x" * 70_000, length=10_000_000))
-    for _ in range(8):
-        if one.closed:
-            break
-        one.client(b"x" * 65536)
-    assert one.peer in one.closed and one.servers == []
-
-
-def test_a_body_over_the_limit_that_may_pass(wire: Callable[..., Wire]) -> None:
-    one = wire(limits=SMALL, on_failure="allow", mode="observe")
-    body = chat("x" * 100_000)
-    request = post(body)
-    one.client(request[:70_000])
-    assert one.trace.oversize and body_of(one.to_upstream) == body_of(request[:70_000])
-    one.client(request[70_000:])
-    assert body_of(one.to_upstream) == body
-    one.upstream(sized(REPLY))
-    assert body_of(one.to_client) == REPLY
-    last = one.rig.records[-1]
-    assert (last.kind, last.inspection, last.req_bytes) == ("response", "failed", len(body))
-
-
-def test_other_hosts_are_looked_at_as_far_as_a_peek(wire: Callable[..., Wire]) -> None:
-    one = wire(limits=SMALL, mode="observe")
-    body = b"y" * 5000
-    one.client(post(body, host="shop.example", path="/upload"))
-    assert one.trace.oversize and body_of(one.to_upstream) == body
-    one.upstream(sized(b"thanks"))
-    assert [(r.kind, r.service) for r in one.rig.records] == [("request", ""), ("response", "")]
 
 
 def test_an_upstream_that_is_down(wire: Callable[..., Wire]) -> None:

@@ -1,0 +1,151 @@
+"""What stands beside a policy and decides with it: the users file, the operator's detectors, the files of keys.
+
+``weir check`` tells all of it; ``weir run`` refuses to start for what ``refused`` finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weir.fields import nearest
+from weir.settings import Mistake, Settings
+
+if TYPE_CHECKING:
+    from weir.identity.users import UsersError
+
+__all__ = ["detector_mistake", "doubts", "network_mistakes", "refused", "user_mistakes"]
+
+
+def refused(settings: Settings) -> tuple[Mistake, ...]:
+    """What keeps weir from starting with a policy that is valid in itself. Reads files, makes none."""
+    return (*user_mistakes(settings), *network_mistakes(settings), *_detectors(settings))
+
+
+def user_mistakes(settings: Settings) -> tuple[Mistake, ...]:
+    """Whether ``identity.users`` can be read: at the policy's line for the file, at the file's own for a user."""
+    from weir.identity.users import Users, UsersError
+
+    path = settings.identity.users
+    if path is None:
+        return ()
+    try:
+        Users.load(path)
+    except UsersError as error:
+        return tuple(_user_mistakes(settings, path, error))
+    return ()
+
+
+def _user_mistakes(settings: Settings, path: Path, error: UsersError) -> Iterator[Mistake]:
+    add = f"weir identity add NAME --users {path}"
+    for text in error.mistakes:
+        rest = text.removeprefix(f"{path}:").strip()
+        number, _, why = rest.partition(": ")
+        if number.isdecimal():
+            problem, _, remedy = why.partition("; ")
+            yield Mistake(str(path), int(number), "", problem, remedy or f"correct the line, or: {add}")
+        else:
+            problem, _, remedy = rest.partition("; ")
+            usual = f"make it with: {add}" if "No such file" in problem else "give a users file that weir can read"
+            yield settings.mistake(("identity", "users"), f"{path} {problem}", remedy or usual)
+
+
+def network_mistakes(settings: Settings) -> tuple[Mistake, ...]:
+    """Networks that are one and the same, written in two ways."""
+    from weir.identity.networks import Networks
+    from weir.model import Principal
+
+    try:
+        Networks((network.cidr, Principal()) for network in settings.identity.networks)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition("; ")
+        return (settings.mistake(("identity", "networks"), problem, remedy or "correct it"),)
+    return ()
+
+
+def _detectors(settings: Settings) -> tuple[Mistake, ...]:
+    from weir.dlp.presidio import load_detectors
+    from weir.dlp.rules import load_rules
+
+    dlp = settings.dlp
+    try:
+        if dlp.rules:
+            load_rules(dlp.rules)
+        if dlp.entities is not None:
+            load_detectors(dlp.entities, dlp.threshold)
+    except (ValueError, OSError) as error:
+        return (detector_mistake(settings, error),)
+    return ()
+
+
+def detector_mistake(settings: Settings, error: ValueError | OSError) -> Mistake:
+    """What the detectors said when they could not be loaded, as a mistake at its place."""
+    from weir.dlp.presidio import UnknownEntity
+    from weir.dlp.rules import RuleError
+
+    if isinstance(error, RuleError):
+        start, end = f"{error.file}:{error.line}: {error.field}: ", f"; {error.remedy}"
+        problem = str(error).removeprefix(start).removesuffix(end)
+        return Mistake(str(error.file), error.line, error.field, problem, error.remedy)
+    if isinstance(error, OSError):
+        told = f"{error.filename or 'a file of theirs'} cannot be read ({error.strerror or type(error).__name__})"
+        return settings.mistake(("dlp", "rules"), told, "let weir's user read it")
+    if isinstance(error, UnknownEntity):
+        remedy = str(error).partition("; ")[2]
+        names = remedy.removeprefix("write one of ").split(", ")
+        wrong = [(index, name) for index, name in enumerate(settings.dlp.entities or ()) if name not in names]
+        index, name = wrong[0] if wrong else (0, "")
+        guess = nearest(name, names)
+        place = ("dlp", "entities", index)
+        return settings.mistake(place, "is nothing that a recognizer finds", f"write {guess}" if guess else remedy)
+    return settings.mistake(("dlp",), f"the detectors refuse it: {error}", "correct this section")
+
+
+def doubts(settings: Settings) -> tuple[Mistake, ...]:
+    """What is probably not meant, but lets weir start: each with its line and what to do about it."""
+    return (*_key_files(settings), *_empty_folders(settings), *_unknown_teams(settings))
+
+
+def _key_files(settings: Settings) -> Iterator[Mistake]:
+    # An env: secret belongs to the environment weir starts in; a file can be looked at from anywhere on the machine.
+    from weir.keys.backends import SecretUnavailable
+    from weir.keys.secrets import resolve
+    from weir.keys.virtual import looks_virtual
+
+    for service, key in settings.keys.items():
+        if not key.secret.startswith("file:"):
+            continue
+        problem, remedy = "", "put the key there, mode 0600; until then its virtual keys are refused"
+        try:
+            if looks_virtual(resolve(key.secret, key.hosts or (f"{service}.invalid",), service).reveal()):
+                problem, remedy = "its file holds a virtual key", "put the provider's own key there"
+        except SecretUnavailable as error:
+            problem, _, mend = str(error).removeprefix(f"keys.{service}: ").partition("; ")
+            remedy = mend or remedy
+        if problem:
+            yield settings.mistake(("keys", service, "secret"), problem, remedy)
+
+
+def _empty_folders(settings: Settings) -> Iterator[Mistake]:
+    for index, folder in enumerate(settings.dlp.rules):
+        if folder.is_dir() and not any(folder.rglob("*.yaml")):
+            yield settings.mistake(
+                ("dlp", "rules", index), "has no detectors in it", "put them into files called *.yaml, or remove it"
+            )
+
+
+def _unknown_teams(settings: Settings) -> tuple[Mistake, ...]:
+    from weir.identity.users import Users, UsersError
+    from weir.policy.vocabulary import unknown_teams
+
+    identity = settings.identity
+    teams = {network.team for network in identity.networks}
+    if identity.users is not None:
+        try:
+            teams |= {user.team for user in Users.load(identity.users).principals()}
+        except UsersError:
+            return ()  # told already, and without the users nobody knows the teams
+    elif not identity.networks:
+        return ()  # everybody comes with a virtual key, and those are not the policy's
+    return unknown_teams(settings, teams - {""})

@@ -1,0 +1,32 @@
+"""What the shape of a word tells by itself: that it can't be a secret, or that it may be a model's name."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["SHORT", "is_plain_word", "plausible_model"]
+
+# Characters below which a text holds nothing that any detector looks for: the shortest e-mail address has six.
+SHORT: Final = 6
+# Words of a language, joined the ways identifiers are. Each has to be short and of one case: a key of letters alone has
+# neither. A counter at the end is no account number.
+_PLAIN = re.compile(
+    r"\$?(?:"
+    r"[A-Za-z]?[a-z]{1,14}(?:[A-Z][a-z]{1,14}){0,5}"
+    r"|[a-z]{1,15}(?:[_./+-][a-z]{1,15}){1,6}"
+    r"|[A-Z]{1,12}(?:_[A-Z]{1,12}){0,6}"
+    r")(?:[_-]?\d{1,3})?"
+)
+_PLAIN_CHARS_MAX: Final = 64
+_MODEL = re.compile(r"[A-Za-z0-9_./:@+-]{1,120}")
+
+
+def is_plain_word(text: str) -> bool:
+    """True for a word such as ``tool_choice`` or ``maxOutputTokens``: nothing that identifies or opens anything."""
+    return len(text) <= _PLAIN_CHARS_MAX and _PLAIN.fullmatch(text) is not None
+
+
+def plausible_model(text: str) -> str:
+    """``text`` when it may be the name of a model, else ``""``: records and policies take no other text for one."""
+    return text if _MODEL.fullmatch(text) else ""
