@@ -10,7 +10,7 @@ from typing import Any
 from mitmproxy import master, optmanager
 from mitmproxy.addons import core, disable_h2c, errorcheck, next_layer, proxyserver
 from mitmproxy.options import Options
-from mitmproxy.proxy import context, layer
+from mitmproxy.proxy import context, layer, layers
 
 from weir.edge import handler, meter, stream
 from weir.edge.guard import guarded, places
@@ -58,6 +58,8 @@ class WeirNextLayer(next_layer.NextLayer):
         if watched and 0 < len(data_client) < _TLS_RECORD_HEAD:
             raise next_layer.NeedsMoreData
         chosen = super()._next_layer(ctx, data_client, data_server)
+        if isinstance(chosen, layers.DNSLayer) and ctx.client.transport_protocol == "tcp":
+            chosen = meter.MeteredTCPLayer(ctx, ignore=True)  # a tunnel to port 53 would pass uncounted and unrecorded
         if watched and data_client and isinstance(chosen, meter.MeteredTCPLayer):
             link = link_of(ctx.client)
             link.refused, link.metered = True, False

@@ -123,9 +123,11 @@ def test_a_client_hello_is_still_tls(chooser: WeirNextLayer) -> None:
     assert not link_of(where.client).refused
 
 
+@pytest.mark.parametrize("port", [443, 53])
 @pytest.mark.parametrize(("host", "refused"), [(DECRYPTED, True), ("shop.example", False)])
-def test_what_is_neither_tls_nor_http(chooser: WeirNextLayer, host: str, refused: bool) -> None:
+def test_what_is_neither_tls_nor_http(chooser: WeirNextLayer, host: str, refused: bool, port: int) -> None:
     where = tunnel(chooser, host)
+    where.server = connection.Server(address=(host, port))
     chosen = chooser._next_layer(where, b"\x00\x01\x02\x03\x04\x05\x06", b"")
     assert isinstance(chosen, meter.MeteredTCPLayer)
     link = link_of(where.client)
