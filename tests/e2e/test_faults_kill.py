@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from harness.doubles import Doubles
 from harness.faultclients import OPENAI, Raw, chat, head
 from harness.faults import Faults
@@ -88,7 +90,7 @@ def torn(spool: Path) -> int:
     return sum(not path.read_bytes().endswith(b"\n") for path in spool.glob("*.jsonl") if path.stat().st_size)
 
 
-def test_nothing_forwarded_is_missing(artefacts: Path, doubles: Doubles) -> None:
+def test_nothing_forwarded_is_missing(request: pytest.FixtureRequest, artefacts: Path, doubles: Doubles) -> None:
     from weir.audit.spool import verify_chain
 
     chance = random.Random(20240607)
@@ -96,8 +98,19 @@ def test_nothing_forwarded_is_missing(artefacts: Path, doubles: Doubles) -> None
     policy = write_policy(folder / "policy.yaml", "enforce")
     keys = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
 
+    started: list[Faults] = []
+
+    def end() -> None:
+        """A round that fails leaves its proxy running."""
+        for proxy in started:
+            if proxy.weir.process.running:
+                proxy.weir.kill()
+
+    request.addfinalizer(end)
+
     def start() -> Faults:
-        return Faults(folder, policy, doubles, hosts=PROVIDER_HOSTS, environment=keys)
+        started.append(Faults(folder, policy, doubles, hosts=PROVIDER_HOSTS, environment=keys))
+        return started[-1]
 
     forwarded: set[str] = set()
     answered: set[str] = set()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
+import brotli
 import pytest
+import zstandard
 from mitmproxy import http
 
 from harness.rig import Rig, chat
@@ -54,6 +57,33 @@ def test_an_unknown_host_that_talks_like_ai_is_discovered(rig: Rig) -> None:
     assert trace.endpoint is not None and trace.endpoint.service == "llm.internal.example"
     assert trace.exchange is not None and trace.exchange.model == "gpt-5-mini"  # read by the dialect it resembles
     assert '"discovered":"true"' in rig.records[-1].extra
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "gzip, br"])
+def test_a_compressed_body_hides_nothing(rig: Rig, coding: str) -> None:
+    body = chat("hello", max_tokens=5, temperature=1)
+    for word in coding.split(", "):
+        body = {"gzip": gzip.compress, "br": brotli.compress, "zstd": zstandard.compress}[word](body)
+    plain = rig.flow(chat("hello", max_tokens=5, temperature=1), host="llm.example", path="/api/x")
+    packed = rig.flow(body, host="llm.example", path="/api/x", headers={"content-encoding": coding})
+    traces = [rig.play(flow, "requestheaders", "request") for flow in (plain, packed)]
+    assert traces[0].signals == traces[1].signals != ()
+    assert traces[0].discovered == traces[1].discovered
+
+
+def test_a_compressed_body_makes_a_discovery(rig: Rig) -> None:
+    headers = {"content-encoding": "gzip", "authorization": "Bearer x"}
+    flow = rig.flow(gzip.compress(chat("hello")), host="llm.example", path="/v1/chat/completions", headers=headers)
+    trace = rig.play(flow, "requestheaders", "request")
+    assert trace.discovered and any(signal.startswith("request-body") for signal in trace.signals)
+    assert trace.exchange is not None and trace.exchange.model == "gpt-5-mini"
+
+
+def test_a_long_body_is_recognised_by_its_beginning(rig: Rig) -> None:
+    body = gzip.compress(chat("hello " * 400_000))
+    flow = rig.flow(body, host="llm.example", path="/v1/chat/completions", headers={"content-encoding": "gzip"})
+    trace = rig.play(flow, "requestheaders", "request")
+    assert trace.discovered and any(signal.startswith("request-body") for signal in trace.signals)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import duckdb
 
 from weir.audit import store
 
-__all__ = ["Refused", "answers", "statements"]
+__all__ = ["NothingAsked", "Refused", "answers", "statements"]
 
 Answer = tuple[list[str], list[tuple[Any, ...]]]
 
@@ -28,14 +28,18 @@ _WRITES_IN_SELECT = {"copy"}  # DuckDB 2 takes it in a WITH
 
 
 class Refused(ValueError):
-    """The text asks for nothing, or for more than reading. One line for people."""
+    """The text asks for more than reading. The message is one line for people."""
+
+
+class NothingAsked(Refused):
+    """The text holds no statement."""
 
 
 def statements(text: str) -> list[duckdb.Statement]:
     """The statements of ``text``, comments left out. Raises Refused, and duckdb.Error when it is no SQL."""
     found = duckdb.extract_statements(text)
     if not found:
-        raise Refused("there is no statement; write SQL such as: FROM events LIMIT 5")
+        raise NothingAsked("there is no statement; write SQL such as: FROM events LIMIT 5")
     for statement in found:
         kind = statement.type.name
         writes = _WRITES_IN_SELECT if kind == "SELECT" else _WRITES

@@ -126,15 +126,15 @@ class _Copy:
             yield self._lacks(lacking)
 
     def beyond(self, first: int, last: int | None) -> Iterator[Problem]:
-        """The store's rows from ``first`` to ``last`` (None: and all after), none of which the spool has."""
+        """The store's rows from ``first`` to ``last``, none of which the spool has. None: up to where the store was
+        when we began to look; what came later is not missing, the spool had not been read that far."""
         if self._connection is None:
             return
-        limit = "" if last is None else f" AND seq <= {last}"
-        ((count, low, high),) = self._ask("count(*), min(seq), max(seq)", f"seq >= {first}{limit}")
+        high = self._held.last if last is None else last
+        ((count, low, high),) = self._ask("count(*), min(seq), max(seq)", f"seq BETWEEN {first} AND {high}")
         if count:
-            yield Problem(
-                self._name, "the store has these rows, the spool does not", CUT, seq=int(low), seq_last=int(high)
-            )
+            text = "the store has these rows, the spool does not"
+            yield Problem(self._name, text, CUT, seq=int(low), seq_last=int(high))
         elif last is None and self._cursor is not None and self._cursor.seen.get(self._name, 0) >= first:
             seen = self._cursor.seen[self._name]
             yield Problem(self._name, "these rows were recorded and are gone", TOUCHED, seq=first, seq_last=seen)

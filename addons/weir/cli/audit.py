@@ -34,7 +34,7 @@ def sql(
     format: TableOption = "table",
 ) -> None:
     """Run queries on the store; read-only, at any time, also while weir writes."""
-    from weir.audit.query import Refused, answers, statements
+    from weir.audit.query import NothingAsked, Refused, answers, statements
     from weir.cli.tables import show
     from weir.reports.table import Table
 
@@ -43,20 +43,20 @@ def sql(
         with store_errors():
             asked = statements(query)
             if format == "csv" and len(asked) > 1:
-                raise Refused("csv holds one table; give one statement, or take --format json: a line for each")
+                raise fail("audit sql", "csv is one table: give one statement, or --format json for a line each", 2)
             for number, (columns, rows) in enumerate(answers(data, asked)):
                 if number and format == "table":
                     write("\n")
                 show(Table("", tuple(columns), tuple(rows)), format)
     except Refused as error:
-        raise fail("audit sql", str(error), 2) from None
+        raise fail("audit sql", str(error), 2 if isinstance(error, NothingAsked) else 1) from None
     except StoreTrouble as error:
         raise fail("audit sql", str(error)) from None
 
 
 @app.command()
 def verify(data: DataOption = DATA, format: FormatOption = "table") -> None:
-    """Read the whole spool, check every link of its chains, and hold every row against the store; exit 1 if one differs.
+    """Check every link of the spool's chains and hold every row against the store; exit 1 if anything is wrong.
 
     One line a problem: file and line, seq, and what is wrong. It takes about a minute for ten million rows.
     """
@@ -77,6 +77,8 @@ def verify(data: DataOption = DATA, format: FormatOption = "table") -> None:
             if format == "table" and count <= PROBLEMS_MAX:
                 progress.clear()
                 write(clean(problem) + "\n")
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise fail("audit verify", f"the spool cannot be read ({error.strerror or type(error).__name__})") from None
     finally:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weir.cli.options import DATA, PROXY, DataOption, FormatOption, PolicyOption
-from weir.cli.output import clean, console, fail, write_json
+from weir.cli.options import DATA, PROXY, DataOption, FormatOption
+from weir.cli.output import clean, console, fail, lay, write_json
 
 if TYPE_CHECKING:
     from weir.cli.address import ProxyAddress
     from weir.cli.checkup import Result
+    from weir.cli.running import Running
 
 __all__ = ["doctor"]
 
@@ -23,19 +24,22 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 def doctor(
     data: DataOption = DATA,
-    policy: PolicyOption = None,
-    proxy: Annotated[str, typer.Option(metavar="URL", help=f"Where weir listens; default: {PROXY}.")] = "",
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy file; default: the running weir's, else the shipped observe.yaml.")
+    ] = None,
+    proxy: Annotated[
+        str, typer.Option(metavar="URL", help=f"Where weir listens; default: where it says, else {PROXY}.")
+    ] = "",
     format: FormatOption = "table",
 ) -> None:
     """Check a deployment and say what is missing; exit 1 when something fails."""
     from weir.cli.address import ProxyAddress
-    from weir.places import policy_path
 
     try:
-        address = ProxyAddress.parse(proxy or PROXY)
+        named = ProxyAddress.parse(proxy) if proxy else None
     except ValueError as error:
         raise fail("doctor", f"--proxy: {error}", 2) from None
-    results = list(_examine(data, policy or policy_path("observe"), address, named=bool(proxy)))
+    results = list(_examine(data, policy, named))
     failed = any(result.status == "fail" for result in results)
     if format == "json":
         write_json({"ok": not failed, "checks": [dataclasses.asdict(result) for result in results]})
@@ -45,44 +49,69 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _examine(data: Path, policy: Path, address: ProxyAddress, *, named: bool) -> Iterator[Result]:
+def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Iterator[Result]:
     from weir.cli.checkup import data as store_of
-    from weir.cli.checkup import machine, rules, store
+    from weir.cli.checkup import machine, process, rules, store
+    from weir.cli.running import running
 
+    found = running(data)
     yield machine.python()
     yield from machine.libraries()
     yield machine.clock(data.glob("spool/*.jsonl"))
     yield machine.key_log()
-    directory = store_of.directory(data)
-    yield from directory
+    yield from store_of.directory(data)
     yield store_of.authority(data)
     yield store_of.tokenizers(data)
-    results, settings = rules.policy(policy)
+    yield process.present(data, found)
+    path, which, its_own = _which_policy(policy, found)
+    results, settings = rules.policy(path, which)
     yield from results
     if settings is not None:
+        if found is not None and its_own and found.policy_hash not in ("", settings.hash):
+            yield process.changed(path, found)
         yield from rules.users(settings)
         yield from rules.keys(settings)
     yield store.space(data)
     yield store.chain(data)
     yield store.ingester(data)
     yield store.store(data)
-    yield machine.proxy(address, named=named)
+    yield from store.records(data)
+    yield from _proxies(named, found)
+
+
+def _which_policy(named: Path | None, found: Running | None) -> tuple[Path, str, bool]:
+    """The policy to look at, why that one, and whether it is the running weir's."""
+    from weir.cli.checkup.process import policy_file
+    from weir.places import policy_path
+
+    its_own = policy_file(found) if found is not None else None
+    if named is not None:
+        return named, "", its_own is not None and its_own.absolute() == named.absolute()
+    if its_own is not None:
+        return its_own, "the running weir's", True
+    which = "the shipped default, which need not be what your weir runs with: name that with --policy"
+    return policy_path("observe"), which, False
+
+
+def _proxies(named: ProxyAddress | None, found: Running | None) -> Iterator[Result]:
+    from weir.cli.address import ProxyAddress
+    from weir.cli.checkup import machine, process
+
+    places = process.addresses(found) if found is not None and named is None else []
+    if not places:
+        yield machine.proxy(named or ProxyAddress.parse(PROXY), named=named is not None)
+    for place in places:
+        yield machine.proxy(place, named=True)
 
 
 def _print(results: list[Result]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    shown = Table.grid(padding=(0, 2, 0, 0))
-    shown.add_column(no_wrap=True)
-    shown.add_column(no_wrap=True)
-    shown.add_column(overflow="fold")
+    names = [result.name for result in results]
+    words = list(_STYLES)
     for result in results:
-        detail = Text(clean(result.detail))
-        if result.remedy:
-            detail.append(f"\n→ {clean(result.remedy)}", style="bold")
-        shown.add_row(Text(result.status, style=_STYLES[result.status]), result.name, detail)
-    out = console()
-    out.print(shown)
+        detail = clean(result.detail) + (f"\n→ {clean(result.remedy)}" if result.remedy else "")
+        lay([result.status, result.name, detail], [words, names, []], styles=[_STYLES[result.status]])
     count = {status: sum(result.status == status for result in results) for status in _STYLES}
-    out.print(Text(f"\n{count['fail']} to repair, {count['warn']} to look at, {count['ok']} as they should be"))
+    told = f"\n{count['fail']} to repair, {count['warn']} to look at, {count['ok']} as they should be"
+    console().print(Text(told), soft_wrap=True)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
-    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "lay", "note", "store_errors", "table", "write", "write_json",
+    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "lay", "note", "store_errors", "table", "write",
+    "write_json",
 ]  # fmt: skip
 
 _RECORD_FROM = 6  # columns from which rows may be shown one below the other
@@ -125,7 +126,7 @@ def lay(cells: Sequence[str], columns: Sequence[Sequence[str]], styles: Sequence
         shown = Text(" " * before)
         if not number:
             shown = Text()
-            for cell, size, style in zip(cells, sizes, styles, strict=False):
+            for cell, size, style in zip(cells, sizes, [*styles, *[""] * len(sizes)], strict=False):
                 shown.append(cell, style).append(" " * (size - cell_len(cell) + GAP))
         shown.append(line)
         shown.rstrip()
@@ -148,7 +149,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     stood = [[head, *(row[index] for row in texts)] for index, head in enumerate(heads)]
     gap = GAP if fits(stood, out.width) else 1
     sizes = widths(stood, out.width, gap)
-    right = [all(isinstance(row[index], int | float | Decimal | None) for row in rows) for index in range(len(heads))]
+    right = [all(map(_is_number, (row[index] for row in rows))) for index in range(len(heads))]
     made = [row_lines(row, sizes, right, gap) for row in texts]
     if stack and len(heads) >= _RECORD_FROM and (not fits(stood, out.width, gap) or max(map(len, made)) > _TALL):
         _records(heads, texts)
@@ -160,6 +161,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     for lines in made:
         for line in lines:
             out.print(Text(line), soft_wrap=True)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
 
 
 def _records(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -175,6 +180,8 @@ def store_errors() -> Iterator[None]:
     """Turn the store's errors into StoreTrouble, without importing what only the audit may import."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # of stdout: whoever reads the answer has seen enough
     except OSError as error:
         raise StoreTrouble(f"the store cannot be used ({error.strerror or type(error).__name__})") from None
     except Exception as error:

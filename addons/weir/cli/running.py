@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Running", "running"]
 
 _BYTES_MAX = 64 * 1024
-_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on, and where this machine asks then
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def _alive(pid: int) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
-    except (PermissionError, OverflowError):
+    except PermissionError:
         return True  # somebody else's process, and that is alive
     return True

@@ -1,5 +1,7 @@
 """Expands ``{hex:32}`` and its kin in rule examples, so that no rule file holds a string that looks like a live key.
 
+``{crc62:51}`` is the checksum that stands in a key for the 51 characters before it (see validators.py).
+
 The characters come from SHA-256 of a seed and the place: the same on every machine and in every run.
 """
 
@@ -9,6 +11,8 @@ import hashlib
 import re
 import string
 from collections.abc import Iterator
+
+from weir.dlp.validators import crc62
 
 __all__ = ["ALPHABETS", "expand"]
 
@@ -29,6 +33,7 @@ ALPHABETS = {
     "b64url": _DIGITS + _UPPER + _LOWER + "-_",
 }
 
+_CHECKSUM = re.compile(r"\{crc62:(\d{1,4})\}")
 _NOTATION = re.compile(r"\{(" + "|".join(ALPHABETS) + r"):(\d{1,4})\}")
 
 
@@ -51,7 +56,11 @@ def expand(example: str, seed: str) -> str:
                 inner[edge] = alphabet[next(stream) % len(alphabet)]
         return "".join(inner)
 
-    return _NOTATION.sub(fill, example)
+    expanded = _NOTATION.sub(fill, example)
+    while (match := _CHECKSUM.search(expanded)) is not None:
+        head = expanded[: match.start()]
+        expanded = head + crc62(head[-int(match[1]) :]) + expanded[match.end() :]
+    return expanded
 
 
 def _bytes(seed: str) -> Iterator[int]:

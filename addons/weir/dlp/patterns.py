@@ -69,21 +69,28 @@ class Deadline:
 
     By default wall time: the clock of a thread is a system call, which costs more than most scans and gives up the
     interpreter lock. ``clock`` may be ``time.thread_time`` all the same where a busy machine must not shorten the
-    time; such a deadline is read in the thread that made it.
+    time; such a deadline is read in the thread that made it. A deadline ``within`` another never outlasts it.
     """
 
-    __slots__ = ("_clock", "_end")
+    __slots__ = ("_clock", "_end", "_within")
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, *, within: Deadline | None = None
+    ) -> None:
         self._clock = clock
         self._end = clock() + seconds
+        self._within = within
 
     def left(self) -> float:
         """Seconds left, always positive. Raises OutOfTime when there are none."""
         left = self._end - self._clock()
         if left <= 0:
             raise OutOfTime("the scan ran out of time")
-        return left
+        return left if self._within is None else min(left, self._within.left())
+
+    def spent(self) -> bool:
+        """True when no time is left."""
+        return self._end <= self._clock() or (self._within is not None and self._within.spent())
 
 
 def compile_pattern(source: str, flags: int = 0) -> Pattern:

@@ -50,6 +50,7 @@ class PatternDetector:
     validate: Callable[[str], bool | None]
     invalidate: Callable[[str], bool | None]
     needs_context: bool = False
+    shape: str = ""  # a pattern that matches wherever this one does and that the prefilter finds sooner
 
     @property
     def name(self) -> str:
@@ -58,8 +59,9 @@ class PatternDetector:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The pattern itself."""
-        return (Source(self.pattern.pattern, self.pattern.flags & (re.IGNORECASE | re.MULTILINE | re.DOTALL)),)
+        """The pattern itself, or its shape."""
+        flags = self.pattern.flags & (re.IGNORECASE | re.MULTILINE | re.DOTALL)
+        return (Source(self.shape or self.pattern.pattern, flags),)
 
     def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
         """Hits at or above the threshold. Raises TimeoutError."""

@@ -2,6 +2,10 @@
 
 All patterns stand, weakened (see relax.py), in one Hyperscan database. A pattern that Hyperscan does not take is
 reported for every text: slower, never blind.
+
+A search by Hyperscan can't be interrupted, and what it needs for a byte may grow with the text. So a long text goes
+through in windows, with a look at the clock between them. Each pattern is then cut down to a beginning that fits into
+what two windows have in common: no match can fall between them.
 """
 
 from __future__ import annotations
@@ -9,15 +13,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import hyperscan
 
+from weir.dlp.patterns import Deadline
 from weir.dlp.relax import Unrelaxable, relax
 
-__all__ = ["ANALYSER_ERRORS", "Prefilter", "Source"]
+__all__ = ["ANALYSER_ERRORS", "OVERLAP_CHARS", "WINDOW_BYTES", "Prefilter", "Source"]
 
 # What the scanning libraries are known to raise; whoever scans turns these into "not fully scanned".
 ANALYSER_ERRORS: tuple[type[Exception], ...] = (hyperscan.error, hyperscan.HyperscanError)
+
+WINDOW_BYTES = 256 * 1024
+OVERLAP_CHARS = 8 * 1024
+_OVERLAP_BYTES = 4 * OVERLAP_CHARS  # a character has at most four bytes
 
 _FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
 
@@ -34,11 +44,40 @@ class Prefilter:
     """An immutable list of items, each a set of patterns that must all match. Safe to use from several threads."""
 
     def __init__(self, items: Sequence[Sequence[Source]]) -> None:
+        self._net = _Net(items, None)
+        self.always = self._net.always
+        # Compiling takes a few tenths of a second, and long texts are rare: not at start.
+        self._make_long = partial(_Net, items, OVERLAP_CHARS)
+        self._long: _Net | None = None
+        self._lock = threading.Lock()
+
+    def hits(self, text: str, deadline: Deadline | None = None) -> frozenset[int]:
+        """Indexes of the items that may match ``text``: a superset of those that do.
+
+        Raises one of ANALYSER_ERRORS when Hyperscan fails, and OutOfTime.
+        """
+        # Lone surrogates are legal in JSON strings; they need only become some high bytes here.
+        data = text.encode("utf-8", "surrogatepass")
+        if len(data) <= WINDOW_BYTES:
+            return self._net.items(self._net.scan(data))
+        with self._lock:
+            net = self._long = self._long or self._make_long()
+        found: set[int] = set()
+        for begin in range(0, len(data) - _OVERLAP_BYTES, WINDOW_BYTES - _OVERLAP_BYTES):
+            if deadline is not None:
+                deadline.left()
+            found.update(net.scan(data[begin : begin + WINDOW_BYTES]))
+        return net.items(found)
+
+
+class _Net:
+    """One database and what its hits mean. With ``chars_max`` every pattern is cut down to fit into so many."""
+
+    def __init__(self, items: Sequence[Sequence[Source]], chars_max: int | None) -> None:
         expressions: dict[int, tuple[bytes, int]] = {}
-        sources = [source for item in items for source in item]
-        for number, source in enumerate(sources):
+        for number, source in enumerate(source for item in items for source in item):
             try:
-                relaxed, ignore_case = relax(source.pattern, source.flags)
+                relaxed, ignore_case = relax(source.pattern, source.flags, chars_max)
             except Unrelaxable:
                 continue  # runs on every text, see `always`
             flags = _FLAGS | (hyperscan.HS_FLAG_CASELESS if ignore_case else 0)
@@ -55,25 +94,24 @@ class Prefilter:
         self.always = frozenset(index for index, needed in enumerate(self._needed) if not needed)
         self._threads = threading.local()
 
-    def hits(self, text: str) -> frozenset[int]:
-        """Indexes of the items that may match ``text``: a superset of those that do.
-
-        Raises one of ANALYSER_ERRORS when Hyperscan fails.
-        """
-        if self._database is None or not text:
-            return self.always
+    def scan(self, data: bytes) -> list[int]:
+        """Numbers of the patterns that match ``data``."""
         found: list[int] = []
+        if self._database is None or not data:
+            return found
 
         def note(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
             found.append(number)
 
-        # Lone surrogates are legal in JSON strings; they need only become some high bytes here.
-        data = text.encode("utf-8", "surrogatepass")
         self._database.scan(data, match_event_handler=note, scratch=self._scratch())
-        if not found:
+        return found
+
+    def items(self, numbers: Sequence[int] | set[int]) -> frozenset[int]:
+        """The items all of whose patterns are among ``numbers`` (each given once), and those that always count."""
+        if not numbers:
             return self.always
         needed = dict[int, int]()
-        for number in found:
+        for number in numbers:
             index = self._item_of[number]
             needed[index] = needed.get(index, self._needed[index]) - 1
         return self.always.union(index for index, missing in needed.items() if missing <= 0)

@@ -49,10 +49,12 @@ class Unrelaxable(ValueError):
     """No weaker form is known. The message names the construct."""
 
 
-def relax(source: str, flags: int = 0) -> tuple[str, bool]:
+def relax(source: str, flags: int = 0, chars_max: int | None = None) -> tuple[str, bool]:
     """The weaker pattern for ``source`` and whether it ignores case.
 
-    ``flags`` are `re` flags given apart from the pattern. Raises Unrelaxable when a construct has no weaker form.
+    ``flags`` are `re` flags given apart from the pattern. With ``chars_max`` the result matches within the first so
+    many characters of every match of ``source``: of a pattern that could take in more, only the beginning is kept.
+    Raises Unrelaxable when a construct has no weaker form.
     """
     try:
         with warnings.catch_warnings():
@@ -60,7 +62,7 @@ def relax(source: str, flags: int = 0) -> tuple[str, bool]:
             tree = _parser.parse(source, flags)
     except (re.error, OverflowError, RecursionError) as error:
         raise Unrelaxable(f"not readable: {type(error).__name__}") from None
-    nodes: list[Node] = list(tree)
+    nodes: list[Node] = list(tree) if chars_max is None else _beginning(tree, list(tree), chars_max)
     ignore_case = bool(tree.state.flags & re.IGNORECASE)
     boundary = len(nodes) > 1 and nodes[0] == (_c.AT, _c.AT_BOUNDARY) and _starts_with_ascii_word(nodes[1:])
     core = _trim([node for node in nodes if node[0] not in _ASSERTIONS], keep_head=boundary)
@@ -87,6 +89,33 @@ def _trim(nodes: list[Node], *, keep_head: bool) -> list[Node]:
                 break
             nodes.pop(index)
     return nodes
+
+
+def _beginning(tree: Any, nodes: Iterable[Node], chars_max: int) -> list[Node]:
+    """As many of ``nodes`` as certainly fit into ``chars_max`` characters, the last of them cut down where it can be."""
+
+    def width(node: Node) -> int:
+        return int(_parser.SubPattern(tree.state, [node]).getwidth()[1])
+
+    kept: list[Node] = []
+    left = chars_max
+    for node in nodes:
+        op, value = node
+        if width(node) <= left:
+            kept.append(node)
+            left -= width(node)
+            continue
+        if op is _c.SUBPATTERN:
+            kept.append((op, (*value[:3], _beginning(tree, value[3], left))))
+        elif op is _c.BRANCH:
+            kept.append((op, (value[0], [_beginning(tree, branch, left) for branch in value[1]])))
+        elif op in _REPEATS:
+            low, _high, inner = value
+            once = sum(width(part) for part in inner)
+            sure = min(low, left // once) if once else 0
+            kept += [(_c.MAX_REPEAT, (sure, sure, inner))] if sure else []
+        break
+    return kept
 
 
 def _refers_back(nodes: Iterable[Node]) -> bool:

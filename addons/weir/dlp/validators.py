@@ -6,11 +6,14 @@ import base64
 import binascii
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
 
-__all__ = ["VALIDATORS"]
+__all__ = ["VALIDATORS", "crc62"]
 
 _BASE64_PADDING = 4
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CRC62_DIGITS = 6  # 62^6 > 2^32
 
 
 def _decode(text: str) -> bytes | None:
@@ -56,8 +59,23 @@ def is_mixed(value: str) -> bool:
     return letters and (digits or marks >= 2)  # two marks inside a word are no prose
 
 
+def crc62(text: str) -> str:
+    """CRC-32 of ``text`` (in UTF-8) as six base-62 digits: how weir, like others, ends its keys."""
+    number, digits = zlib.crc32(text.encode("utf-8", "surrogatepass")), ""
+    for _ in range(_CRC62_DIGITS):
+        number, rest = divmod(number, 62)
+        digits = _BASE62[rest] + digits
+    return digits
+
+
+def is_crc62(value: str) -> bool:
+    """True when ``value`` ends in the checksum of what stands before it."""
+    return value.isascii() and value[-_CRC62_DIGITS:] == crc62(value[:-_CRC62_DIGITS])
+
+
 VALIDATORS: Mapping[str, Callable[[str], bool]] = {
     "jwt": is_jwt,
     "basic_credentials": is_basic_credentials,
     "mixed": is_mixed,
+    "crc62": is_crc62,
 }

@@ -5,57 +5,145 @@ Offsets in the view lead back to the text, so that what is found there is masked
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+
+from weir.dlp.patterns import Deadline
 
 __all__ = ["View", "normalised_view"]
 
-# Zero-width and direction marks, soft hyphen, joiners, variation selectors: they cut a key in two without a trace.
-_INVISIBLE = frozenset(
-    {0x00AD, 0x034F, 0x061C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)}
-    | {*range(0xFE00, 0xFE10), *range(0xE0000, 0xE01F0)}
+# Default_Ignorable_Code_Point (Unicode 16, DerivedCoreProperties): nothing is drawn for them, so they cut a key in
+# two without a trace. Unassigned ones are in it too, as fonts are asked to draw nothing for these either.
+_IGNORABLE_RANGES = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
+    *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
+    *((0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
 )
+_IGNORABLE = frozenset(code for first, last in _IGNORABLE_RANGES for code in range(first, last + 1))
+# Control and format characters, and halves of a pair. U+FFFD is what a JSON reader makes of such a half.
+_INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs")
+_REPLACEMENT = "\ufffd"
+_LAYOUT = "\t\n\r"  # control characters that are seen
+_CONTROL_BYTES = bytes(code for code in (*range(32), 127) if chr(code) not in _LAYOUT)
+_ASCII_CONTROL = re.compile(f"[{re.escape(_CONTROL_BYTES.decode())}]")
 # What NFKC leaves alone although it reads, or matches without regard to case, as an ASCII character.
 _ALIKE = {"ı": "i", "İ": "I", "‐": "-", "‑": "-", "‒": "-", "–": "-", "−": "-", "․": ".", "。": "."}
+_WINDOW_CHARS = 32_768  # between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A changed reading of a text. ``starts`` has the place in the text of each of its characters; None: the same."""
+    """A changed reading of a text.
+
+    ``places`` are the characters of the view at which a stretch begins that can be counted on from the character of
+    the text in ``origins``; a stretch ends where the next begins.
+    """
 
     text: str
-    starts: tuple[int, ...] | None = None
+    places: array[int]
+    origins: array[int]
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The span in the text that ``start`` to ``end`` (not empty) of the view was read from."""
-        if self.starts is None:
-            return start, end
-        return self.starts[start], self.starts[end - 1] + 1
+        return self._origin(start), self._origin(end - 1) + 1
+
+    def _origin(self, place: int) -> int:
+        at = bisect_right(self.places, place) - 1
+        return place if at < 0 else self.origins[at] + place - self.places[at]
 
 
-def normalised_view(text: str) -> View | None:
-    """The view of ``text``, or None when it would read the same (always so for ASCII)."""
+class _Builder:
+    """Puts a view together, stretch by stretch."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.places, self.origins = array("Q"), array("Q")
+        self.length = 0  # characters in `parts`
+
+    def add(self, stretch: str) -> None:
+        """Take over text as it is."""
+        self.parts.append(stretch)
+        self.length += len(stretch)
+
+    def change(self, origin: int, reading: str) -> None:
+        """Read one character of the text, at ``origin``, as ``reading``."""
+        if len(reading) != 1:
+            for offset in range(len(reading)):
+                self._mark(self.length + offset, origin)
+            self._mark(self.length + len(reading), origin + 1)
+        self.add(reading)
+
+    def _mark(self, place: int, origin: int) -> None:
+        if self.places and self.places[-1] == place:
+            self.origins[-1] = origin
+        else:
+            self.places.append(place)
+            self.origins.append(origin)
+
+
+def normalised_view(text: str, deadline: Deadline | None = None) -> View | None:
+    """The view of ``text``, or None when it would read the same. Raises OutOfTime.
+
+    A text in ASCII is looked through only for control characters, the fastest way there is: most texts hold none.
+    """
     if text.isascii():
-        return None
-    changed = {ord(character): reading for character in set(text) if (reading := _read(character)) != character}
-    if not changed:
-        return None
-    viewed = text.translate(changed)
-    if all(len(reading) == 1 for reading in changed.values()):
-        return View(viewed)
-    starts: list[int] = []
-    for place, character in enumerate(text):
-        starts += [place] * len(changed.get(ord(character), character))
-    return View(viewed, tuple(starts))
+        data = text.encode("ascii")
+        if len(data.translate(None, _CONTROL_BYTES)) == len(data):
+            return None
+    built, changed = _Builder(), False
+    for begin in range(0, len(text), _WINDOW_CHARS):
+        if deadline is not None:
+            deadline.left()
+        window = text[begin : begin + _WINDOW_CHARS]
+        readings = _readings(window)
+        changed = changed or bool(readings)
+        if all(len(reading) == 1 for reading in readings.values()):
+            built.add(window.translate({ord(character): reading for character, reading in readings.items()}))
+            continue
+        done = 0
+        for place, character in _places(window, readings):
+            built.add(window[done:place])
+            built.change(begin + place, readings[character])
+            done = place + 1
+        built.add(window[done:])
+    return View("".join(built.parts), built.places, built.origins) if changed else None
 
 
+def _readings(window: str) -> dict[str, str]:
+    """The characters of ``window`` that are not read as they stand, and how they are."""
+    if window.isascii():
+        return dict.fromkeys(_ASCII_CONTROL.findall(window), "")
+    return {character: reading for character in set(window) if (reading := _read(character)) != character}
+
+
+def _places(window: str, readings: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """Where in ``window`` the characters of ``readings`` stand."""
+    if window.isascii():
+        return ((match.start(), match[0]) for match in _ASCII_CONTROL.finditer(window))
+    return ((place, character) for place, character in enumerate(window) if character in readings)
+
+
+@lru_cache(maxsize=4096)
 def _read(character: str) -> str:
-    if character.isascii():
+    if "!" <= character <= "~" or character in _LAYOUT:
         return character
-    if ord(character) in _INVISIBLE:
+    if (
+        ord(character) in _IGNORABLE
+        or character == _REPLACEMENT
+        or unicodedata.category(character) in _INVISIBLE_CATEGORIES
+    ):
         return ""
     # A digit of any script: an SSN in Arabic-Indic digits is one.
     digit = unicodedata.decimal(character, None)
     if digit is not None:
         return str(digit)
-    return _ALIKE.get(character) or unicodedata.normalize("NFKC", character)
+    reading = _ALIKE.get(character) or unicodedata.normalize("NFKC", character)
+    # A longer reading without ASCII can't complete anything, and one character can stand for eighteen of them.
+    if len(reading) > 1 and not any("!" <= part <= "~" for part in reading):
+        return character
+    return reading

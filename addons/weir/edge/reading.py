@@ -21,7 +21,8 @@ RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whol
 URL = "#url"  # pointer of the texts of the request target
 _RAW_CHARS_MAX = 2_000_000
 _PEEK_BYTES_MAX = 256 * 1024
-_PEEK_PIECE = 4096
+_PEEK_PIECE = 512
+_PEEK_MADE_MAX = 2 << 20  # what one piece may become
 _DECODINGS = 3  # times that percent encoding is undone: each server on the way may do it once
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";,]*)", re.IGNORECASE)
@@ -86,7 +87,7 @@ def peek(flow: http.HTTPFlow, limit: int) -> bytes | None:
     for coding in reversed(codings[-3:]):
         out = bytearray()
         try:
-            decoder = Decoder(coding, 4 * limit)
+            decoder = Decoder(coding, _PEEK_MADE_MAX)
             for start in range(0, len(head), _PEEK_PIECE):
                 out += decoder.feed(head[start : start + _PEEK_PIECE])
                 if len(out) >= limit:
@@ -188,14 +189,11 @@ def _url_segments(trace: Trace, request: http.Request) -> tuple[Segment, ...]:
 def _readings(text: str) -> Iterator[str]:
     """``text`` as servers on the way may read it."""
     for _ in range(_DECODINGS):
+        coded, text = text, unquote(text)
         yield text.replace("+", " ")
-        if "+" in text:
-            yield text
-        plain = unquote(text)
-        if plain == text:
+        yield text
+        if text == coded:
             return
-        text = plain
-    yield text
 
 
 def _is_credential(trace: Trace, value: str) -> bool:

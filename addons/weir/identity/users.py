@@ -15,7 +15,7 @@ import secrets
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ def add(
     team: str | None = None,
     app: str | None = None,
     device: str | None = None,
-    groups: Iterable[str] | None = None,
+    groups: tuple[str, ...] | None = None,
     work: Work = DEFAULT_WORK,
 ) -> Principal:
     """Add a user to the file, or give the one of that name a new password; the file is made when there is none.
@@ -183,7 +183,7 @@ def add(
         raise UsersError([f"{path}: its folder is not there; make it, or name another file"])
     salt = secrets.token_bytes(16)
     fields = [work.log2_n, work.r, work.p, _b64(salt), _b64(work.hash(password, salt))]
-    given: dict[str, Any] = {"team": team, "app": app, "device": device, "groups": None if groups is None else tuple(groups)}
+    given: dict[str, Any] = {"team": team, "app": app, "device": device, "groups": groups}
     with locked(path):
         lines, old = ["# one user a line: name:scrypt hash:attributes"], Principal(method="basic", strength=STRENGTH)
         if path.exists():

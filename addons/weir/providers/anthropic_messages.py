@@ -108,7 +108,7 @@ class _MessageEvents:
         notes.name(model=get_text(doc, "model"), response_id=get_text(doc, "id"))
         notes.name(finish_reason="error" if doc.get("error") else get_text(doc, "stop_reason"))
         self._usage(doc.get("usage"), notes)
-        for at, block in enumerate(get_list(doc, "content")):
+        for at, block in notes.each(get_list(doc, "content")):
             _call(block, notes, str(at))
             for text in texts_in(block, "", "", _NO_TEXT, notes.room):
                 notes.keep(text.text)

@@ -118,7 +118,7 @@ class _GeminiEvents:
         ends: list[str] = []
         wholes: list[tuple[str, Json]] = []
         self._head(doc, notes)
-        for at, candidate in enumerate(get_list(doc, "candidates")):
+        for at, candidate in notes.each(get_list(doc, "candidates")):
             stated = candidate.get("index") if isinstance(candidate, dict) else None
             index = str(stated if isinstance(stated, int) else at)
             found, others = self._parts(candidate, f"/candidates/{at}/content/parts", index, notes)
@@ -158,7 +158,7 @@ class _GeminiEvents:
     ) -> tuple[list[Place], list[tuple[str, Json]]]:
         places: list[Place] = []
         others: list[tuple[str, Json]] = []
-        for at, part in enumerate(get_list(get_object(candidate, "content"), "parts")):
+        for at, part in notes.each(get_list(get_object(candidate, "content"), "parts")):
             text = get_text(part, "text")
             if text:
                 kind = "thought" if isinstance(part, dict) and part.get("thought") is True else "text"

@@ -20,19 +20,12 @@ import orjson
 from weir.model import Unparsed
 from weir.providers.values import Json, JsonObject, pointer_tokens
 
-__all__ = [
-    "DEPTH_MAX",
-    "REPLACEMENT",
-    "Written",
-    "literal",
-    "loads",
-    "loads_reply",
-    "splice",
-    "splice_set",
-]
+__all__ = ["DEPTH_MAX", "REPLACEMENT", "Written", "literal", "loads", "loads_reply", "splice", "splice_set"]
 
 DEPTH_MAX: Final = 128
+_REPLY_STEPS_MAX: Final = 50_000  # values stepped over in an edit: replies are edited while others wait
 REPLACEMENT: Final = "\ufffd"
+_CONTAINERS: Final = (dict, list)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _LONE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -41,6 +34,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 class Written(float):
     """A number with a point or an exponent, and how it stands in the document."""
 
+    __slots__ = ("written",)
     written: str
 
     def __new__(cls, written: str) -> Written:
@@ -48,6 +42,11 @@ class Written(float):
         number = super().__new__(cls, written)
         number.written = written
         return number
+
+
+def _fraction(written: str) -> float:
+    # A shorter one has too few digits for anybody to ask how they stand.
+    return Written(written) if len(written) > 8 else float(written)
 
 
 def _member_pairs(pairs: list[tuple[str, Json]]) -> JsonObject:
@@ -61,7 +60,7 @@ def _not_a_number(_: str) -> Json:
     raise Unparsed("NaN or Infinity")
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_member_pairs, parse_constant=_not_a_number, parse_float=Written)
+_STRICT = json.JSONDecoder(object_pairs_hook=_member_pairs, parse_constant=_not_a_number, parse_float=_fraction)
 # Steps over values that have been accepted already, and reads replies.
 _LAX = json.JSONDecoder(parse_constant=_not_a_number)
 
@@ -91,15 +90,14 @@ def _parse(text: str, depth_max: int, decoder: json.JSONDecoder = _STRICT) -> Js
 def _check_depth(value: Json, depth_max: int) -> None:
     level: list[Json] = [value]
     for _ in range(depth_max):
-        below: list[Json] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(v for v in item.values() if isinstance(v, dict | list))
-            elif isinstance(item, list):
-                below.extend(v for v in item if isinstance(v, dict | list))
-        if not below:
+        level = [
+            child
+            for item in level
+            for child in (item.values() if type(item) is dict else item if type(item) is list else ())
+            if type(child) in _CONTAINERS
+        ]
+        if not level:
             return
-        level = below
     raise Unparsed("nested too deeply")
 
 
@@ -200,12 +198,12 @@ class _Open:
         self.index = 0
 
 
-def _edits(text: str, root: _Trie) -> list[tuple[int, int, str]]:
-    """Spans of the wanted scalars with their new literals, in document order. ``text`` has passed `_parse`."""
+def _edits(text: str, root: _Trie, steps_max: int) -> list[tuple[int, int, str]]:
+    """Spans of the wanted scalars with their new literals, in document order. ``text`` is known to be JSON."""
     edits: list[tuple[int, int, str]] = []
     stack: list[_Open] = []
     at, node = _space(text, 0), root
-    while True:
+    for _ in range(steps_max):
         # At a value. Go inside when something below it is wanted, otherwise step over it at C speed.
         if node.below and text[at] in "{[":
             stack.append(_Open(node, text[at] == "{"))
@@ -232,6 +230,7 @@ def _edits(text: str, root: _Trie) -> list[tuple[int, int, str]]:
             key = str(top.index)
             top.index += 1
         node = top.node.below.get(key, _NOTHING)
+    raise Unparsed("too many values")
 
 
 _NOTHING = _Trie()
@@ -258,7 +257,7 @@ def splice(body: bytes, texts: Mapping[str, str], *, reply: bool = False) -> byt
     text = _decode(body)
     if not reply:
         _parse(text, DEPTH_MAX)
-    edits = _edits(text, _trie(texts))
+    edits = _edits(text, _trie(texts), _REPLY_STEPS_MAX if reply else len(text))
     if len(edits) != len(texts):
         raise Unparsed("no editable text at a pointer")
     return _apply(text, [edit for edit in edits if edit[2]])

@@ -9,7 +9,18 @@ from typing import Final, NamedTuple
 
 from weir.providers.values import Json, JsonObject, get_text
 
-__all__ = ["HIDDEN", "Encoded", "encoded", "is_base64", "is_seal", "magic", "points_elsewhere", "remote"]
+__all__ = [
+    "ADDRESSES",
+    "HIDDEN",
+    "SEALED",
+    "Encoded",
+    "encoded",
+    "is_base64",
+    "is_seal",
+    "magic",
+    "points_elsewhere",
+    "remote",
+]
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
 _DATA_URI = re.compile(r"data:([a-z0-9.+/-]{0,80})(?:;[a-z0-9=.+-]{0,40}){0,4};base64,", re.IGNORECASE)
@@ -23,13 +34,13 @@ _DATA: Final = frozenset(
 _DECLARES: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "fileName", "displayName"})
 _HOLDERS: Final = frozenset({"input_audio", "inlineData", "inline_data"})
 # Written by the provider, checked by it when they come back, unreadable for anyone else.
-_SEALED: Final = frozenset(
+SEALED: Final = frozenset(
     {"signature", "encrypted_content", "thoughtSignature", "thought_signature", "encrypted_index"}
 )
 _REMOTE: Final = frozenset(
     {"image_url", "imageUrl", "video_url", "audio_url", "file_url", "document_url", "fileUri", "file_uri"}
 )
-_ADDRESSES: Final = _REMOTE | _DATA | {"url", "uri", "image", "audio", "video"}
+ADDRESSES: Final = _REMOTE | _DATA | {"url", "uri", "image", "audio", "video"}
 
 # Members that stand for text the provider keeps and the request doesn't show: member → reason.
 HIDDEN: Final = {
@@ -109,7 +120,7 @@ def encoded(name: str, text: str, parent: JsonObject | None, parent_name: str) -
     Only what begins like known media is left unread. Anything else that claims to be an encoding is read as it stands,
     and as the text it decodes to; bytes that are neither are a reason, too.
     """
-    if name not in _ADDRESSES:
+    if name not in ADDRESSES:
         return None
     uri = _DATA_URI.match(text)
     if uri is not None:
@@ -126,7 +137,7 @@ def is_seal(name: str, text: str, parent: JsonObject | None) -> bool:
     """True for a seal of the provider's own (a signature, encrypted reasoning), which nobody may edit."""
     if name == "data":
         return parent is not None and parent.get("type") == "redacted_thinking" and is_base64(text)
-    return name in _SEALED and len(text) >= _SHORT and is_base64(text)
+    return name in SEALED and len(text) >= _SHORT and is_base64(text)
 
 
 def remote(name: str, text: str) -> str:

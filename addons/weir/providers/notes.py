@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from weir.model import Inspection, Reply, Usage
@@ -96,6 +96,13 @@ class Notes:
             self._inspection = inspection
         if reason not in self._reasons:
             self._reasons.append(reason)
+
+    def each(self, values: Sequence[Json]) -> Iterator[tuple[int, Json]]:
+        """Places and ``values``, while there is room: a reply may have a million choices."""
+        for at, value in enumerate(values):
+            if not self.room.take(0, 1):
+                return
+            yield at, value
 
     def keep_all(self, places: Sequence[Place]) -> None:
         """Keep the texts of ``places``."""

@@ -143,7 +143,7 @@ class _ChatEvents:
             return Step(usage_only=isinstance(doc.get("usage"), dict))
         places: list[Place] = []
         ends: list[str] = []
-        for at, choice in enumerate(get_list(doc, "choices")):
+        for at, choice in notes.each(get_list(doc, "choices")):
             index = _choice_index(choice, at)
             found = list(_places(choice, f"/choices/{at}", index, notes.room))
             places += found
@@ -157,7 +157,7 @@ class _ChatEvents:
         self._head(doc, notes)
         if doc.get("error"):
             notes.name(finish_reason="error")
-        for at, choice in enumerate(get_list(doc, "choices")):
+        for at, choice in notes.each(get_list(doc, "choices")):
             index = _choice_index(choice, at)
             notes.keep_all(list(_places(choice, f"/choices/{at}", index, notes.room)))
             _calls(choice, index, notes)
@@ -209,7 +209,7 @@ def _places(choice: Json, pointer: str, index: str, room: Room) -> Iterator[Plac
 def _calls(choice: Json, index: str, notes: Notes) -> None:
     for member in ("delta", "message"):
         said = get_object(choice, member)
-        for at, call in enumerate(get_list(said, "tool_calls")):
+        for at, call in notes.each(get_list(said, "tool_calls")):
             stated = call.get("index") if isinstance(call, dict) else None
             function = get_object(call, "function") or get_object(call, "custom")
             key = f"{index}.{stated if isinstance(stated, int) else at}"

@@ -151,7 +151,7 @@ class _ResponsesEvents:
         reason = get_text(get_object(response, "incomplete_details"), "reason")
         notes.name(finish_reason=reason or get_text(response, "status"))
         kept = notes.has_text
-        for item in get_list(response, "output"):
+        for _, item in notes.each(get_list(response, "output")):
             _call(item, notes)
             # A stream's deltas have said it already.
             if not kept:

@@ -16,7 +16,7 @@ _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _MATRIX = re.compile(r";[^/]*")
 _SEGMENTS_MAX = 64
 # Encoded slashes, backslashes, dots, percent and control characters; matrix parameters; what is not ASCII at all.
-_AMBIGUOUS = re.compile(r"%(?:2[ef]|5c|25|[01][0-9a-f]|7f)|[\\;#\x00-\x20\x7f-\U0010ffff]", re.IGNORECASE)
+_AMBIGUOUS = re.compile(r"%(?:2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])|[\\;#\x00-\x20\x7f-\U0010ffff]")
 
 
 def split_query(path: str) -> tuple[str, dict[str, str]]:

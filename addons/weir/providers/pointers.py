@@ -16,7 +16,10 @@ POINTER_CHARS_MAX: Final = 4 << 20
 
 
 class Room:
-    """What one document may still take: texts, and characters of pointers. ``short`` once either was not enough."""
+    """What one document may still take: texts (in a reply, containers and the like too) and characters of pointers.
+
+    ``short`` once either was not enough.
+    """
 
     __slots__ = ("_chars", "_texts", "short")
 

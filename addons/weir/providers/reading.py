@@ -16,7 +16,7 @@ from weir.providers.channels import Channels
 from weir.providers.jsondoc import loads_reply, splice
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.outline import outline
-from weir.providers.pointers import TEXTS_MAX, Room
+from weir.providers.pointers import Room
 from weir.providers.sse import Frame, Framer, event_bytes, with_data
 from weir.providers.texts import texts_in
 from weir.providers.values import JsonObject
@@ -25,13 +25,14 @@ __all__ = ["BODY_BYTES_MAX", "READ_BYTES_MAX", "EventReader", "Events"]
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 READ_BYTES_MAX: Final = 4 * 1024 * 1024  # of one document or event: reading more would hold up everybody else
-_QUOTES_MAX: Final = 4 * TEXTS_MAX  # in a text that is to be edited: names and values have two each
 _CHANNELS_MAX: Final = 1024
 _SPACE: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _FIELD_STARTS: Final = frozenset({b"d", b"e", b":", b"i", b"r", _BOM[:1]})  # data, event, comment, id, retry
-# Members of a whole document that hold no text: encoded media and the provider's seals.
-_NO_TEXT: Final = frozenset({"encrypted_content", "signature", "thoughtSignature", "b64_json", "partial_image_b64"})
+# Members of a whole document that hold no text: encoded media, the provider's seals, numbers and what they belong to.
+_NO_TEXT: Final = frozenset(
+    {"encrypted_content", "signature", "thoughtSignature", "b64_json", "partial_image_b64", "logprobs", "embedding"}
+)
 _INNER: Final = frozenset({"arguments"})
 
 
@@ -224,7 +225,7 @@ class EventReader:
     def _edit(self, name: str, doc: JsonObject, data: bytes, step: Step) -> bytes:
         """``data`` with its texts mapped; the same object when none changed."""
         channels = self._channels
-        if channels is None or self._crowded(data.count(b'"') > _QUOTES_MAX):
+        if channels is None:
             return data
         edits: dict[str, str] = {}
         last = {place.channel: place.pointer for place in step.places}
@@ -244,8 +245,7 @@ class EventReader:
                 new = channels.whole(text.text, inner=text.name in _INNER)
                 if new != text.text:
                     edits[text.pointer] = new
-        self._crowded(room.short)
-        return self._splice(data, edits)
+        return data if self._crowded(room.short or self._notes.room.short) else self._splice(data, edits)
 
     def _splice(self, data: bytes, edits: dict[str, str]) -> bytes:
         if not edits:

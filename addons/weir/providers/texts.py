@@ -63,6 +63,8 @@ def texts_in(value: Json, pointer: str, channel: str, skip: frozenset[str], room
                     return
                 yield Text(f"{before}/{piece}", name, f"{along}.{way}", child)
             elif isinstance(child, dict | list) and child:
+                if not room.take(0, 1):
+                    return
                 stack.append(_Open(child, name, Node(top.pointer, f"/{piece}"), Node(top.channel, f".{way}")))
                 break
         else:

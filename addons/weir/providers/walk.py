@@ -13,7 +13,7 @@ from typing import Final
 
 from weir.model import Segment
 from weir.providers.jsondoc import Written
-from weir.providers.media import HIDDEN, encoded, is_seal, points_elsewhere, remote
+from weir.providers.media import ADDRESSES, HIDDEN, SEALED, encoded, is_seal, points_elsewhere, remote
 from weir.providers.pointers import Node, Room
 from weir.providers.values import Json, JsonObject, token
 from weir.providers.words import SHORT, is_plain_word
@@ -56,6 +56,8 @@ _IDS: Final = frozenset({
     "id", "tool_call_id", "call_id", "tool_use_id", "item_id", "response_id", "approval_request_id",
 })
 # fmt: on
+# Strings in all other members are texts and nothing else.
+_SPECIAL: Final = _ENUMS | _IDS | ADDRESSES | SEALED | HIDDEN.keys() | {"model", "$schema"}
 _SCHEMA = re.compile(r"https?://json-schema\.org/(?:draft-\d\d|draft/20\d\d-\d\d)/schema#?")
 
 
@@ -102,14 +104,18 @@ class Walk:
         while stack:
             top = stack[-1]
             for step, child in top.children:
-                if isinstance(child, str):
+                # The kinds that JSON is read as, exactly: this loop is most of the work.
+                if type(child) is str:
                     if child:
                         self._text(top, step, child)
-                elif isinstance(child, dict | list):
+                elif type(child) is dict or type(child) is list:
                     if child:
                         stack.append(self._open(top, step, child))
                         break
-                elif isinstance(child, int | Written):
+                elif type(child) is int:
+                    if not -_NUMBER_MIN < child < _NUMBER_MIN:
+                        self._add(top.node, _piece(step), top.role, str(child))
+                elif type(child) is Written:
                     self._number(top, step, child)
             else:
                 stack.pop()
@@ -123,7 +129,7 @@ class Walk:
             node, role, name = Node(top.node, f"/{token(step)}"), top.roles.get(step, top.role), step
         else:
             node, role, name = Node(top.node, f"/{step}"), top.role, top.name
-        if isinstance(child, dict):
+        if type(child) is dict:
             return self._object(node, child, role, name, self._members)
         return _Open(node, iter(enumerate(child)), role, name)
 
@@ -154,16 +160,19 @@ class Walk:
     # ── values
 
     def _text(self, top: _Open, step: str | int, text: str) -> None:
-        name = step if isinstance(step, str) else top.name
-        role = top.roles.get(name, top.role) if isinstance(step, str) else top.role
+        if isinstance(step, str):
+            name, role = step, top.roles.get(step, top.role)
+        else:
+            name, role = top.name, top.role
+        if name not in _SPECIAL:
+            self._add(top.node, _piece(step), role, text)
+            return
         if name in HIDDEN and role != "tool_definition":
             self.partial(HIDDEN[name])
-        if name == "model" and top.object is not None and not top.outer and is_name(text):
-            self._add(top.node, name, "parameter", text, fixed=True)
+        if name == "model" and top.object is not None and not top.outer and _is_name(text):
+            self._once(top.node, name, text)
         elif _is_fixed(name, text) or is_seal(name, text, top.object):
-            if text not in self._fixed and len(text) >= SHORT and not is_plain_word(text):
-                self._fixed.add(text)
-                self._add(top.node, _piece(step), "parameter", text, fixed=True)
+            self._once(top.node, _piece(step), text)
         else:
             found = encoded(name, text, top.object, top.outer)
             if found is None:
@@ -177,17 +186,18 @@ class Walk:
             if found.text:
                 self._add(top.node, _piece(step), role, found.text, fixed=True)
 
-    def _number(self, top: _Open, step: str | int, number: int | Written) -> None:
-        if isinstance(number, int):
-            if abs(number) >= _NUMBER_MIN:
-                self._add(top.node, _piece(step), top.role, str(number))
-            return
+    def _once(self, node: Node, piece: str, text: str) -> None:
+        if len(text) >= SHORT and text not in self._fixed and not is_plain_word(text):
+            self._fixed.add(text)
+            self._add(node, piece, "parameter", text, fixed=True)
+
+    def _number(self, top: _Open, step: str | int, number: Written) -> None:
         mantissa, exponent, _ = number.written.lower().partition("e")
-        digits = mantissa.lstrip("-").partition(".")
-        long = abs(number) >= _NUMBER_MIN or len(digits[0]) + len(digits[2].rstrip("0")) > _DOUBLE_DIGITS
+        before, _, after = mantissa.lstrip("-").partition(".")
+        long = abs(number) >= _NUMBER_MIN or len((before + after.rstrip("0")).lstrip("0")) > _DOUBLE_DIGITS
         if exponent:
             # Written out: the digits may be the same as those of an account, moved by a power of ten.
-            if long or len(digits[0]) >= 9:
+            if long or len(before) >= 9:
                 plain = f" {number:.0f}" if abs(number) < 1e25 else ""
                 self._add(top.node, _piece(step), "parameter", mantissa + plain, fixed=True)
         elif long:
@@ -196,12 +206,13 @@ class Walk:
     def _add(self, node: Node, piece: str, role: str, text: str, *, fixed: bool = False) -> None:
         before = node.whole(self._room)
         if before is None or not self._room.take(len(before) + len(piece), 1):
-            self._rest.append(text)
+            if len(text) >= SHORT:
+                self._rest.append(text)
             return
         self.segments.append(Segment(f"{before}/{piece}{KEY_SUFFIX if fixed else ''}", role, text))
 
 
-def is_name(text: str) -> bool:
+def _is_name(text: str) -> bool:
     """True when ``text`` is one word and not too long: what may stand as a model's name."""
     return 0 < len(text) <= _MODEL_CHARS_MAX and not any(c.isspace() for c in text)
 

@@ -80,5 +80,46 @@ def test_a_mistake_in_a_query_is_an_error(tmp_path: Path) -> None:
         store.sql(tmp_path, "SELECT nothing_like_this FROM events")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM read_text('{outside}')",
+        "FROM read_text('{audit}/../secret.txt')",
+        "FROM '{outside}'",
+        "COPY (SELECT 1) TO '{outside}.new'",
+        "ATTACH '{outside}.db' AS other",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+        "INSTALL httpfs",
+        "CREATE VIEW mine AS SELECT 1",
+        "DROP VIEW events",
+    ],
+)
+def test_a_connection_reaches_no_file_outside_the_store(tmp_path: Path, query: str) -> None:
+    outside = tmp_path / "secret.txt"
+    outside.write_text("planted\n")
+    before = set(tmp_path.iterdir()) | {tmp_path / "audit"}
+    with pytest.raises(duckdb.Error) as caught:
+        store.sql(tmp_path, query.format(outside=outside, audit=tmp_path / "audit"))
+    assert "planted" not in str(caught.value)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_two_connections_of_one_process_and_a_stock_one(tmp_path: Path) -> None:
+    path = store.ensure(tmp_path / "audit")
+    with (
+        store.connect(tmp_path) as one,
+        store.connect(tmp_path) as two,
+        duckdb.connect(path, read_only=True) as stock,
+    ):
+        for connection in (one, two, stock):
+            assert connection.execute("SELECT count(*) FROM events").fetchall() == [(0,)]
+
+
+def test_now_is_a_time_with_a_zone(tmp_path: Path) -> None:
+    ((now,),) = store.sql(tmp_path, "SELECT now()")[1]
+    assert now.utcoffset().total_seconds() == 0
+
+
 def test_times_are_utc(tmp_path: Path) -> None:
     assert store.sql(tmp_path, "SELECT current_setting('TimeZone')")[1] == [("UTC",)]

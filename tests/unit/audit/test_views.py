@@ -91,9 +91,12 @@ def test_blocked_by_rule_tells_enforced_from_observed(written: Callable[..., Que
     query = written(
         record(kind="block", verdict="block", action="block", rule_id="r1"),
         record(verdict="block", action="allow", mode="observe", rule_id="r1", user="ben"),
+        record(verdict="block", action="", rule_id="r1", user="", src_ip="10.0.0.1"),
         record(),
     )
-    assert query("SELECT rule_id, blocked, would_block, users FROM blocked_by_rule") == [("r1", 1, 1, 2)]
+    assert query("SELECT rule_id, blocked, would_block, users, unidentified FROM blocked_by_rule") == [
+        ("r1", 1, 2, 2, 1)
+    ]
 
 
 def test_shadow_ai_hosts(written: Callable[..., Query], record: Make) -> None:
@@ -101,15 +104,24 @@ def test_shadow_ai_hosts(written: Callable[..., Query], record: Make) -> None:
         record(),
         record(host="chat.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=10),
         record(host="chat.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=5, user="ben"),
-        record(host="ai.example", service="", service_status="unknown", extra='{"discovered":"true"}'),
+        record(
+            host="ai.example",
+            service="",
+            service_status="unknown",
+            user="",
+            src_ip="10.0.0.1",
+            extra='{"discovered":"true"}',
+        ),
         record(kind="meter", host="claude.ai", service="claude", service_status="", inspection="metered"),
         record(kind="meter", host="shop.example", service="", service_status="", inspection="metered"),
     )
-    rows = query("SELECT host, status, discovered, exchanges, users, bytes_up FROM shadow_ai_hosts ORDER BY host")
+    rows = query(
+        "SELECT host, status, discovered, exchanges, users, unidentified, bytes_up FROM shadow_ai_hosts ORDER BY host"
+    )
     assert rows == [
-        ("ai.example", "unknown", True, 1, 1, None),
-        ("chat.deepseek.com", "unsanctioned", False, 2, 2, 15),
-        ("claude.ai", "unknown", False, 1, 1, None),
+        ("ai.example", "unknown", True, 1, 0, 1, None),
+        ("chat.deepseek.com", "unsanctioned", False, 2, 2, 0, 15),
+        ("claude.ai", "unknown", False, 1, 1, 0, None),
     ]
 
 
@@ -120,13 +132,19 @@ def test_costs(written: Callable[..., Query], record: Make) -> None:
         record(ts=NOON + DAY, cost_nano=1, **spent),
         record(ts=NOON, **{**spent, "usage_source": "estimated"}),
         record(ts=NOON, usage_source="none", cost_nano=None),
+        record(ts=NOON, team="lab", request_model="own", **spent),
     )
     by_day = query(
-        "SELECT day::VARCHAR, team, exchanges, input_tokens, cost_usd, unpriced FROM cost_by_team_day ORDER BY 1"
+        "SELECT day::VARCHAR, team, exchanges, input_tokens, cost_usd, unpriced FROM cost_by_team_day ORDER BY 1, 2"
     )
-    assert by_day == [("2023-11-15", "finance", 2, 20, 1.5, 1), ("2023-11-16", "finance", 1, 10, 0.0, 0)]
-    assert query("SELECT service, model, exchanges, cost_usd, estimated FROM cost_by_model") == [
-        ("openai", "gpt-5", 3, 1.5, 1)
+    assert by_day == [
+        ("2023-11-15", "finance", 2, 20, 1.5, 1),
+        ("2023-11-15", "lab", 1, 10, None, 1),
+        ("2023-11-16", "finance", 1, 10, 0.0, 0),
+    ]
+    assert query("SELECT service, model, exchanges, cost_usd, unpriced, estimated FROM cost_by_model ORDER BY 2") == [
+        ("openai", "gpt-5", 3, 1.5, 1, 1),
+        ("openai", "own", 1, None, 1, 0),
     ]
 
 

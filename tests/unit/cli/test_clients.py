@@ -35,7 +35,9 @@ def data(tmp_path: Path) -> Path:
 def say(data: Path, *listen: tuple[str, int]) -> None:
     """Leave the note of a weir that runs: this process stands for it."""
     (data / "run").mkdir(exist_ok=True)
-    (data / "run" / "weir.json").write_text(json.dumps({"pid": os.getpid(), "listen": listen}))
+    (data / "run" / "weir.json").write_text(
+        json.dumps({"pid": os.getpid(), "listen": listen, "policy": "p.yaml", "policy_hash": "ab"})
+    )
 
 
 @pytest.fixture

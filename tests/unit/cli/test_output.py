@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import datetime
 
@@ -9,7 +10,7 @@ import pytest
 import typer
 
 from weir.cli import output
-from weir.cli.output import StoreTrouble, clean, fail, store_errors, table, write_json
+from weir.cli.output import Progress, StoreTrouble, clean, fail, store_errors, table, write_json
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,8 @@ from weir.cli.output import StoreTrouble, clean, fail, store_errors, table, writ
         ("half\ud800", "half\ufffd"),
         ("two\nlines", "two\nlines"),
         (["\x07"], "\ufffd"),
+        (False, "false"),
+        ([True], "true"),
     ],
 )
 def test_clean(value: object, shown: str) -> None:
@@ -63,6 +66,17 @@ def test_many_columns_stand_one_below_the_other(capsys: pytest.CaptureFixture[st
     assert lines[13] == "-- 2"
 
 
+def test_names_are_broken_at_their_joints_and_nothing_trails(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("detector", "action", "rule", "findings", "users", "when")
+    row = ("secret/github-personal-access-token", "pseudonymise", "no-credentials-leave", 12, 1, "2026-01-01 08:05")
+    table(names, [row], stack=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 and line == line.rstrip() for line in lines)
+    parts = {part for line in lines[1:] for part in line.split()}
+    assert {"pseudonymise", "2026-01-01", "12"} <= parts
+    assert "".join(line[:20].split()[0] for line in lines[1:]).startswith("secret/github-")
+
+
 def test_an_empty_table_says_so_and_is_no_data(capsys: pytest.CaptureFixture[str]) -> None:
     table(("a",), [])
     table(("a",), [], "Findings")
@@ -82,6 +96,7 @@ FromDuckdb.__module__ = "duckdb"
         (FromDuckdb("Parser Error: no\n\nLINE 1: …"), "Parser Error: no"),
         (FromDuckdb("bad \x1b[31m"), "bad \ufffd[31m"),
         (FromDuckdb(""), "FromDuckdb"),
+        (FromDuckdb('No "x"!\nCandidate bindings: "y"\n\nLINE 1: …'), 'No "x"! Candidate bindings: "y"'),
         (PermissionError(13, "Permission denied", "/x"), "the store cannot be used (Permission denied)"),
     ],
 )
@@ -90,6 +105,45 @@ def test_store_errors_become_one_line(error: Exception, message: str) -> None:
         raise error
     assert str(caught.value) == message
     assert caught.value.__cause__ is None
+
+
+def test_a_reader_who_has_seen_enough_is_no_trouble_of_the_store() -> None:
+    with pytest.raises(BrokenPipeError), store_errors():
+        raise BrokenPipeError
+
+
+class Screen(io.StringIO):
+    """A stderr that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, now = Screen(), [0.0]
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
+    progress = Progress("audit verify")
+    progress(1 << 20, 5 << 20)
+    progress.clear()
+    assert screen.getvalue() == "", "what is quick shows nothing"
+    now[0] = 1.0
+    progress(1 << 20, 5 << 20)
+    progress(2 << 20, 5 << 20)
+    progress.clear()
+    assert screen.getvalue() == "\rweir audit verify: 1 of 5 MiB\x1b[K\r\x1b[K"
+
+
+def test_progress_elsewhere_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
+    progress = Progress("audit verify")
+    for now[0] in (1.0, 11.0, 12.0, 22.0):
+        progress(3 << 20, 5 << 20)
+    progress.clear()
+    assert capsys.readouterr() == ("", "weir audit verify: 3 of 5 MiB\n" * 2)
 
 
 def test_other_errors_pass() -> None:

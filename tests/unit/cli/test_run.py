@@ -68,7 +68,7 @@ def test_an_address_in_use_is_one_line_and_makes_nothing(process, tmp_path: Path
         assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", said)
         assert not (tmp_path / "data").exists()
         (tmp_path / "data" / "run").mkdir(parents=True)
-        told = {"pid": os.getpid(), "listen": [listen.split(":")]}
+        told = {"pid": os.getpid(), "listen": [listen.split(":")], "policy": "p.yaml", "policy_hash": "ab"}
         (tmp_path / "data" / "run" / "weir.json").write_text(json.dumps(told))
         done = process("run", "--listen", listen, "--data", tmp_path / "data")
     assert f"(weir, process {os.getpid()}, does)" in done.stderr.decode()

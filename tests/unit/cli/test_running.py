@@ -32,7 +32,7 @@ def test_nobody(tmp_path: Path) -> None:
     assert running(tmp_path) is None
 
 
-@pytest.mark.parametrize("pid", [0, -1, "x", None])
+@pytest.mark.parametrize("pid", [0, -1, "x", None, 1 << 80])
 def test_a_process_that_is_none(tmp_path: Path, pid: object) -> None:
     say(tmp_path, pid=pid)
     assert running(tmp_path) is None

@@ -77,7 +77,7 @@ def test_people_get_the_columns_that_fit_and_are_told_of_the_rest(
     assert [line.split() for line in said.out.splitlines()] == [
         ["T"],
         ["first", "seen", "b"],
-        ["2026-01-01", "(none)"],
+        ["2026-01-01", "08:05", "(none)"],
     ]
     assert "more columns" in said.err
     monkeypatch.setenv("COLUMNS", "200")

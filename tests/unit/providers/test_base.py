@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -32,11 +33,17 @@ def test_parse() -> None:
     assert "hi" not in repr(found)
 
 
-def test_the_body_names_the_model_first() -> None:
-    assert Plain().parse(b'{"model":"in-body"}', ENDPOINT).model == "in-body"
-    found = Plain().parse(b'{"model":"in body with words"}', ENDPOINT)
-    assert found.model == "from-path"
-    assert found.segments[0].text == "in body with words"
+def test_the_path_names_the_model_first() -> None:
+    """A model that is allowed in the body must not hide one that is not in the path."""
+    assert Plain().parse(b'{"model":"in-body"}', ENDPOINT).model == "from-path"
+    assert Plain().parse(b'{"model":"in-body"}', replace(ENDPOINT, model="")).model == "in-body"
+
+
+@pytest.mark.parametrize("model", ["in body with words", "gpt-5#say=this", "m" * 300, "gpt-5\u0000y"])
+def test_only_a_plausible_name_is_a_model(model: str) -> None:
+    found = Plain().parse(json.dumps({"model": model}).encode(), replace(ENDPOINT, model=model))
+    assert found.model == ""
+    assert found.segments[0].text == model
 
 
 @pytest.mark.parametrize("body", [b"[]", b"", b"1", b"{", b"\xff"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from weir.model import Unparsed
-from weir.providers.jsondoc import literal, loads, splice, splice_set
+from weir.providers.jsondoc import Written, literal, loads, loads_reply, splice, splice_set
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,50 @@ def test_splice_leaves_a_literal_that_already_says_so() -> None:
     assert splice(body, {"/a": "x/yé\ufffd", "/n": "4000123412341234"}) == body
 
 
-def test_splice_turns_a_number_into_a_string() -> None:
-    assert splice(b'{"n": 4000123412341234}', {"/n": "[CARD]"}) == b'{"n": "[CARD]"}'
+@pytest.mark.parametrize("number", ["4000123412341234", "4000123412341234.0", "-4.5e+15"])
+def test_splice_turns_a_number_into_a_string(number: str) -> None:
+    body = f'{{"n": {number}, "m": 1.5}}'.encode()
+    assert splice(body, {"/n": "[CARD]"}) == b'{"n": "[CARD]", "m": 1.5}'
+    assert splice(body, {"/n": number}) == body
 
 
-@pytest.mark.parametrize("pointer", ["/b", "/a/0", "", "a", "/l", "/l/9", "/l/01", "/t", "/nul", "/f"])
+def test_numbers_know_how_they_are_written() -> None:
+    value = loads(b"[1.50000E+3, -0.0000000, 7, 1.5]")
+    assert isinstance(value, list)
+    assert value == [1500.0, -0.0, 7, 1.5]
+    assert [n.written for n in value if isinstance(n, Written)] == ["1.50000E+3", "-0.0000000"]
+
+
+def test_replies_are_read_less_strictly() -> None:
+    assert loads_reply(b'{"a":1,"a":2}') == {"a": 2}
+    assert loads_reply(b'["a\\ud83d"]') == ["a\ufffd"]
+    for body in (b"[NaN]", b"\xff", b"[" * 2000 + b"]" * 2000):
+        with pytest.raises(Unparsed):
+            loads_reply(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"a":"x","a":"y"}', "/a"),  # which of them the client takes nobody knows
+        (b'{"b":' + b"1" * 5000 + b',"a":"x"}', "/a"),
+        (b'{"b":' + b"[" * 100_000 + b"]" * 100_000 + b',"a":"x"}', "/a"),
+    ],
+)
+def test_splice_of_a_reply_is_total(body: bytes, pointer: str) -> None:
+    with pytest.raises(Unparsed):
+        splice(body, {pointer: "z"}, reply=True)
+
+
+def test_splice_of_a_reply() -> None:
+    body = b'{"b":1,"b":[1.50],"a":"x","l":"\\ud83d"}'
+    assert splice(body, {"/a": "z"}, reply=True) == body.replace(b'"x"', b'"z"')
+
+
+@pytest.mark.parametrize("pointer", ["/b", "/a/0", "", "a", "/l", "/l/9", "/l/01", "/t", "/nul"])
 def test_splice_refuses_what_is_no_text(pointer: str) -> None:
     with pytest.raises(Unparsed):
-        splice(b'{"a":"x","l":[1],"t":true,"nul":null,"f":1.5}', {pointer: "y"})
+        splice(b'{"a":"x","l":[1],"t":true,"nul":null}', {pointer: "y"})
 
 
 def test_splice_at_the_root_and_with_nothing() -> None:

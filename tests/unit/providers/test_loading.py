@@ -6,6 +6,7 @@ import pytest
 
 from weir.model import AuthPlace
 from weir.providers.loading import ProviderFileError, read_directory, read_text
+from weir.providers.provider import MANAGED
 
 DIALECTS = frozenset({"openai_chat"})
 GOOD = """\
@@ -61,6 +62,15 @@ def test_mistakes_name_their_line(old: str, new: str, said: str) -> None:
     with pytest.raises(ProviderFileError) as caught:
         read_text(GOOD.replace(old, new, 1), "acme.yaml", DIALECTS)
     assert any(said in mistake and "; " in mistake for mistake in caught.value.mistakes), caught.value
+
+
+def test_what_a_virtual_key_opens() -> None:
+    assert read_text(GOOD, "acme.yaml", DIALECTS).virtual_key_operations == MANAGED
+    provider = read_text(GOOD + "virtual_key_operations: [files]\n", "acme.yaml", DIALECTS)
+    assert provider.virtual_key_operations == {"files"}
+    assert read_text(GOOD + "virtual_key_operations: []\n", "acme.yaml", DIALECTS).virtual_key_operations == frozenset()
+    with pytest.raises(ProviderFileError, match=r":13: virtual_key_operations\[0\]: is no operation of this provider"):
+        read_text(GOOD + "virtual_key_operations: [messages]\n", "acme.yaml", DIALECTS)
 
 
 def test_all_mistakes_at_once() -> None:

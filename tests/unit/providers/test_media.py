@@ -1,58 +1,114 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from weir.providers.media import is_base64, is_opaque, opaque_members, uri_reason
+from weir.providers.media import Encoded, encoded, is_base64, is_seal, magic, points_elsewhere, remote
 from weir.providers.values import JsonObject
 
-CODED = "iVBORw0KGgoAAAANSUhEUg" * 4
+
+def b64(start: bytes, size: int = 96) -> str:
+    return base64.b64encode(start + bytes(range(128, 256))[: size - len(start)]).decode()
+
+
+PNG = b64(b"\x89PNG\r\n\x1a\n")
+PDF = b64(b"%PDF-1.7\n")
+WAV = b64(b"RIFF\x10\x10\x00\x00WAVEfmt ")
+BYTES = b64(b"\x80")  # no media that anyone knows
+TEXT = base64.b64encode(b"a note with an account number in it, long enough to be a file of its own").decode()
+NOTE = base64.b64decode(TEXT).decode()
+KEY = "ghp_" + "Ab0" * 24  # passes for base64
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image"),
+        (b"\xff\xd8\xff\xe0", "image"),
+        (b"GIF89a", "image"),
+        (b"RIFF....WEBP", "image"),
+        (b"RIFF....WAVE", "audio"),
+        (b"RIFF....EVIL", ""),
+        (b"....ftypavif", "image"),
+        (b"....ftypM4A ", "audio"),
+        (b"....ftypisom", "video"),
+        (b"ID3\x04\x00\x00\x00\x00\x00\x10", "audio"),
+        (b"ID3 is no tag", ""),
+        (b"\xff\xfb\x90\x44", "audio"),
+        (b"\xff\xff\xff\xff", ""),
+        (b"%PDF-1.4", "file"),
+        (b"PK\x03\x04", "file"),
+        (b"BM is no picture", ""),
+        (b"", ""),
+    ],
+)
+def test_magic(head: bytes, kind: str) -> None:
+    assert magic(head) == kind
 
 
 @pytest.mark.parametrize(
     ("name", "text", "want"),
     [
-        ("url", "data:image/png;base64," + CODED, ("image", False)),
-        ("url", "DATA:Audio/wav;codec=1;base64," + CODED, ("audio", False)),
-        ("file_data", "data:application/pdf;base64," + CODED, ("file", False)),
-        ("url", "data:image/png;base64,not base64 at all", ("", True)),
-        ("url", "data:text/plain,hello", ("", True)),
-        ("image_url", "https://h.example/x", ("remote image", True)),
-        ("fileUri", "https://h.example/x", ("remote file", True)),
-        ("text", "https://h.example/x", ("", True)),
+        ("url", "data:image/png;base64," + PNG, Encoded("image", False)),
+        ("url", "DATA:Audio/wav;codec=1;base64," + WAV, Encoded("audio", False)),
+        ("file_data", "data:application/pdf;base64," + PDF, Encoded("file", False)),
+        ("url", "data:;base64," + PNG, Encoded("image", False)),
+        ("url", "data:image/png;base64," + BYTES, Encoded("image", True)),
+        ("url", "data:;base64,AKIA" + "A2" * 8, Encoded("file", True)),
+        ("url", "data:text/plain;base64," + TEXT, Encoded("", True, NOTE)),
+        ("url", "data:image/png;base64,not base64 at all", None),
+        ("url", "data:text/plain,hello", None),
+        ("content", "data:image/png;base64," + PNG, None),
+        ("text", "data:;base64," + PNG, None),
     ],
 )
-def test_uris(name: str, text: str, want: tuple[str, bool]) -> None:
-    assert uri_reason(name, text) == want
+def test_uris(name: str, text: str, want: Encoded | None) -> None:
+    assert encoded(name, text, {}, "") == want
 
 
 @pytest.mark.parametrize(
-    ("value", "name", "members", "reason"),
+    ("parent", "parent_name", "member", "want"),
     [
-        ({"type": "base64", "media_type": "image/png", "data": CODED}, "source", {"data": "image"}, ""),
-        ({"type": "base64", "media_type": "application/pdf", "data": CODED}, "source", {"data": "file"}, ""),
-        ({"mimeType": "video/mp4", "data": CODED}, "inlineData", {"data": "video"}, ""),
-        ({"data": CODED, "format": "wav"}, "input_audio", {"data": "audio"}, ""),
-        ({"b64_json": CODED}, "", {"b64_json": "image"}, ""),
-        ({"type": "redacted_thinking", "data": CODED}, "", {"data": ""}, ""),
-        ({"type": "text", "media_type": "text/plain", "data": CODED}, "source", {}, ""),
-        ({"media_type": "image/png", "data": "plain words"}, "source", {}, ""),
-        ({"media_type": "image/png", "data": "short"}, "source", {}, ""),
-        ({"data": CODED}, "args", {}, ""),
-        ({"url": "https://h.example"}, "image_url", {}, "remote image"),
-        ({"url": "data:image/png;base64," + CODED}, "image_url", {}, ""),
-        ({"type": "url", "url": "https://h.example"}, "source", {}, "remote file"),
-        ({"url": "https://h.example"}, "link", {}, ""),
+        ({"media_type": "image/png", "data": PNG}, "source", "data", Encoded("image", False)),
+        ({"media_type": "application/pdf", "data": PDF}, "source", "data", Encoded("file", False)),
+        ({"media_type": "text/plain", "data": TEXT}, "source", "data", Encoded("", True, NOTE)),
+        ({"media_type": "image/png", "data": KEY}, "source", "data", Encoded("image", True)),
+        ({"mimeType": "video/mp4", "data": PNG}, "inlineData", "data", Encoded("video", False)),
+        ({"data": WAV, "format": "wav"}, "input_audio", "data", Encoded("audio", False)),
+        ({"data": BYTES, "format": "pcm16"}, "input_audio", "data", Encoded("audio", True)),
+        ({"b64_json": PNG}, "", "b64_json", Encoded("image", False)),
+        ({"bytes": KEY}, "input", "bytes", Encoded("file", True)),
+        ({"file_data": KEY}, "file", "file_data", Encoded("file", True)),
+        ({"type": "text", "media_type": "text/plain", "data": PNG}, "source", "data", None),
+        ({"media_type": "image/png", "data": "plain words"}, "source", "data", None),
+        ({"media_type": "image/png", "data": "short"}, "source", "data", None),
+        ({"data": PNG}, "args", "data", None),
     ],
 )
-def test_objects(value: JsonObject, name: str, members: dict[str, str], reason: str) -> None:
-    assert opaque_members(value, name) == (members, reason)
+def test_members(parent: JsonObject, parent_name: str, member: str, want: Encoded | None) -> None:
+    text = parent[member]
+    assert isinstance(text, str)
+    assert encoded(member, text, parent, parent_name) == want
+
+
+def test_addresses() -> None:
+    assert remote("image_url", "https://h.example/x") == "remote image"
+    assert remote("fileUri", "https://h.example/x") == "remote file"
+    assert remote("text", "https://h.example/x") == remote("image_url", "data:text/plain,x") == ""
+    assert points_elsewhere({"url": "https://h.example"}, "image_url") == "remote image"
+    assert points_elsewhere({"url": "data:image/png;base64,"}, "image_url") == ""
+    assert points_elsewhere({"type": "url", "url": "https://h.example"}, "source") == "remote file"
+    assert points_elsewhere({"url": "https://h.example"}, "link") == ""
 
 
 def test_seals() -> None:
-    assert is_opaque("signature", CODED)
-    assert not is_opaque("signature", CODED[:40])
-    assert not is_opaque("signature", CODED + " words")
-    assert not is_opaque("text", CODED)
+    assert is_seal("signature", PNG, {})
+    assert not is_seal("signature", PNG[:40], {})
+    assert not is_seal("signature", PNG + " words", {})
+    assert not is_seal("text", PNG, {})
+    assert is_seal("data", PNG, {"type": "redacted_thinking"})
+    assert not is_seal("data", PNG, {"type": "other"}) and not is_seal("data", PNG, None)
 
 
 def test_base64() -> None:

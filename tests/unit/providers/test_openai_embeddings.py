@@ -11,7 +11,7 @@ ENDPOINT = Endpoint("openai", "openai_embeddings", "embeddings")
 
 
 def test_texts() -> None:
-    found = DIALECT.parse(b'{"model":"e","input":"one","dimensions":8}', ENDPOINT)
+    found = DIALECT.parse(b'{"model":"ada","input":"one","dimensions":8}', ENDPOINT)
     assert [(s.pointer, s.role) for s in found.segments] == [("/input", "user")]
     assert found.parameters == {"dimensions": 8}
     assert DIALECT.parse(b'{"input":[1,2]}', ENDPOINT).inspection is Inspection.PARTIAL

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.providers.paths import Template, readings, split_query
+from weir.providers.paths import Template, is_plain_path, readings, split_query
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,21 @@ def test_bad_templates(text: str) -> None:
 
 def test_the_more_specific_template_comes_first() -> None:
     assert Template.parse("/a/b").weight > Template.parse("/a/{x}").weight
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/v1/chat/completions/", "/v1/models/a:go?x=/../;y#z", "/v1/m%3Ago"]
+)
+def test_plain_paths(path: str) -> None:
+    assert is_plain_path(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "v1", "//v1/x", "/v1//x", "/v1/./x", "/v1/x/..", "/v1/%2e%2e/x", "/v1%2Fx", "/v1%5cx", "/v1\\x", "/v1;a/x",
+        "/v1#x", "/v1/%252e", "/v1/x%00", "/v1/x%0d", "/v1/é", "https://h.example/v1",
+    ],
+)  # fmt: skip
+def test_paths_that_servers_read_in_several_ways(path: str) -> None:
+    assert not is_plain_path(path)

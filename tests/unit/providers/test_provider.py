@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from weir.model import Endpoint
@@ -54,3 +56,34 @@ def test_passive_is_known_and_without_content() -> None:
     assert not is_passive(PROVIDER.endpoint("POST", "/v1/chat"))
     assert not is_passive(PROVIDER.endpoint("POST", "/v1/thing"))
     assert not is_passive(Endpoint("p", "", ""))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v1/chat", True),
+        ("post", "/v1/chat?x=1", True),
+        ("POST", "/v1/big:stream", True),
+        ("GET", "/v1/models", True),
+        ("PUT", "/v1/chat", False),
+        ("FOO", "/v1/chat", False),
+        ("GET", "/v1/chat", False),
+        ("OPTIONS", "/v1/chat", False),
+        ("TRACE", "/v1/models", False),
+        ("HEAD", "/v1/models", False),
+        ("POST", "/v1/thing", False),
+        ("POST", "/v2/chat", False),
+        ("POST", "/v1/x/../chat", False),
+        ("POST", "/v1/admin%2f..%2fchat", False),
+        ("POST", "/v1/chat;x", False),
+    ],
+)
+def test_what_a_virtual_key_opens(method: str, path: str, allowed: bool) -> None:
+    assert PROVIDER.allows_managed(PROVIDER.endpoint(method, path), method, path) is allowed
+
+
+def test_what_a_virtual_key_opens_is_data() -> None:
+    only = replace(PROVIDER, virtual_key_operations=frozenset({"files"}))
+    assert only.allows_managed(only.endpoint("POST", "/v1/thing"), "POST")
+    assert not only.allows_managed(only.endpoint("POST", "/v1/chat"), "POST")
+    assert not only.allows_managed(Endpoint("p", "", ""), "POST")

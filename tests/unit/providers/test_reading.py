@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from golden.swap import VALUE, WORD, Swap
-from weir.model import Endpoint, Exchange, Inspection, Reply
+from weir.model import Endpoint, Exchange, Inspection, Reply, Usage
 from weir.providers import reading
 from weir.providers.openai_chat import OpenAIChat
 from weir.providers.reading import EventReader
 
+SAID = json.dumps(VALUE)[1:-1].encode()  # as it stands in a document
 EXCHANGE = Exchange(Endpoint("", "openai_chat", "chat"), "m", True)
 
 
@@ -92,3 +94,84 @@ def test_open_channels_are_bounded() -> None:
     assert len(found._open) <= 1100
     out += found.close()
     assert out.count(b'"<"') == 3000
+
+
+DOCUMENT = b'{"model":"m","choices":[{"message":{"content":"<EMAIL_ADDRESS_1>"}}],"usage":{"prompt_tokens":3}}'
+
+
+@pytest.mark.parametrize("text", [None, Swap({WORD: VALUE})])
+def test_white_space_ahead_is_passed_on_and_not_kept(text: Swap | None) -> None:
+    found = reader("application/json", text)
+    start = time.process_time()
+    for _ in range(32_000):
+        assert found.feed(b" " * 63 + b"\n") == b" " * 63 + b"\n"
+    assert time.process_time() - start < 1
+    assert not found._head
+    out = found.feed(b"  " + DOCUMENT) + found.close()
+    assert out == b"  " + (DOCUMENT.replace(WORD.encode(), SAID) if text else DOCUMENT)
+    assert found.reply().usage == Usage(input_tokens=3, source="reported")
+
+
+def test_an_indented_field_is_no_event() -> None:
+    for data in (b"  " + chunk("hi"), b"\n\t" + chunk("hi")):
+        out, reply = run(data, "")
+        assert (out, reply.inspection, reply.text) == (data, Inspection.UNPARSED, "")
+
+
+def choices(count: int, pad: bytes = b"") -> bytes:
+    part = b",".join(b'{"index":%d,"message":{"content":"<EMAIL_ADDRESS_1>"}}' % at for at in range(count))
+    return b'{"id":"r","model":"m","choices":[' + part + b'],"pad":"' + pad + b'","usage":{"prompt_tokens":3}}'
+
+
+BLOWN = b'{"choices":[{"message":{"content":"x","' + b"k" * 300_000 + b'":[' + b'"ab",' * 2500 + b'"ab"]}}]}'
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (choices(30_000), "too many texts"),
+        (choices(150_000), "reply too large to read"),
+        (choices(3, b"x" * 5_000_000), "reply too large to read"),
+        (BLOWN, "too many texts"),
+        (b'{"a":[' + b"{}," * 2_500_000 + b"x", "reply too large to read"),
+        (b'{"a":[' + b"{}," * 1_000_000 + b"x", "reply: not JSON"),
+        (b'{"choices":' + b"[" * 900 + b"]" * 900 + b"}", ""),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(len(value)),
+)
+@pytest.mark.parametrize("editing", [False, True])
+def test_hostile_documents_hold_nobody_up(data: bytes, reason: str, editing: bool) -> None:
+    """They pass as they are, and the record says so."""
+    start = time.process_time()
+    out, reply = run(data, "application/json", Swap({WORD: VALUE}) if editing else None)
+    took = time.process_time() - start
+    assert took < 1, took
+    assert out == data
+    assert reason in reply.reason
+    assert (reply.inspection is Inspection.INSPECTED) == (not reason)
+
+
+def test_a_large_document_still_tells_what_it_used() -> None:
+    _, reply = run(choices(3, b"x" * 5_000_000), "application/json")
+    assert (reply.usage, reply.model, reply.response_id) == (Usage(input_tokens=3, source="reported"), "m", "r")
+
+
+def test_a_large_document_is_still_edited() -> None:
+    data = choices(5000)
+    start = time.process_time()
+    out, reply = run(data, "application/json", Swap({WORD: VALUE}))
+    assert time.process_time() - start < 1
+    assert out == data.replace(WORD.encode(), SAID)
+    assert reply.inspection is Inspection.INSPECTED
+
+
+def test_an_event_with_too_many_texts_passes() -> None:
+    data = b"data: " + choices(30_000) + b"\n\n"
+    out, reply = run(data, text=Swap({WORD: VALUE}))
+    assert (out, reply.reason) == (data, "too many texts")
+
+
+def test_a_document_with_a_byte_order_mark_is_edited() -> None:
+    for data in (b"data: \xef\xbb\xbf" + DOCUMENT + b"\n\n", b"\xef\xbb\xbfdata: " + DOCUMENT + b"\n\n"):
+        out, _ = run(data, text=Swap({WORD: VALUE}))
+        assert out == data.replace(WORD.encode(), SAID)

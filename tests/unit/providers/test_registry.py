@@ -120,6 +120,46 @@ def test_every_provider_takes_a_credential_and_does_something() -> None:
     assert {"api.openai.com", "*.api.openai.com"} <= REGISTRY.hosts
 
 
+@pytest.mark.parametrize(
+    ("provider_id", "method", "path", "allowed"),
+    [
+        ("openai", "POST", "/v1/chat/completions", True),
+        ("openai", "POST", "/v1/responses", True),
+        ("openai", "GET", "/v1/models", True),
+        ("openai", "POST", "/v1/realtime/client_secrets", False),
+        ("openai", "POST", "/v1/realtime/sessions", False),
+        ("openai", "POST", "/v1/chatkit/sessions", False),
+        ("openai", "GET", "/v1/responses", False),
+        ("openai", "TRACE", "/v1/models", False),
+        ("openai", "GET", "/v1/organization/admin_api_keys", False),
+        ("openai", "POST", "/v1/organization/projects/p/service_accounts", False),
+        ("openai", "GET", "/v1/files/f/content", False),
+        ("openai", "DELETE", "/v1/files/f", False),
+        ("openai", "POST", "/v1/files", False),
+        ("openai", "GET", "/v1/responses/r", False),
+        ("anthropic", "POST", "/v1/messages", True),
+        ("anthropic", "POST", "/v1/messages/count_tokens", True),
+        ("anthropic", "POST", "/v1/messages/batches", False),
+        ("anthropic", "GET", "/v1/organizations/api_keys", False),
+        ("google-gemini", "POST", "/v1beta/models/gemini-2.5-pro:generateContent", True),
+        ("google-gemini", "POST", "/v1beta/cachedContents", False),
+        ("azure-openai", "POST", "/openai/deployments/d/chat/completions", True),
+        ("azure-openai", "GET", "/openai/files", False),
+    ],
+)
+def test_what_a_virtual_key_opens(provider_id: str, method: str, path: str, allowed: bool) -> None:
+    provider = REGISTRY.by_id(provider_id)
+    assert provider is not None
+    assert provider.allows_managed(provider.endpoint(method, path), method, path) is allowed
+
+
+def test_every_dialect_is_open_to_virtual_keys() -> None:
+    for provider in REGISTRY.providers:
+        for operation in provider.operations:
+            if operation.dialect:
+                assert operation.operation in provider.virtual_key_operations, (provider.id, operation.template.text)
+
+
 def test_unknown_dialect() -> None:
     with pytest.raises(KeyError):
         REGISTRY.dialect("klingon")

@@ -5,14 +5,12 @@ import pytest
 from weir.model import Unparsed
 from weir.providers.values import (
     Json,
-    Text,
     get_count,
     get_list,
     get_object,
     get_text,
     pointer_tokens,
     skeleton,
-    texts_in,
     token,
 )
 
@@ -38,15 +36,6 @@ def test_getters_are_total(value: Json) -> None:
 )
 def test_counts(value: Json, count: int) -> None:
     assert get_count({"k": value}, "absent", "k") == count
-
-
-def test_texts_follow_stated_indexes() -> None:
-    value: Json = {"a": [{"index": 3, "t": "x"}, {"t": "y", "no": "z"}], "b": "", "c": "w"}
-    assert list(texts_in(value, "/p", "c", frozenset({"no"}))) == [
-        Text("/p/a/0/t", "t", "c.a.3.t", "x"),
-        Text("/p/a/1/t", "t", "c.a.1.t", "y"),
-        Text("/p/c", "c", "c.c", "w"),
-    ]
 
 
 def test_skeleton_keeps_the_way_only() -> None:

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 
+from weir.providers.jsondoc import loads
 from weir.providers.values import JsonObject
-from weir.providers.walk import Walk, is_model_name
+from weir.providers.walk import KEY_SUFFIX, REST, Walk
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(100)).decode()
+KEY = "sk_live_" + "0123456789abcdef"
 
 
 def walked(document: JsonObject) -> Walk:
@@ -39,22 +46,32 @@ def test_roles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "kept"),
+    ("name", "text", "pointer"),
     [
-        ("type", "function", False),
-        ("type", "web_search_20250305", False),
-        ("type", "a type with words", True),
-        ("type", "AKIA" + "1234567890123456", True),
-        ("id", "call_abc-1", False),
-        ("id", "0f8fad5b-d9cb-469f-a165-70867728950e", False),
-        ("id", "sk-" + "x" * 30, True),
-        ("$schema", "http://json-schema.org/draft-07/schema#", False),
-        ("$schema", "http://elsewhere.example/?note=quarterly", True),
-        ("text", "function", True),
+        ("type", "function", ""),
+        ("type", "web_search_20250305", "/x/type#key"),
+        ("type", "a type with words", "/x/type"),
+        ("type", "AKIA" + "1234567890123456", "/x/type"),
+        ("type", "AKIA" + "ABCDEFGHIJKLMNOP", "/x/type#key"),
+        ("id", "call_aB3-1", "/x/id#key"),
+        ("id", "call_" + KEY, "/x/id#key"),
+        ("tool_call_id", "call_" + "ghp_" + "Ab0" * 12, "/x/tool_call_id#key"),
+        ("id", "a1", ""),
+        ("id", "0f8fad5b-d9cb-469f-a165-70867728950e", "/x/id#key"),
+        ("id", "sk-" + "x" * 30, "/x/id"),
+        ("$schema", "http://json-schema.org/draft-07/schema#", ""),
+        ("$schema", "http://json-schema.org/AKIA" + "1234567890123456", "/x/$schema"),
+        ("$schema", "http://elsewhere.example/?note=quarterly", "/x/$schema"),
+        ("text", "function", "/x/text"),
+        ("signature", "Ab0/" * 30, "/x/signature#key"),
+        ("signature", "github_pat_" + "Ab0_" * 20, "/x/signature#key"),
+        ("signature", "words of a person", "/x/signature"),
+        ("content", "data:;base64,AKIA" + "1234567890123456", "/x/content"),
+        ("bytes", "github_pat_" + "Ab0_" * 20, "/x/bytes"),
     ],
 )
-def test_words_that_are_no_prose(name: str, text: str, kept: bool) -> None:
-    assert bool(texts({"x": {name: text}})) == kept
+def test_every_text_is_handed_on_but_plain_words(name: str, text: str, pointer: str) -> None:
+    assert texts({"x": {name: text}}) == ([(pointer, "parameter", text)] if pointer else [])
 
 
 @pytest.mark.parametrize(
@@ -63,9 +80,12 @@ def test_words_that_are_no_prose(name: str, text: str, kept: bool) -> None:
         ("temperature", False),
         ("additionalProperties", False),
         ("frequency_penalty", False),
-        ("short key", False),
+        ("short", False),
+        ("a b c d", True),
+        ("a@b.co", True),
+        ("078-05-1120", True),
         ("ann@corp.example", True),
-        ("sk_live_" + "0123456789abcdef", True),
+        (KEY, True),
         ("a" * 60, True),
     ],
 )
@@ -73,17 +93,56 @@ def test_names_of_members(name: str, kept: bool) -> None:
     assert texts({"x": {"first": 1, name: 2}}) == ([("/x/1#key", "parameter", name)] if kept else [])
 
 
-def test_numbers_long_enough_to_identify_someone() -> None:
-    assert texts({"a": [4000123412341234, 12345678, True, 1.5e20], "seed": 123456789012}) == [
-        ("/a/0", "parameter", "4000123412341234")
-    ]
+def test_a_name_or_id_that_comes_again_is_read_once() -> None:
+    assert len(texts({"x": [{"id": "call_aB3-1"}, {"id": "call_aB3-1", "a b c d": 1}, {"a b c d": 2}]})) == 2
+
+
+@pytest.mark.parametrize(
+    ("literal", "pointer", "text"),
+    [
+        ("4000123412341234", "/x", "4000123412341234"),
+        ("-4000123412341234", "/x", "-4000123412341234"),
+        ("12345678", "", ""),
+        ("4000123412341234.0", "/x", "4000123412341234.0"),
+        ("4.000123412341234e15", "/x#key", "4.000123412341234 4000123412341234"),
+        ("4000123412341234E-3", "/x#key", "4000123412341234 4000123412341"),
+        ("1e400", "", ""),
+        ("4000123412341234e99", "/x#key", "4000123412341234"),
+        ("0.30000000000000004", "", ""),
+        ("0.400012341234123412341", "/x", "0.400012341234123412341"),
+        ("1.5", "", ""),
+        ("true", "", ""),
+    ],
+)
+def test_numbers_long_enough_to_identify_someone(literal: str, pointer: str, text: str) -> None:
+    for name in ("x", "seed"):
+        document = loads(f'{{"{name}": {literal}}}'.encode())
+        assert isinstance(document, dict)
+        want = [(pointer.replace("x", name), "parameter", text)] if pointer else []
+        assert texts(document) == want
 
 
 def test_model_name() -> None:
-    assert texts({"model": "gpt-5"}) == []
+    assert texts({"model": "gpt-5-mini"}) == [("/model#key", "parameter", "gpt-5-mini")]
+    assert texts({"model": KEY}) == [("/model#key", "parameter", KEY)]
     assert texts({"model": "tell me about x"}) == [("/model", "parameter", "tell me about x")]
     assert texts({"x": {"model": "gpt-5"}}) == [("/x/model", "parameter", "gpt-5")]
-    assert not is_model_name("") and not is_model_name("m" * 300)
+
+
+def test_media_stay_out_and_are_said() -> None:
+    walk = walked({"messages": [{"content": [{"image_url": {"url": "data:image/png;base64," + PNG}}]}]})
+    assert (walk.segments, walk.reasons) == ([], ["image"])
+    walk = walked({"source": {"media_type": "image/png", "data": PNG}})
+    assert walk.reasons == ["image"]
+    assert [s.text for s in walk.segments] == []
+
+
+def test_a_text_in_base64_is_read_both_ways() -> None:
+    note = "a note with an account number in it, long enough to be a file of its own"
+    coded = "data:text/plain;base64," + base64.b64encode(note.encode()).decode()
+    walk = walked({"file": {"file_data": coded}})
+    assert [(s.pointer, s.text) for s in walk.segments] == [("/file/file_data", coded), ("/file/file_data#key", note)]
+    assert walk.reasons == []
 
 
 def test_what_the_provider_keeps() -> None:
@@ -95,7 +154,26 @@ def test_what_the_provider_keeps() -> None:
 
 
 def test_deep_bodies_do_not_recurse() -> None:
-    document: JsonObject = {"x": "end"}
+    document: JsonObject = {"x": "the end"}
     for _ in range(5000):
         document = {"x": document}
-    assert texts(document)[0][2] == "end"
+    assert texts(document)[0][2] == "the end"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"k" * 300_000: [f"text {n}" for n in range(8000)]},
+        {"x": [f"text {n}" for n in range(100_000)]},
+        {f"name {n} of many": n for n in range(100_000)},
+    ],
+)
+def test_what_is_too_much_to_keep_apart_is_kept_together(document: JsonObject) -> None:
+    walk = walked(document)
+    assert len(walk.segments) <= 20_001
+    assert sum(len(s.pointer) for s in walk.segments) < 5_000_000
+    assert walk.segments[-1].pointer == REST and REST.endswith(KEY_SUFFIX)
+    whole = "\n".join(segment.text for segment in walk.segments)
+    assert all(
+        text in whole for text in ("text 7999", "text 99999", "name 99999 of many") if text in json.dumps(document)
+    )

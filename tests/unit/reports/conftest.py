@@ -48,7 +48,10 @@ RECORDS = (
         5, kind="block", host="api.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=7,
         user="ben", action="block", rule_id="no-deepseek",
     ),
-    exchange(6, host="ai.example", service="ai.example", service_status="unknown", extra='{"discovered":"true"}'),
+    exchange(
+        6, user="", src_ip="10.1.2.3", host="ai.example", service="ai.example", service_status="unknown",
+        extra='{"discovered":"true"}',
+    ),
     exchange(7, kind="meter", host="claude.ai", service="claude", service_status="", inspection="metered"),
     exchange(8, kind="meter", host="shop.example", service="", service_status="", inspection="metered"),
     exchange(9, findings=(leak("block", "aa"),), action="block", rule_id="no-credentials-leave"),
@@ -56,7 +59,10 @@ RECORDS = (
         10, findings=(leak("block", "aa"),), action="block", rule_id="no-credentials-leave", user="ben",
         service="anthropic",
     ),
-    exchange(11, findings=(FindingRow(ord=0, detector="pii/EMAIL", category="pii", action="pseudonymise"),)),
+    exchange(
+        11, findings=(FindingRow(ord=0, detector="pii/EMAIL", category="pii", action="pseudonymise"),), user="",
+        src_ip="10.1.2.3",
+    ),
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ def test_findings_by_detector_action_and_rule(connection: duckdb.DuckDBPyConnect
     assert (secret["detector"], secret["category"], secret["action"]) == ("secret/key", "secret", "block")
     assert secret["rule"] == "no-credentials-leave"
     assert (secret["findings"], secret["exchanges"], secret["distinct_values"], secret["users"]) == (2, 2, 1, 2)
+    assert (secret["unidentified"], email["users"], email["unidentified"]) == (0, 0, 1)
     assert secret["services"] == ["anthropic", "openai"]
     assert (secret["first_seen"], secret["last_seen"]) == (datetime(2023, 11, 15, 9), datetime(2023, 11, 15, 10))
     assert (email["detector"], email["action"], email["rule"], email["findings"]) == (

@@ -22,6 +22,7 @@ def test_a_row_per_service_that_is_not_sanctioned(connection: duckdb.DuckDBPyCon
     assert deepseek["bytes_up"] == 17
     assert (deepseek["first_seen"], deepseek["last_seen"]) == (datetime(2023, 11, 15, 4), datetime(2023, 11, 15, 5))
     assert rows["ai.example"]["discovered"] is True and rows["ai.example"]["status"] == "unknown"
+    assert (rows["ai.example"]["users"], rows["ai.example"]["unidentified"]) == (0, 1), "an address is no user"
     assert rows["claude"]["inspection"] == ["metered"] and rows["claude"]["discovered"] is False
     assert table.rows[0][0] == "deepseek", "most requests first"
 

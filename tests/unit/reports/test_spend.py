@@ -23,8 +23,8 @@ def test_sums_by_team_dearest_first(connection: duckdb.DuckDBPyConnection) -> No
     ("by", "expected"),
     [
         ("app", {"cli": 1.25, "ide": 0.75}),
-        ("user", {"anna": 2.0, "ben": 0.0}),
-        ("model", {"gpt-5": 2.0, "own-model": 0.0}),
+        ("user", {"anna": 2.0, "ben": None}),
+        ("model", {"gpt-5": 2.0, "own-model": None}),
         ("service", {"openai": 2.0}),
     ],
 )
@@ -32,6 +32,11 @@ def test_by(connection: duckdb.DuckDBPyConnection, by: str, expected: dict[str, 
     table = spend.run(connection, None, by=by)
     assert table.columns[0] == by
     assert {row[0]: row[6] for row in table.rows} == expected
+
+
+def test_what_has_no_price_stands_last_and_is_counted(connection: duckdb.DuckDBPyConnection) -> None:
+    last = spend.run(connection, None, by="model").rows[-1]
+    assert (last[0], last[6], last[7]) == ("own-model", None, 1)
 
 
 def test_another_by_is_refused(connection: duckdb.DuckDBPyConnection) -> None:

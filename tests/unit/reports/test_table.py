@@ -43,6 +43,16 @@ def test_csv_has_a_header_and_no_formulas() -> None:
     assert rows[0] == list(TABLE.columns)
     assert rows[1] == ["ä,b", "2026-01-02T03:04:05.000Z", "x y", "1.5", ""]
     assert rows[2][0] == "'=1+1"
+    assert rows[2][4] == "true"
+
+
+def test_csv_says_true_and_false_and_nests_as_json() -> None:
+    made = as_csv(Table("", ("a", "b", "c"), ((False, [True, None, "=x"], {"k": 1}),)))
+    assert made == 'a,b,c\r\nfalse,true  \'=x,"{""k"": 1}"\r\n'
+
+
+def test_json_has_no_empty_title() -> None:
+    assert json.loads(as_json(Table("", ("a",), ()))) == {"columns": ["a"], "rows": []}
 
 
 @pytest.mark.parametrize(

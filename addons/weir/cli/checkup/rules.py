@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weir.cli.checkup import Result, fail, ok
+from weir.cli.checkup import Result, fail, ok, warn
 
 if TYPE_CHECKING:
     from weir.settings import Settings
@@ -15,8 +15,11 @@ __all__ = ["keys", "policy", "users"]
 _SHOWN = 5  # mistakes told; `weir check` tells all
 
 
-def policy(path: Path) -> tuple[list[Result], Settings | None]:
-    """The policy's mistakes, or that there are none; and its settings when it could be read."""
+def policy(path: Path, which: str = "") -> tuple[list[Result], Settings | None]:
+    """The policy's mistakes, or that there are none; and its settings when it could be read.
+
+    ``which`` says in a few words why it is this file that is looked at.
+    """
     if not path.is_file():
         return [fail("policy", f"{path} is not a file", "name a policy with --policy")], None
     try:
@@ -34,7 +37,7 @@ def policy(path: Path) -> tuple[list[Result], Settings | None]:
         wrong = [*wrong[:_SHOWN], fail("policy", f"and {len(wrong) - _SHOWN} more", f"weir check {path}")]
     if not wrong and report.settings is not None:
         told = f"{report.rules} rules, {report.examples} examples as expected, mode {report.settings.mode}"
-        wrong = [ok("policy", f"{path}: {told}")]
+        wrong = [ok("policy", f"{path}: {told}{'; ' if which else ''}{which}")]
     return wrong, report.settings
 
 
@@ -54,20 +57,30 @@ def users(settings: Settings) -> list[Result]:
 
 
 def keys(settings: Settings) -> list[Result]:
-    """Whether each secret that the policy names can be had, here and now. No secret is ever shown."""
+    """Whether each secret that the policy names can be had, here and now. No secret is ever shown.
+
+    One that cannot be had is a warning, since nobody needs every service, unless none can.
+    """
     from weir.keys.backends import SecretUnavailable
     from weir.keys.secrets import resolve
+    from weir.keys.virtual import looks_virtual
     from weir.providers.registry import Registry
 
     registry = Registry.load()
-    results = []
+    found, missing = [], []
     for service, key in settings.keys.items():
         provider = registry.by_id(service)
         try:
             secret = resolve(key.secret, key.hosts or (provider.hosts if provider else ()), service)
         except SecretUnavailable as error:
-            # An env: secret belongs to the environment of the service, which need not be that of this shell.
-            results.append(fail("keys", str(error), "run weir doctor where weir starts; remove keys you don't use"))
+            missing.append(str(error))
+            continue
+        if looks_virtual(secret.reveal()):
+            why = f"keys.{service}: what the reference yields is a virtual key, which no provider knows"
+            found.append(fail("keys", why, f"put {service}'s real key there; virtual keys are for clients"))
         else:
-            results.append(ok("keys", f"{service}: there, for {', '.join(secret.hosts[:3])}"))
-    return results
+            found.append(ok("keys", f"{service}: there, for {', '.join(secret.hosts[:3])}"))
+    say = warn if found else fail
+    # An env: secret belongs to the environment of the service, which need not be that of this shell.
+    remedy = "run weir doctor where weir starts; remove keys you don't use"
+    return found + [say("keys", problem, remedy) for problem in missing]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -11,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weir.cli.checkup import Result, fail, ok, warn
+from weir.cli.checkup.process import held
 from weir.cli.output import StoreTrouble, store_errors
 
-__all__ = ["chain", "ingester", "space", "store"]
+__all__ = ["chain", "ingester", "records", "space", "store"]
 
 TAIL_BYTES = 64 << 20  # how much of the spool's end is verified; the whole is `verify_chain`'s work
 ROOM_LEAST = 64 << 20  # one segment is reserved at a time
 ROOM_GOOD = 1 << 30
 LAG_BYTES = 32 << 20
+NOT_YET = "weir run makes it; if weir has run, check --data"
+_SHOWN = 5  # problems told; `weir audit verify` tells all
 _GAP = b'"kind":"gap"'
 
 
@@ -33,7 +35,7 @@ def space(data: Path) -> Result:
     """Whether the spool can be written and its disk has room."""
     spool = data / "spool"
     if not spool.is_dir():
-        return warn("spool", "there is none yet", "weir run makes it")
+        return warn("spool", "there is none yet", NOT_YET)
     if not os.access(spool, os.W_OK | os.X_OK):
         return fail("spool", f"{spool} cannot be written", "run weir as its owner, and check that the disk is mounted")
     free = shutil.disk_usage(spool).free
@@ -49,7 +51,9 @@ def chain(data: Path) -> Result:
     """Whether the newest part of the spool hangs together, row by row."""
     from weir.audit.chain import segments
 
-    chains = segments(data / "spool") if (data / "spool").is_dir() else {}
+    chains = segments(data / "spool")
+    if not chains:
+        return warn("chain", "there is no spool yet, so no chain either", NOT_YET)
     tail, budget = _Tail(), TAIL_BYTES
     for paths in sorted(chains.values(), key=lambda paths: paths[-1].stat().st_mtime, reverse=True):
         chosen: list[Path] = []
@@ -103,44 +107,51 @@ def ingester(data: Path) -> Result:
     from weir.audit.chain import segments
     from weir.audit.cursor import Cursor
 
-    chains = segments(data / "spool") if (data / "spool").is_dir() else {}
+    chains = segments(data / "spool")
+    if not chains and not (data / "audit" / "ingest.lock").exists():
+        return warn("ingester", "there is no spool to take over yet, and no ingester", NOT_YET)
     paths = [path for paths in chains.values() for path in paths]
     cursor = Cursor.load(data / "audit" / "cursor.json")
     offsets = cursor.offsets if cursor else {}
     lag = sum(max(0, path.stat().st_size - offsets.get(path.name, 0)) for path in paths)
-    alive = _held(data / "audit" / "ingest.lock")
+    alive = held(data / "audit" / "ingest.lock")
     behind = f"{lag / 1024:.0f} KiB of the spool not in the store yet" if lag else "the store has all of the spool"
     if alive:
         if lag > LAG_BYTES:
             return warn("ingester", behind, "wait; if it grows, see weir's log and the load of the disk")
         return ok("ingester", f"runs; {behind}")
-    if any(_held(path) for path in paths):
+    if any(held(path) for path in paths):
         return fail("ingester", f"weir runs without it; {behind}", "see weir's log: it says why the ingester ends")
     if lag:
         return warn("ingester", f"does not run; {behind}", "weir run takes it over; nothing is lost")
     return ok("ingester", f"does not run, as weir doesn't; {behind}")
 
 
-def _held(path: Path) -> bool:
-    """True when another process holds the file's lock, as the writer and the ingester do while they live."""
+def records(data: Path) -> list[Result]:
+    """Whether spool and store have the same records, by their counts and by the seqs at the ends of files."""
+    from weir.audit.chain import segments
+
+    if not (data / "audit" / "audit.duckdb").exists():
+        if segments(data / "spool"):
+            return [warn("records", "the spool has no store to compare it with", "start weir, then run doctor again")]
+        return [warn("records", "there are none yet", NOT_YET)]
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        # Shared, and let go at once: two doctors don't see each other, and whoever starts just now tries again.
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+        with store_errors():
+            from weir.audit.compare import compare
+
+            count, problems = compare(data)
+    except (StoreTrouble, ImportError) as error:
+        return [fail("records", f"spool and store cannot be compared: {error}", "weir audit verify tells more")]
+    wrong = [fail("records", str(problem), problem.remedy) for problem in problems]
+    if len(wrong) > _SHOWN:
+        wrong = [*wrong[:_SHOWN], fail("records", f"and {len(wrong) - _SHOWN} more", "weir audit verify names all")]
+    return wrong or [ok("records", f"{count} in the store, and the spool has them too (weir audit verify reads all)")]
 
 
 def store(data: Path) -> Result:
     """Whether DuckDB opens the store and the views answer."""
     if not (data / "audit" / "audit.duckdb").exists():
-        return warn("store", "there is none yet", "weir run makes it")
+        return warn("store", "there is none yet", NOT_YET)
     try:
         with store_errors():
             from weir.audit import store as audit_store

@@ -8,6 +8,7 @@ import pytest
 
 from weir.cli.checkup import rules
 from weir.identity import users
+from weir.keys.virtual import new_key
 from weir.settings import Settings, loads
 
 SECRET = "".join(["s3cret", "-", "value"])
@@ -20,8 +21,9 @@ def read(text: str, base: Path | None = None) -> Settings:
 def test_a_good_policy(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("version: 1\nmode: enforce\n")
-    (result,), settings = rules.policy(path)
+    (result,), settings = rules.policy(path, "the running weir's")
     assert result.status == "ok"
+    assert result.detail.endswith("; the running weir's")
     assert "mode enforce" in result.detail
     assert settings is not None
 
@@ -88,7 +90,21 @@ def test_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     )
     told = {result.detail.removeprefix("keys.").partition(":")[0]: result for result in results}
     assert {name: result.status for name, result in told.items()} == {
-        "openai": "ok", "anthropic": "fail", "groq": "fail", "inhouse": "ok", "nowhere": "fail",
+        "openai": "ok", "anthropic": "warn", "groq": "warn", "inhouse": "ok", "nowhere": "warn",
     }  # fmt: skip
     assert "llm.corp.example" in told["inhouse"].detail
     assert SECRET not in repr(results)
+
+
+def test_no_key_at_all_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WEIR_TEST_NONE", raising=False)
+    settings = read('keys: {openai: {secret: "env:WEIR_TEST_NONE"}, groq: {secret: "env:WEIR_TEST_NONE"}}')
+    assert [result.status for result in rules.keys(settings)] == ["fail", "fail"]
+
+
+def test_a_virtual_key_is_no_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    virtual = new_key()
+    monkeypatch.setenv("WEIR_TEST_KEY", virtual)
+    (result,) = rules.keys(read('keys: {openai: {secret: "env:WEIR_TEST_KEY"}}'))
+    assert (result.status, "virtual key" in result.detail, "real key" in result.remedy) == ("fail", True, True)
+    assert virtual not in repr(result)

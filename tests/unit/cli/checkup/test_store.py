@@ -48,9 +48,10 @@ def test_a_spool_that_cannot_be_written(store: Path, monkeypatch: pytest.MonkeyP
 
 def test_before_the_first_start(tmp_path: Path) -> None:
     assert checks.space(tmp_path).status == "warn"
-    assert checks.chain(tmp_path).status == "ok"
-    assert checks.ingester(tmp_path).status == "ok"
+    assert checks.chain(tmp_path).status == "warn"
+    assert checks.ingester(tmp_path).status == "warn"
     assert checks.store(tmp_path).status == "warn"
+    assert [result.status for result in checks.records(tmp_path)] == ["warn"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,3 +147,46 @@ def test_a_store_that_does_not(store: Path) -> None:
     result = checks.store(store)
     assert result.status == "fail"
     assert "\n" not in result.detail
+
+
+def test_records_that_agree(store: Path) -> None:
+    (result,) = checks.records(store)
+    assert (result.status, result.detail[:14]) == ("ok", "4 in the store")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda store: segment(store).unlink(), "weir-test-boot1: the spool's files are gone; the store has 4"),
+        (
+            lambda store: segment(store).write_bytes(b"".join(segment(store).read_bytes().splitlines(True)[:2])),
+            "boot1-000001.jsonl: seq 3 to 4: the end of the spool was cut off",
+        ),
+        (
+            lambda store: [path.unlink() for path in (store / "audit").glob("hot/*/0*.parquet")],
+            "weir-test-boot1: the store lacks 4 of the first 4 rows",
+        ),
+    ],
+)
+def test_what_was_taken_away_fails_with_its_name_and_a_remedy(store: Path, change, problem: str) -> None:
+    change(store)
+    (result,) = checks.records(store)
+    assert result.status == "fail"
+    assert problem in result.detail
+    assert result.remedy
+
+
+def test_many_problems_are_told_up_to_a_bound(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_SHOWN", 0)
+    segment(store).unlink()
+    (result,) = checks.records(store)
+    assert (result.status, result.detail) == ("fail", "and 1 more")
+
+
+def test_records_without_a_store_or_with_a_broken_one(store: Path) -> None:
+    (path,) = (store / "audit").glob("hot/events/0*.parquet")
+    path.write_bytes(b"no parquet")
+    assert checks.records(store)[0].status == "fail"
+    shutil.rmtree(store / "audit")
+    assert [result.status for result in checks.records(store)] == ["warn"]
+    assert not (store / "audit").exists()
