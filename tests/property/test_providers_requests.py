@@ -132,6 +132,51 @@ def test_no_text_hides(dialect_id: str, secret: str, doc: dict[str, Any]) -> Non
         assert any(secret in segment.text for segment in exchange.segments)
 
 
+members = st.one_of(
+    names,
+    st.sampled_from(
+        sorted(
+            {"signature", "encrypted_content", "thoughtSignature", "bytes", "file_data", "b64_json", "seed", "created"}
+            | {"tool_call_id", "call_id", "tool_use_id", "role", "format", "media_type", "$schema", "ttl", "required"}
+            | {"url", "uri", "file_id", "conversation", "service_tier", "voice", "include", "size", "user"}
+        )
+    ),
+)
+keys = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(
+            ["", "call_", "msg_", "toolu_", "data:;base64,", "http://json-schema.org/", "https://h.example/"]
+        ),
+        st.sampled_from(["ghp_", "sk-", "AKIA", "github_pat_"]),
+        st.text(alphabet="ABCdef0123456789", min_size=16, max_size=90),
+    ),
+)
+
+
+@given(st.sampled_from(IDS), members, members, keys, documents)
+@settings(max_examples=300)
+def test_no_key_hides(dialect_id: str, outer: str, inner: str, key: str, doc: dict[str, Any]) -> None:
+    """A key is handed on from any member, as a value, in a list, as a name, whatever stands beside it."""
+    dialect = REGISTRY.dialect(dialect_id)
+    for body in (
+        {**doc, outer: key},
+        {**doc, outer: {inner: key}},
+        {**doc, outer: {"type": "base64", "media_type": "image/png", inner: [key]}},
+        {**doc, outer: [{"type": "redacted_thinking", "filename": "a", inner: key}]},
+        {**doc, outer: {inner: {key: 1}}},
+    ):
+        exchange = dialect.parse(json.dumps(body).encode(), Endpoint("", dialect_id, ""))
+        assert any(key in segment.text for segment in exchange.segments)
+
+
+@given(st.sampled_from(IDS), members, st.integers(10**8, 10**18), st.booleans(), st.sampled_from(["", ".0", "e0"]))
+def test_no_long_number_hides(dialect_id: str, name: str, number: int, negative: bool, end: str) -> None:
+    body = f'{{"a": {{{json.dumps(name)}: {"-" if negative else ""}{number}{end}}}}}'.encode("utf-8", "surrogatepass")
+    exchange = REGISTRY.dialect(dialect_id).parse(body, Endpoint("", dialect_id, ""))
+    assert any(str(number) in segment.text for segment in exchange.segments)
+
+
 @given(documents, names, values)
 def test_set_member(doc: dict[str, Any], name: str, value: Any) -> None:
     body = written(doc, True, True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from weir.dlp.cache import ScanCache, Scanned, Span
 from weir.dlp.detector import Detector, SecretDetector
 from weir.dlp.overlaps import Hit, resolve
-from weir.dlp.patterns import Deadline
+from weir.dlp.patterns import Deadline, OutOfTime
 from weir.dlp.prefilter import ANALYSER_ERRORS, Prefilter
 from weir.dlp.presidio import library_versions, load_detectors
 from weir.dlp.rules import load_rules
@@ -32,7 +32,8 @@ __all__ = ["Engine", "Scan"]
 # load alone refuses no request, and hostile text holds a worker for no more than twice as long.
 _SECONDS_BASE = 0.08
 _SECONDS_A_CHAR = 0.4e-6
-_FORMAT = "1"  # raise when the same rules would give other findings
+_LATE = "out of time"  # the whole scan's, not one detector's
+_FORMAT = "2"  # raise when the same rules would give other findings
 _FINGERPRINT_HEX = 32
 # What foreign code (validators, number libraries, the scanners) may raise on strange text.
 _FAULTS: tuple[type[Exception], ...] = (
@@ -57,6 +58,7 @@ class Scan:
     reason: str = ""
     scanned_chars: int = 0
     cached_chars: int = 0
+    out_of_time: bool = False  # the time given to the whole scan ran out; given more, it may be complete
 
 
 class Engine:
@@ -124,18 +126,27 @@ class Engine:
         """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
         return sum(len(s.text) for s in segments if s.text and self._cache.key(s.text) not in self._cache)
 
-    def scan(self, segments: Sequence[Segment], direction: str = "request") -> Scan:
-        """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise."""
+    def scan(
+        self, segments: Sequence[Segment], direction: str = "request", *, deadline_s: float | None = None
+    ) -> Scan:
+        """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
+
+        After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``.
+        """
+        whole = None if deadline_s is None else Deadline(deadline_s)
         findings: list[Finding] = []
         reasons: list[str] = []
         scanned_chars = cached_chars = 0
         for index, segment in enumerate(segments):
             if not segment.text:
                 continue
+            if whole is not None and whole.spent():
+                reasons += [] if _LATE in reasons else [_LATE]
+                break
             key = self._cache.key(segment.text)
             result = self._cache.get(key)
             if result is None:
-                result, final = self._scan_text(segment.text)
+                result, final = self._scan_text(segment.text, whole)
                 scanned_chars += len(segment.text)
                 if final:
                     self._cache.put(key, result)
@@ -148,16 +159,21 @@ class Engine:
                 reasons += [] if self._too_many in reasons else [self._too_many]
                 del findings[self._findings_max :]
                 break
-        return Scan(tuple(findings), not reasons, "; ".join(reasons), scanned_chars, cached_chars)
+        late = bool(reasons) and whole is not None and whole.spent()
+        return Scan(tuple(findings), not reasons, "; ".join(reasons), scanned_chars, cached_chars, late)
 
-    def _scan_text(self, text: str) -> tuple[Scanned, bool]:
+    def _scan_text(self, text: str, whole: Deadline | None) -> tuple[Scanned, bool]:
         """The result for one text, and whether another scan could not do better (then it may be kept)."""
         hits: list[Hit] = []
-        reasons = self._run(text, hits)
-        view = normalised_view(text)
+        reasons = self._run(text, hits, whole)
+        try:
+            view = normalised_view(text, whole)
+        except OutOfTime:
+            view = None
+            reasons.append(_LATE)
         if view is not None:
             seen: list[Hit] = []
-            reasons += self._run(view.text, seen)
+            reasons += self._run(view.text, seen, whole)
             hits += [(*view.origin(start, end), score, severity, name) for start, end, score, severity, name in seen]
         resolved = resolve(hits)
         if len(resolved) > self._findings_max:
@@ -169,22 +185,26 @@ class Engine:
         final = all(reason == self._too_many for reason in reasons)
         return Scanned(spans, "; ".join(dict.fromkeys(reasons))), final
 
-    def _run(self, text: str, hits: list[Hit]) -> list[str]:
+    def _run(self, text: str, hits: list[Hit], whole: Deadline | None) -> list[str]:
         """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
         try:
-            numbers = sorted(self._prefilter.hits(text))
+            numbers = sorted(self._prefilter.hits(text, whole))
+        except OutOfTime:
+            return [_LATE]
         except _SCANNER_FAULTS as error:
             return [f"{type(error).__name__} in the prefilter"]
         seconds = _SECONDS_BASE + _SECONDS_A_CHAR * len(text)
-        deadline, second_chance = Deadline(seconds), True
+        deadline, second_chance = Deadline(seconds, within=whole), True
         reasons: list[str] = []
         for number in numbers:
             detector = self._detectors[number]
             try:
                 found, all_found = self._find(detector, text, deadline)
             except TimeoutError:
+                if whole is not None and whole.spent():
+                    return [*reasons, _LATE]
                 if second_chance:
-                    deadline, second_chance = Deadline(seconds, time.thread_time), False
+                    deadline, second_chance = Deadline(seconds, time.thread_time, within=whole), False
                     numbers.append(number)
                 else:
                     reasons.append(f"out of time in {detector.name}")

@@ -151,6 +151,10 @@ _PHONE_SURE = compile_pattern(
 _PHONE_SHAPE = compile_pattern(rf"(?<![\w.+@#/=-])[+(]?[0-9](?:{_GAP}[0-9]){{6,15}}(?![\w@]|[.-][0-9])")
 # Where either of them can be. `re` finds it much faster than `regex`, and it has nothing to go back and try again.
 _DIGIT_RUN = re.compile(rf"[+(]{{0,2}}[0-9](?:{_GAP}[0-9]){{6,}}")
+# That can't be interrupted and keeps the interpreter lock, so it goes in windows. They have more in common than the
+# longest number takes, so that none falls between them; what is found twice becomes one hit.
+_RUN_WINDOW_CHARS = 32_768
+_RUN_OVERLAP_CHARS = 128
 _PHONE_SCORE = 0.6
 _PHONE_CONTEXT_SCORE = 0.75
 
@@ -187,7 +191,7 @@ class PhoneDetector:
     def _valid(
         self, shape: Pattern, text: str, deadline: Deadline, *, needs_context: bool
     ) -> Iterator[tuple[int, int]]:
-        for run in _DIGIT_RUN.finditer(text):
+        for run in _digit_runs(text, deadline):
             done, last = run.start(), min(len(text), run.end() + 2)  # two more, for the look ahead
             while (
                 match := next(shape.finditer(text, pos=done, endpos=last, timeout=deadline.left()), None)
@@ -200,6 +204,14 @@ class PhoneDetector:
                     first, end = min(found)
                     yield start + first, start + end
                     done = start + end  # what follows inside the same shape may be a number of its own
+
+
+def _digit_runs(text: str, deadline: Deadline) -> Iterator[re.Match[str]]:
+    """Stretches that may hold phone numbers, from left to right. Raises OutOfTime."""
+    step = _RUN_WINDOW_CHARS - _RUN_OVERLAP_CHARS
+    for begin in range(0, max(1, len(text) - _RUN_OVERLAP_CHARS), step):
+        deadline.left()
+        yield from _DIGIT_RUN.finditer(text, begin, begin + _RUN_WINDOW_CHARS)
 
 
 PiiDetector = PatternDetector | PhoneDetector

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from weir.model import Inspection, Reply, Usage
-from weir.providers.pointers import Room
+from weir.providers.pointers import reply_room
 from weir.providers.values import Json, JsonObject
 
 __all__ = ["NO_STEP", "TEXT_CHARS_MAX", "Events", "Notes", "Place", "Step"]
@@ -50,7 +50,7 @@ class Notes:
         self.finish_reason = ""
         self.usage: Usage | None = None
         self.complete = False
-        self.room = Room()  # of the event at hand
+        self.room = reply_room()  # of the event at hand
         self._texts: list[str] = []
         self._chars = 0
         self._calls: dict[str, tuple[str, str]] = {}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["POINTER_CHARS_MAX", "TEXTS_MAX", "Node", "Room"]
+__all__ = ["POINTER_CHARS_MAX", "REPLY_TEXTS_MAX", "TEXTS_MAX", "Node", "Room", "reply_room"]
 
 TEXTS_MAX: Final = 20_000
+REPLY_TEXTS_MAX: Final = 10_000  # replies are read while others wait
 POINTER_CHARS_MAX: Final = 4 << 20
 
 
@@ -36,6 +37,11 @@ class Room:
         self._chars -= chars
         self._texts -= texts
         return True
+
+
+def reply_room() -> Room:
+    """The room of one document or event of a reply."""
+    return Room(REPLY_TEXTS_MAX, POINTER_CHARS_MAX // 4)
 
 
 class Node:

@@ -16,7 +16,7 @@ from weir.providers.channels import Channels
 from weir.providers.jsondoc import loads_reply, splice
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.outline import outline
-from weir.providers.pointers import Room
+from weir.providers.pointers import reply_room
 from weir.providers.sse import Frame, Framer, event_bytes, with_data
 from weir.providers.texts import texts_in
 from weir.providers.values import JsonObject
@@ -24,6 +24,7 @@ from weir.providers.values import JsonObject
 __all__ = ["BODY_BYTES_MAX", "READ_BYTES_MAX", "EventReader", "Events"]
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+_BRACKETS_MAX: Final = 200_000  # of one document or event: each may be a value to be made
 READ_BYTES_MAX: Final = 4 * 1024 * 1024  # of one document or event: reading more would hold up everybody else
 _CHANNELS_MAX: Final = 1024
 _SPACE: Final = b" \t\r\n"
@@ -125,6 +126,8 @@ class EventReader:
         return "raw"
 
     def _load(self, data: bytes) -> JsonObject | None:
+        if self._crowded(_is_crowded(data)):
+            return None
         try:
             doc = loads_reply(data.removeprefix(_BOM))
         except Unparsed as error:
@@ -136,7 +139,7 @@ class EventReader:
         return None
 
     def _step(self, name: str, doc: JsonObject) -> Step:
-        self._notes.room = Room()
+        self._notes.room = reply_room()
         step = self._events.event(name, doc, self._notes)
         self._notes.keep_all(step.places)
         self._crowded(self._notes.room.short)
@@ -203,7 +206,7 @@ class EventReader:
     # ── one document
 
     def _document(self, data: bytes) -> bytes:
-        if len(data) > READ_BYTES_MAX:
+        if len(data) > READ_BYTES_MAX or _is_crowded(data):
             self._notes.mark(Inspection.PARTIAL, "reply too large to read")
             self._events.whole(outline(data), self._notes)
             return data
@@ -213,8 +216,8 @@ class EventReader:
             self._notes.mark(Inspection.UNPARSED, f"reply: {error}")
             return data
         self._notes.complete = True
-        self._notes.room = Room()
-        for part in doc if isinstance(doc, list) else [doc]:
+        self._notes.room = reply_room()
+        for _, part in self._notes.each(doc if isinstance(doc, list) else [doc]):
             if isinstance(part, dict):
                 self._events.whole(part, self._notes)
         self._crowded(self._notes.room.short)
@@ -225,7 +228,8 @@ class EventReader:
     def _edit(self, name: str, doc: JsonObject, data: bytes, step: Step) -> bytes:
         """``data`` with its texts mapped; the same object when none changed."""
         channels = self._channels
-        if channels is None:
+        # No reply has so many texts in one event that it could be held to them all.
+        if channels is None or self._crowded(self._notes.room.short or len(step.places) > _CHANNELS_MAX):
             return data
         edits: dict[str, str] = {}
         last = {place.channel: place.pointer for place in step.places}
@@ -238,14 +242,18 @@ class EventReader:
                 self._open[place.channel] = (name, doc, place)
             if new != place.text:
                 edits[place.pointer] = new
-        room = Room()
+        return self._splice(data, edits | self._wholes(channels, step))
+
+    def _wholes(self, channels: Channels, step: Step) -> dict[str, str]:
+        """New texts by pointer for the parts of an event whose every string stands complete; none if they are many."""
+        room = reply_room()
+        edits: dict[str, str] = {}
         for pointer, value in step.wholes:
-            # Every string stands complete: a text of its own.
             for text in texts_in(value, pointer, "", _NO_TEXT, room):
                 new = channels.whole(text.text, inner=text.name in _INNER)
                 if new != text.text:
                     edits[text.pointer] = new
-        return data if self._crowded(room.short or self._notes.room.short) else self._splice(data, edits)
+        return {} if self._crowded(room.short) else edits
 
     def _splice(self, data: bytes, edits: dict[str, str]) -> bytes:
         if not edits:
@@ -267,7 +275,8 @@ class EventReader:
         ended = [c for c in self._open if c.startswith(tuple(ends)) and c not in going]
         if len(self._open) > _CHANNELS_MAX:
             # No reply has so many at once: end the oldest rather than let them pile up.
-            ended += [c for c in list(self._open)[:-_CHANNELS_MAX] if c not in ended and c not in going]
+            known = {*ended, *going}
+            ended += [c for c in list(self._open)[:-_CHANNELS_MAX] if c not in known]
         for channel in ended:
             name, doc, place = self._open.pop(channel)
             tail = channels.flush(channel)
@@ -278,3 +287,7 @@ class EventReader:
 
 def _compact(doc: JsonObject) -> bytes:
     return json.dumps(doc, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _is_crowded(data: bytes) -> bool:
+    return len(data) > _BRACKETS_MAX and data.count(b"[") + data.count(b"{") > _BRACKETS_MAX

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from weir.providers.pointers import Node, Room
 from weir.providers.values import Json, token
 
 __all__ = ["Text", "texts_in"]
+
+_SCALARS_A_UNIT: Final = 40  # looking at a value that is no text costs this much less than one that is
 
 
 class Text(NamedTuple):
@@ -63,7 +65,7 @@ def texts_in(value: Json, pointer: str, channel: str, skip: frozenset[str], room
                     return
                 yield Text(f"{before}/{piece}", name, f"{along}.{way}", child)
             elif isinstance(child, dict | list) and child:
-                if not room.take(0, 1):
+                if not room.take(0, 1 + len(child) // _SCALARS_A_UNIT):
                     return
                 stack.append(_Open(child, name, Node(top.pointer, f"/{piece}"), Node(top.channel, f".{way}")))
                 break

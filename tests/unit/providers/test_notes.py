@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from weir.model import Inspection
 from weir.providers.notes import TEXT_CHARS_MAX, Notes, Place
+from weir.providers.pointers import REPLY_TEXTS_MAX
 
 
 def test_texts_are_bounded() -> None:
@@ -48,3 +49,10 @@ def test_a_repetition_is_not_kept() -> None:
     notes.keep_all([Place("/a", "c", "once"), Place("/b", "d", "once", kept=False)])
     assert notes.reply().text == "once"
     assert "once" not in repr(notes.reply())
+
+
+def test_values_are_taken_while_there_is_room() -> None:
+    notes = Notes()
+    assert list(notes.each(["a", "b"])) == [(0, "a"), (1, "b")]
+    assert len(list(notes.each([None] * 100_000))) == REPLY_TEXTS_MAX - 2
+    assert notes.room.short

@@ -134,7 +134,11 @@ BLOWN = b'{"choices":[{"message":{"content":"x","' + b"k" * 300_000 + b'":[' + b
         (choices(3, b"x" * 5_000_000), "reply too large to read"),
         (BLOWN, "too many texts"),
         (b'{"a":[' + b"{}," * 2_500_000 + b"x", "reply too large to read"),
-        (b'{"a":[' + b"{}," * 1_000_000 + b"x", "reply: not JSON"),
+        (b'{"a":[' + b"{}," * 150_000 + b"x", "reply: not JSON"),
+        (b'{"choices":[' + b"[1]," * 900_000 + b"1]}", "reply too large to read"),
+        (b'{"choices":[' + b"{}," * 150_000 + b"{}]}", "too many texts"),
+        (b"[" + b"{}," * 150_000 + b"{}]", "too many texts"),
+        (b'{"choices":[{"message":{"c":[' + b'"a",' * 900_000 + b"1]}}]}", "too many texts"),
         (b'{"choices":' + b"[" * 900 + b"]" * 900 + b"}", ""),
     ],
     ids=lambda value: value if isinstance(value, str) else str(len(value)),
@@ -145,7 +149,7 @@ def test_hostile_documents_hold_nobody_up(data: bytes, reason: str, editing: boo
     start = time.process_time()
     out, reply = run(data, "application/json", Swap({WORD: VALUE}) if editing else None)
     took = time.process_time() - start
-    assert took < 1, took
+    assert took < 0.5, took
     assert out == data
     assert reason in reply.reason
     assert (reply.inspection is Inspection.INSPECTED) == (not reason)
@@ -157,7 +161,7 @@ def test_a_large_document_still_tells_what_it_used() -> None:
 
 
 def test_a_large_document_is_still_edited() -> None:
-    data = choices(5000)
+    data = choices(1000, b"x" * 2_000_000)
     start = time.process_time()
     out, reply = run(data, "application/json", Swap({WORD: VALUE}))
     assert time.process_time() - start < 1
@@ -165,9 +169,12 @@ def test_a_large_document_is_still_edited() -> None:
     assert reply.inspection is Inspection.INSPECTED
 
 
-def test_an_event_with_too_many_texts_passes() -> None:
-    data = b"data: " + choices(30_000) + b"\n\n"
+@pytest.mark.parametrize("count", [2000, 30_000, 70_000])
+def test_an_event_with_too_many_texts_passes(count: int) -> None:
+    data = b"data: " + choices(count) + b"\n\n"
+    start = time.process_time()
     out, reply = run(data, text=Swap({WORD: VALUE}))
+    assert time.process_time() - start < 0.5
     assert (out, reply.reason) == (data, "too many texts")
 
 

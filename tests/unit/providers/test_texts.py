@@ -26,6 +26,10 @@ def test_names_are_escaped_in_pointers_only() -> None:
 
 def test_room_bounds_what_is_built() -> None:
     room = Room(texts=3)
+    assert list(texts_in([[[["deep"]]]], "", "", frozenset(), room)) == [] and room.short
+    room = Room(texts=3)
+    assert list(texts_in([[1] * 1000, "late"], "", "", frozenset(), room)) == [] and room.short
+    room = Room(texts=3)
     assert [t.text for t in texts_in(["a", "b", "c", "d"], "", "", frozenset(), room)] == ["a", "b", "c"]
     assert room.short
     room = Room(chars=10_000)
