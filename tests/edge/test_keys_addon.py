@@ -103,3 +103,26 @@ def test_other_hosts_keep_their_credentials_to_themselves(rig: Rig) -> None:
     trace = rig.play(flow, "requestheaders", "request")
     assert trace.refused_by == "virtual-key"
     assert flow.response is not None and key not in (flow.response.get_text() or "")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "refused"),
+    [
+        ("GET", "/v1/models", False),
+        ("GET", "/v1/organization/admin_api_keys", True),
+        ("POST", "/v1/realtime/client_secrets", True),
+        ("DELETE", "/v1/files/file-1", True),
+        ("TRACE", "/v1/models", True),
+        ("POST", "/v1/nobody-knows", True),
+    ],
+)
+def test_the_companys_key_is_for_models_only(rig: Rig, method: str, path: str, refused: bool) -> None:
+    _, key = rig.state.virtual_keys.create(app="report", team="finance")
+    flow = rig.flow(method=method, path=path, headers={"authorization": f"Bearer {key}"})
+    rig.play(flow, "requestheaders", "request", until="keys")
+    if refused:
+        assert flow.response is not None
+        assert key not in str(flow.response.headers)
+    else:
+        assert flow.response is None
+        assert key not in flow.request.headers["authorization"]

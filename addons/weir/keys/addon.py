@@ -60,7 +60,9 @@ class Keys:
         secret = trace.snapshot.secrets.get(trace.service.id)
         keyring, at = self.state.virtual_keys, datetime.now(UTC)
         names = trace.names if flow.request.scheme == "https" else ()
-        why = refusal(trace.presented, keyring, secret, trace.service.id, names, at)
+        provider, endpoint = trace.provider, trace.endpoint
+        allowed = bool(provider and endpoint and provider.allows_managed(endpoint, trace.method, flow.request.path))
+        why = refusal(trace.presented, keyring, secret, trace.service.id, names, at, allowed=allowed)
         if why or secret is None:
             trace.refused_by, trace.refused_why = "virtual-key", why
             answer(flow, trace, 401, "virtual-key", why)

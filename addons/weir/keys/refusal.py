@@ -27,12 +27,14 @@ def refusal(
     service_id: str,
     names: Sequence[str],
     at: datetime,
+    *,
+    allowed: bool = True,
 ) -> str:
     """A sentence for the client, without any key in it; "" when every virtual key may be replaced.
 
     ``secret`` is the service's real key, ``names`` every host name that the request claims (the first is where it
-    goes; none when the connection upstream is not verified TLS), ``at`` an aware time. Credentials that are not virtual
-    do not matter here.
+    goes; none when the connection upstream is not verified TLS), ``at`` an aware time, ``allowed`` whether the company's
+    key may be used for the operation. Credentials that are not virtual do not matter here.
     """
     for credential in presented:
         if not credential.virtual:
@@ -45,6 +47,8 @@ def refusal(
             return f"This virtual key can't be used here: {why}."
         if not credential.declared:
             return "A virtual key stands where this service takes no credential."
+    if not allowed:
+        return "A virtual key is good for models and what they answer, not for this operation."
     if secret is None:
         return f"No key of the company's is available for {service_id or 'this host'}."
     if not names:
