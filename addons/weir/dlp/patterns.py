@@ -1,7 +1,9 @@
 """The one door to the `regex` library: typed, and every search under a deadline.
 
 `re` cannot be interrupted; a hostile text would hold a worker for minutes. `regex` can, and here a search that runs
-out of time raises: a pattern that was not run to its end must never look like a pattern that found nothing.
+out of time raises: a pattern that was not run to its end must never look like a pattern that found nothing. Inside one
+search `regex` counts the processor time of the whole process, so on a machine that is busy with other things a search
+may end later than asked, though it never works longer.
 """
 
 from __future__ import annotations

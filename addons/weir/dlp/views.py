@@ -101,7 +101,10 @@ def normalised_view(text: str, deadline: Deadline | None = None) -> View | None:
             deadline.left()
         window = text[begin : begin + _WINDOW_CHARS]
         readings = _readings(window)
-        changed = changed or bool(readings)
+        if not readings:
+            built.add(window)
+            continue
+        changed = True
         if all(len(reading) == 1 for reading in readings.values()):
             built.add(window.translate({ord(character): reading for character, reading in readings.items()}))
             continue

@@ -33,8 +33,8 @@ def refusal(
     """A sentence for the client, without any key in it; "" when every virtual key may be replaced.
 
     ``secret`` is the service's real key, ``names`` every host name that the request claims (the first is where it
-    goes; none when the connection upstream is not verified TLS), ``at`` an aware time, ``allowed`` whether the company's
-    key may be used for the operation. Credentials that are not virtual do not matter here.
+    goes; none when the connection upstream is not verified TLS), ``at`` an aware time, ``allowed`` whether the
+    company's key may be used for the operation. Credentials that are not virtual do not matter here.
     """
     for credential in presented:
         if not credential.virtual:
