@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from weir.datadir import write_private
 from weir.edge import records
 from weir.edge.state import Snapshot, State
 
@@ -81,3 +83,12 @@ class Reload:
         if old.settings.mode != snapshot.settings.mode:
             log.warning("the mode is now %s, it was %s", snapshot.settings.mode, old.settings.mode)
         self.state.spool.put(records.event_record("config", "policy taken", snapshot.settings.hash))
+        self._say(snapshot)
+
+    def _say(self, snapshot: Snapshot) -> None:
+        """Other commands read in `weir.json` what is in force."""
+        path = self.state.data.run / "weir.json"
+        if path.exists():
+            known = json.loads(path.read_bytes())
+            known |= {"mode": str(snapshot.settings.mode), "policy_hash": snapshot.settings.hash}
+            write_private(path, json.dumps(known).encode())
