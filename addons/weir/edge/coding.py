@@ -16,6 +16,7 @@ __all__ = ["SUPPORTED", "CodingError", "Decoder", "acceptable", "decode"]
 SUPPORTED = ("gzip", "deflate", "br", "zstd", "identity")
 _ZSTD_PIECE = 256  # input bytes a step: a zstd block can claim 128 KiB out of four bytes
 _PIECE = 16_384
+_GZIP_EXTRAS = 0x1C  # FEXTRA, FNAME, FCOMMENT
 _RATIO_FREE_BYTES = 1 << 20  # below this much output the ratio is not looked at
 _RATIO_MAX = 400
 
@@ -32,6 +33,7 @@ class Decoder:
         self.limit = limit
         self.taken = 0
         self.made = 0
+        self.parts = 1  # gzip members or zstd frames
         self._ended: Callable[[], bool] = lambda: True
         self._step = self._stepper()
 
@@ -62,6 +64,7 @@ class Decoder:
                     raise CodingError("decoded body over the limit")
                 data = machine.unconsumed_tail or machine.unused_data
                 if machine.eof and data:
+                    self.parts += 1
                     machine = zlib.decompressobj(wbits)  # gzip members may follow one another
             return bytes(out)
 
@@ -94,6 +97,7 @@ class Decoder:
             out = bytearray()
             while data:
                 if machine.eof:  # frames follow one another, empty and skippable ones too: none may hide the next
+                    self.parts += 1
                     machine = source.decompressobj()
                 out += machine.decompress(data)
                 data = machine.unused_data if machine.eof else b""
@@ -134,14 +138,22 @@ class Decoder:
 
 
 def decode(body: bytes, encoding: str, limit: int) -> bytes:
-    """A whole body, decoded. Several codings (`gzip, br`) are undone last first. Raises CodingError."""
+    """A whole request body, decoded. Several codings (`gzip, br`) are undone last first. Raises CodingError.
+
+    A coding has places for text of its own (names, comments, skippable frames) that nobody would look into: a request
+    that uses them is not read.
+    """
     codings = [c.strip() for c in encoding.split(",") if c.strip()]
     if len(codings) > 3:
         raise CodingError("too many content-encodings")
     for coding in reversed(codings):
+        if coding.lower() in ("gzip", "x-gzip") and len(body) > 3 and body[3] & _GZIP_EXTRAS:
+            raise CodingError("gzip header carries a name, a comment or more")
         decoder = Decoder(coding, limit)
         body = decoder.feed(body)
         decoder.close()
+        if decoder.parts > 1:
+            raise CodingError(f"body is more than one {coding.lower()[:10]} part")
     if len(body) > limit:
         raise CodingError("body over the limit")
     return body

@@ -13,6 +13,7 @@ from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id
 from weir.edge.causes import cause_of, error_class
 from weir.edge.trace import Link, Trace
 from weir.model import NO_USAGE, Action, Inspection
+from weir.providers.words import recordable_model
 
 __all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
 
@@ -20,6 +21,7 @@ __all__ = ["connection_record", "event_record", "minimal_record", "reply_record"
 # digits and letters, or are longer.
 _NAME = r"[A-Za-z]{1,18}\d{0,2}"
 _VERSION = r"v?\d{1,8}(?:[.+_-][A-Za-z0-9]{1,11}){0,5}(?:[a-z]{1,5}\d{0,3})?"
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 _AGENT = re.compile(rf"(?<![^\s(;,]){_NAME}(?:[._-]{_NAME}){{0,3}}/(?:{_VERSION}|[A-Za-z]{{1,12}})(?![^\s);,])")
 
 
@@ -47,13 +49,13 @@ def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
     endpoint, exchange = trace.endpoint, trace.exchange
     return {
         "host": _brief(trace.host),
-        "method": _brief(trace.method, 32),
+        "method": trace.method if trace.method in _METHODS else "other",
         "path_template": endpoint.path_template if endpoint else "",
         "provider": trace.provider.id if trace.provider else "",
         "service": trace.service.id,
         "service_status": str(trace.service.status) if trace.is_ai else "",
         "operation": endpoint.operation if endpoint else "",
-        "request_model": _brief(exchange.model) if exchange else "",
+        "request_model": _brief(recordable_model(exchange, trace.findings)) if exchange else "",
         "stream": bool(exchange and exchange.stream),
         "inspection": str(trace.inspection),
         "inspection_reason": trace.reason,
@@ -241,7 +243,7 @@ def minimal_record(flow: http.HTTPFlow, reason: str, *, exchange_id: str = "", f
         exchange_id=exchange_id or new_event_id(),
         kind="error" if forwarded else "block",
         host=_brief(flow.request.host),
-        method=_brief(flow.request.method, 32),
+        method=flow.request.method if flow.request.method in _METHODS else "other",
         src_ip=_address(flow),
         ts=now,
         ts_end=now,

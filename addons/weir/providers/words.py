@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["SHORT", "is_plain_word", "plausible_model"]
+from weir.model import Exchange, Finding
+
+__all__ = ["SHORT", "is_plain_word", "plausible_model", "recordable_model"]
 
 # Characters below which a text holds nothing that any detector looks for: the shortest e-mail address has six.
 SHORT: Final = 6
@@ -30,3 +33,16 @@ def is_plain_word(text: str) -> bool:
 def plausible_model(text: str) -> str:
     """``text`` when it may be the name of a model, else ``""``: records and policies take no other text for one."""
     return text if _MODEL.fullmatch(text) else ""
+
+
+def recordable_model(exchange: Exchange, findings: Iterable[Finding]) -> str:
+    """The model that a request names, for its record; ``""`` when what was found is part of that name.
+
+    A key passes for a model's name. ``findings`` index into the exchange's segments.
+    """
+    model, segments = exchange.model, exchange.segments
+    for finding in findings:
+        found = segments[finding.segment].text[finding.start : finding.end] if finding.segment < len(segments) else ""
+        if found and (found in model or (model and model in found)):
+            return ""
+    return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 
@@ -34,7 +35,7 @@ def test_any_chunking_gives_the_same_text(encoding: str, piece: int) -> None:
 def test_raw_deflate_and_gzip_members() -> None:
     machine = zlib.compressobj(wbits=-15)
     assert decode(machine.compress(TEXT) + machine.flush(), "deflate", 10**6) == TEXT
-    assert decode(gzip.compress(b"one ") + gzip.compress(b"two"), "gzip", 100) == b"one two"
+    assert Decoder("gzip", 100).feed(gzip.compress(b"one ") + gzip.compress(b"two")) == b"one two"
 
 
 def test_codings_are_undone_last_first() -> None:
@@ -94,7 +95,7 @@ def test_no_frame_is_skipped() -> None:
 
     frame = zstandard.compress(TEXT)
     for before in (b"", skippable(0), skippable(300), zstandard.compress(b""), zstandard.compress(b"") * 300):
-        assert decode(before + frame, "zstd", 10**6) == TEXT
+        assert Decoder("zstd", 10**6).feed(before + frame) == TEXT
         decoder = Decoder("zstd", 10**6)
         assert b"".join(decoder.feed(bytes([b])) for b in before + frame) == TEXT
 
@@ -105,3 +106,19 @@ def test_a_request_must_be_whole_and_nothing_else(encoding: str, change: str) ->
     body = ENCODED[encoding][:-3] if change == "cut" else ENCODED[encoding] + b"more"
     with pytest.raises(CodingError):
         decode(body, encoding, 10**6)
+
+
+def test_a_request_has_no_place_beside_its_body() -> None:
+    named = io.BytesIO()
+    with gzip.GzipFile("secret-in-the-name", "wb", fileobj=named) as file:
+        file.write(TEXT)
+    skipped = b"\x50\x2a\x4d\x18\x02\0\0\0hi"
+    for body, encoding in (
+        (named.getvalue(), "gzip"),
+        (gzip.compress(b"") + gzip.compress(TEXT), "gzip"),
+        (skipped + zstandard.compress(TEXT), "zstd"),
+        (zstandard.compress(TEXT) + skipped, "zstd"),
+    ):
+        with pytest.raises(CodingError) as caught:
+            decode(body, encoding, 10**6)
+        assert "secret" not in str(caught.value)

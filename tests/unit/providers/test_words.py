@@ -5,7 +5,8 @@ import string
 
 import pytest
 
-from weir.providers.words import is_plain_word, plausible_model
+from weir.model import Endpoint, Exchange, Finding, Segment
+from weir.providers.words import is_plain_word, plausible_model, recordable_model
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,24 @@ def test_models(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "gpt 5", "gpt-5#say=x", "m" * 121, "gpt-5\n", "modèle", "=cmd|x", "a\x00"])
 def test_no_models(text: str) -> None:
     assert plausible_model(text) == ""
+
+
+KEY = "AKIA" + "A2B3" * 4
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "start", "end", "recorded"),
+    [
+        (KEY, KEY, 0, 20, ""),
+        ("gpt-" + KEY, "gpt-" + KEY, 4, 24, ""),
+        (KEY, f"/v1beta/models/{KEY}:generateContent", 15, 35, ""),
+        (KEY, f"x-{KEY}-y", 0, 24, ""),
+        ("gpt-5", f"gpt-5 and {KEY}", 10, 30, "gpt-5"),
+        ("", KEY, 0, 20, ""),
+    ],
+)
+def test_a_key_is_not_recorded_as_a_model(model: str, text: str, start: int, end: int, recorded: str) -> None:
+    exchange = Exchange(Endpoint("", "", ""), model, False, (Segment("/model#key", "parameter", text),))
+    assert recordable_model(exchange, [Finding("secret/x", "secret", 0, start, end, 1.0)]) == recorded
+    assert recordable_model(exchange, []) == model
+    assert recordable_model(exchange, [Finding("secret/x", "secret", 7, start, end, 1.0)]) == model
