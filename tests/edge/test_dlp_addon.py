@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
-from weir.dlp.addon import INLINE_CHARS_MAX
+from weir.dlp.addon import GRACE_S, INLINE_CHARS_MAX, INLINE_S, WEIGHED_CHARS_MAX, WEIGHED_TEXTS_MAX
 from weir.dlp.engine import Scan
 from weir.edge.workers import WorkersTimeout
 from weir.model import Inspection
@@ -20,11 +21,13 @@ class Engine:
 
     def __init__(self, scan: Scan | Exception, chars: int = 0) -> None:
         self._scan, self._chars = scan, chars
+        self.given: list[float] = []
 
     def estimate_chars(self, segments: Any) -> int:
         return self._chars
 
-    def scan(self, segments: Any) -> Scan:
+    def scan(self, segments: Any, *, deadline_s: float) -> Scan:
+        self.given.append(deadline_s)
         if isinstance(self._scan, Exception):
             raise self._scan
         return self._scan
@@ -71,8 +74,9 @@ def test_a_timeout_is_a_decision(make_rig: Callable[..., Rig], monkeypatch: pyte
     rig = make_rig(on_failure="allow", mode="observe")
     with_engine(rig, Engine(Scan((), True, ""), 10**6))
 
-    async def busy(*_: Any, timeout_s: float) -> None:
-        assert timeout_s == 2.0
+    async def busy(*_: Any, timeout_s: float, lane: str, owner: str) -> None:
+        assert timeout_s == 2.0 + GRACE_S
+        assert (lane, owner) == ("dlp", "10.1.2.3")
         raise WorkersTimeout
 
     monkeypatch.setattr(rig.state.workers, "run", busy)
@@ -87,3 +91,52 @@ def test_conversations_do_not_share_stand_ins_between_callers(rig: Rig) -> None:
     same = rig.play(rig.flow(chat(f"to {ADDRESS}")), "requestheaders", "request")
     other = rig.play(rig.flow(chat(f"to {ADDRESS}"), peer="10.9.9.9"), "requestheaders", "request")
     assert mine.conversation == same.conversation != other.conversation
+
+
+def test_a_short_prompt_that_takes_long_leaves_the_loop(rig: Rig) -> None:
+    class Late(Engine):
+        def scan(self, segments: Any, *, deadline_s: float) -> Scan:
+            super().scan(segments, deadline_s=deadline_s)
+            return Scan((), False, "out of time", out_of_time=True) if len(self.given) == 1 else Scan()
+
+    engine = Late(Scan())
+    with_engine(rig, engine)
+    trace = rig.play(rig.flow(chat()), "requestheaders", "request", until="dlp")
+    assert trace.inspection is Inspection.INSPECTED
+    assert engine.given[0] == INLINE_S and 1.5 < engine.given[1] <= 2.0
+
+
+def test_a_scan_that_ran_out_of_its_own_time_is_failed_with_what_it_found(rig: Rig) -> None:
+    with_engine(rig, Engine(Scan((), False, "out of time", out_of_time=True), 10**6))
+    flow = rig.flow(chat())
+    trace = rig.play(flow, "requestheaders", "request")
+    assert (trace.inspection, trace.reason) == (Inspection.FAILED, "dlp: out of time")
+    assert flow.response is not None
+
+
+@pytest.mark.parametrize(
+    ("fresh", "texts", "lane"),
+    [
+        (INLINE_CHARS_MAX, ["x"], ""),
+        (INLINE_CHARS_MAX + 1, ["x"], "dlp-small"),
+        (64 * 1024 + 1, ["x"], "dlp"),
+        (0, ["x" * (WEIGHED_CHARS_MAX + 1)], "dlp"),
+        (0, ["x"] * (WEIGHED_TEXTS_MAX + 1), "dlp"),
+    ],
+    ids=["here", "small", "large", "not weighed", "too many"],
+)
+def test_the_way_a_prompt_takes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, fresh: int, texts: list[str], lane: str
+) -> None:
+    taken: list[str] = []
+    run = rig.state.workers.run
+
+    async def note(*args: Any, timeout_s: float, lane: str = "work", owner: str = "") -> Any:
+        taken.append(lane)
+        return await run(*args, timeout_s=timeout_s, lane=lane, owner=owner)
+
+    monkeypatch.setattr(rig.state.workers, "run", note)
+    with_engine(rig, Engine(Scan(), fresh))
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text} for text in texts]}).encode()
+    rig.play(rig.flow(body), "requestheaders", "request", until="dlp")
+    assert [name for name in taken if name != "parse"] == ([lane] if lane else [])

@@ -36,7 +36,13 @@ def prefilter() -> Prefilter:
 
 
 anything = st.text(st.characters(), max_size=300)  # lone surrogates, NULs and control characters included
-near_miss = st.text(alphabet="sk-ant_ghp@.+0123456789 abcdefABCDEF:/=\"'\\\u200b４１–\ud800\x00\n", max_size=200)
+near_miss = st.text(
+    alphabet="sk-ant_ghp@.+0123456789 abcdefABCDEF:/=\"'\\\u200b４１–\ud800\x00\x7f\u3164\ufffd\n", max_size=200
+)
+
+
+UNSEEN = "\x00\x08\x1b\x7f\x85\xad\u115f\u180b\u200b\u3164\ufe0f\ufff9\ufffd\ud83d"
+invisible = st.text(alphabet=UNSEEN, min_size=1, max_size=3)
 
 
 def luhn(body: str) -> str:
@@ -51,7 +57,9 @@ cards = st.text(alphabet="0123456789", min_size=14, max_size=14).map(lambda body
 phones = st.integers(1000, 9999).map(lambda n: f"+1 212 555 {n}")
 addresses = st.tuples(*[st.integers(11, 250)] * 4).map(lambda parts: ".".join(map(str, parts)))
 secrets = st.sampled_from([example for rule in load_rules().rules for example in rule.match])
-words = st.sampled_from(["please", "send", "to", "—", "naïve", "and", "\n", "(", "日本", "see", "'", "<", ">"])
+words = st.sampled_from(
+    ["please", "send", "to", "—", "naïve", "and", "\n", "(", "日本", "see", "'", "<", ">", "\x00", "\ufffd"]
+)
 documents = st.lists(st.one_of(emails, cards, phones, addresses, secrets, words), max_size=12).map(" ".join)
 
 
@@ -123,3 +131,20 @@ def test_examples_are_stable(alphabet: str, length: int, seed: str) -> None:
     assert expand(notation, seed.encode("utf-8", "replace").decode()) == expand(
         notation, seed.encode("utf-8", "replace").decode()
     )
+
+
+@quick
+@given(st.one_of(emails, cards, addresses, secrets), st.lists(st.tuples(st.integers(0, 200), invisible), max_size=6))
+def test_what_is_not_seen_hides_nothing(value: str, cuts: list[tuple[int, str]]) -> None:
+    plain = engine().scan([Segment("/0", "user", f"to {value} now")])
+    text = value
+    for at, unseen in cuts:
+        at %= len(text) + 1
+        text = text[:at] + unseen + text[at:]
+    text = f"to {text} now"
+    scan = engine().scan([Segment("/0", "user", text)])
+    assert scan.complete
+    covered = {n for finding in scan.findings for n in range(finding.start, finding.end)}
+    seen = [n for n, character in enumerate(text) if character not in UNSEEN]
+    for finding in plain.findings:  # by the characters that are seen, every one of them lies in a finding
+        assert {seen[n] for n in range(finding.start, finding.end)} <= covered

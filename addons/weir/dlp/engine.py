@@ -126,9 +126,7 @@ class Engine:
         """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
         return sum(len(s.text) for s in segments if s.text and self._cache.key(s.text) not in self._cache)
 
-    def scan(
-        self, segments: Sequence[Segment], direction: str = "request", *, deadline_s: float | None = None
-    ) -> Scan:
+    def scan(self, segments: Sequence[Segment], direction: str = "request", *, deadline_s: float | None = None) -> Scan:
         """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
 
         After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``.

@@ -92,7 +92,7 @@ def _trim(nodes: list[Node], *, keep_head: bool) -> list[Node]:
 
 
 def _beginning(tree: Any, nodes: Iterable[Node], chars_max: int) -> list[Node]:
-    """As many of ``nodes`` as certainly fit into ``chars_max`` characters, the last of them cut down where it can be."""
+    """As many of ``nodes`` as certainly fit into ``chars_max`` characters, the last one cut down where it can be."""
 
     def width(node: Node) -> int:
         return int(_parser.SubPattern(tree.state, [node]).getwidth()[1])

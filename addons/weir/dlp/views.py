@@ -29,6 +29,7 @@ _IGNORABLE = frozenset(code for first, last in _IGNORABLE_RANGES for code in ran
 _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs")
 _REPLACEMENT = "\ufffd"
 _LAYOUT = "\t\n\r"  # control characters that are seen
+_PLAIN = frozenset(_LAYOUT) | {chr(code) for code in range(32, 127)}
 _CONTROL_BYTES = bytes(code for code in (*range(32), 127) if chr(code) not in _LAYOUT)
 _ASCII_CONTROL = re.compile(f"[{re.escape(_CONTROL_BYTES.decode())}]")
 # What NFKC leaves alone although it reads, or matches without regard to case, as an ASCII character.
@@ -121,7 +122,7 @@ def _readings(window: str) -> dict[str, str]:
     """The characters of ``window`` that are not read as they stand, and how they are."""
     if window.isascii():
         return dict.fromkeys(_ASCII_CONTROL.findall(window), "")
-    return {character: reading for character in set(window) if (reading := _read(character)) != character}
+    return {character: reading for character in set(window) - _PLAIN if (reading := _read(character)) != character}
 
 
 def _places(window: str, readings: dict[str, str]) -> Iterator[tuple[int, str]]:
@@ -133,8 +134,6 @@ def _places(window: str, readings: dict[str, str]) -> Iterator[tuple[int, str]]:
 
 @lru_cache(maxsize=4096)
 def _read(character: str) -> str:
-    if "!" <= character <= "~" or character in _LAYOUT:
-        return character
     if (
         ord(character) in _IGNORABLE
         or character == _REPLACEMENT

@@ -40,7 +40,9 @@ async def identify(state: State, snapshot: Snapshot, flow: http.HTTPFlow) -> Pri
     principal = snapshot.users.cached(*credentials)
     if principal is None:
         timeout = snapshot.settings.limits.hook_timeout_ms / 1000
-        principal = await state.workers.run(snapshot.users.verify, *credentials, timeout_s=timeout)
+        owner = address_of(flow.client_conn)
+        run = state.workers.run
+        principal = await run(snapshot.users.verify, *credentials, timeout_s=timeout, lane="identity", owner=owner)
     return resolve([network, principal]) if principal else None
 
 

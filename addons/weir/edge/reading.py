@@ -130,7 +130,9 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
 
 async def _read_elsewhere(trace: Trace, flow: http.HTTPFlow) -> None:
     timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
-    _take(trace, await trace.state.workers.run(read_request, trace, flow, timeout_s=timeout))
+    owner = flow.client_conn.peername[0] if flow.client_conn.peername else ""
+    run = trace.state.workers.run
+    _take(trace, await run(read_request, trace, flow, timeout_s=timeout, lane="parse", owner=owner))
 
 
 def _take(trace: Trace, reading: Reading) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Mapping
 from mitmproxy import http
 
 from weir.edge.answer import answer
+from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.guard import guarded
 from weir.edge.state import State
@@ -57,7 +58,9 @@ class PolicyAddon:
     async def _replace_elsewhere(self, trace: Trace, flow: http.HTTPFlow, edits: Mapping[str, str]) -> None:
         assert trace.dialect
         timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
-        _send(trace, flow, await self.state.workers.run(trace.dialect.replace, trace.body, edits, timeout_s=timeout))
+        owner, run = address_of(flow.client_conn), self.state.workers.run
+        replace = trace.dialect.replace
+        _send(trace, flow, await run(replace, trace.body, edits, timeout_s=timeout, lane="parse", owner=owner))
 
 
 def _send(trace: Trace, flow: http.HTTPFlow, body: bytes) -> None:

@@ -66,7 +66,9 @@ class UsageAddon:
 
     async def _settle_elsewhere(self, trace: Trace, reply: Reply, answered: bool) -> None:
         run = self.state.workers.run
-        trace.usage, trace.cost = await run(self._account, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S)
+        trace.usage, trace.cost = await run(
+            self._account, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S, lane="usage"
+        )
 
     def _account(self, trace: Trace, reply: Reply, answered: bool) -> tuple[Usage, Cost]:
         assert trace.exchange

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,10 @@ from weir.dlp.detector import SecretDetector
 from weir.dlp.engine import Engine
 from weir.dlp.examples import expand
 from weir.dlp.patterns import Deadline
-from weir.dlp.prefilter import Source
+from weir.dlp.prefilter import WINDOW_BYTES, Source
 from weir.dlp.presidio import UnknownEntity
 from weir.dlp.rules import RuleError, load_rules
+from weir.keys.virtual import new_key
 from weir.model import Segment
 
 
@@ -255,3 +257,90 @@ def test_threads_find_the_same() -> None:
 
 def test_secret_detectors_carry_their_rules(engine: Engine) -> None:
     assert {SecretDetector(rule).name for rule in load_rules().rules} <= set(engine.detectors)
+
+
+SPLITTERS = [
+    *("\x00", "\x08", "\x0b", "\x1b", "\x7f", "\x85", "\u3164", "\u115f", "\u180b", "\ufff9", "\u200b", "\ufe0f"),
+    *("\ufffd", "\ud83d", "\ufeff", "\U0001d173", "\U000e0041", "\x00\u2060\x7f"),
+]
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS, ids=ascii)
+@pytest.mark.parametrize("at", [2, 4, 12])
+def test_a_key_that_is_cut_by_what_is_not_seen(engine: Engine, splitter: str, at: int) -> None:
+    key = expand("AKIA{b32:16}", "split")
+    cut = key[:at] + splitter + key[at:]
+    assert ("secret/aws-access-key-id", cut) in names(engine, f"deploy with {cut} please")
+
+
+def test_a_value_between_nuls_is_found_as_it_stands(engine: Engine) -> None:
+    key = expand("AKIA{b32:16}", "environ")
+    found = names(engine, f"HOME=/home/x\0AWS_KEY={key}\0TERM=xterm")
+    assert any(key in value for name, value in found if name.startswith("secret/"))
+
+
+@pytest.mark.parametrize("around", ["{}", "/v1/{}/chat/completions", "x{}y", '{{"key": "{}"}}'])
+def test_weirs_own_keys_are_secrets(engine: Engine, around: str) -> None:
+    key = new_key()
+    assert names(engine, around.format(key)) == [("secret/weir-virtual-key", key)]
+    assert names(engine, around.format(key[:-1] + ("a" if key[-1] != "a" else "b"))) == []
+
+
+def hostile(chars: int) -> str:
+    unit = "card 4111 1111 1111 1112 a@b.co +1 415 555 267 DE89 3704 0044 0532 0130 0 password= token: curl -u "
+    return (unit * (chars // len(unit) + 1))[:chars]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        hostile(4_000_000),
+        "1" * 4_000_000,
+        "0 " * 2_000_000,
+        "a\u200b" * 2_000_000,
+        "⑴\ufdfa" * 1_000_000,
+        "server=x;" * 400_000,
+    ],
+    ids=["mixed", "digits", "runs", "invisible", "readings", "servers"],
+)
+def test_a_scan_ends_when_its_time_is_up(engine: Engine, text: str) -> None:
+    engine._prefilter.hits("x" * WINDOW_BYTES * 2)  # what is compiled at the first long text
+    worked, begin = time.thread_time(), time.monotonic()
+    scan = engine.scan(user(text), deadline_s=0.1)
+    assert (scan.complete, scan.out_of_time) == (False, True)
+    assert "out of time" in scan.reason
+    assert time.thread_time() - worked < 0.4  # by the thread's own clock: the machine may be busy
+    assert time.monotonic() - begin < 5
+    assert engine.estimate_chars(user(text)) == len(text)  # not remembered
+
+
+def test_time_is_for_all_texts_and_what_was_found_till_then_is_told() -> None:
+    class Slow(Faulty):
+        def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
+            self.seen.append(text)
+            yield 0, 1, 1.0
+            while len(self.seen) > 1:
+                deadline.left()
+
+    detector = Slow()
+    scan = of(detector).scan(user("x one", "x two", "x three"), deadline_s=0.05)
+    assert (scan.complete, scan.reason, scan.out_of_time) == (False, "out of time", True)
+    assert [finding.segment for finding in scan.findings] == [0]
+    assert detector.seen[:2] == ["x one", "x two"] and "x three" not in detector.seen
+
+
+def test_many_small_texts_end_in_time_too() -> None:
+    scan = of(Faulty()).scan(user(*map(str, range(200_000))), deadline_s=0.02)
+    assert scan.out_of_time and scan.reason == "out of time"
+
+
+def test_no_time_at_all_looks_at_nothing() -> None:
+    detector = Faulty()
+    scan = of(detector).scan(user("x"), deadline_s=0.0)
+    assert scan.out_of_time and not scan.complete and detector.seen == []
+    assert of(detector).scan(user("", ""), deadline_s=0.0).complete
+
+
+def test_a_fault_in_time_is_not_out_of_time() -> None:
+    scan = of(Faulty(ValueError())).scan(user("x"), deadline_s=60)
+    assert not scan.complete and not scan.out_of_time

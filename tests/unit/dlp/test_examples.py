@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from weir.dlp.examples import ALPHABETS, expand
+from weir.dlp.validators import crc62
 
 
 @pytest.mark.parametrize("name", sorted(ALPHABETS))
@@ -26,3 +27,10 @@ def test_two_places_differ() -> None:
 @pytest.mark.parametrize("text", ["${DB_PASSWORD}", "{your_password}", "{hex}", "{oct:8}", "{hex:12345}", "plain"])
 def test_everything_else_stays(text: str) -> None:
     assert expand(text, "a") == text
+
+
+def test_a_checksum_is_that_of_what_stands_before_it() -> None:
+    key = expand("xkey-{b62:43}{crc62:47}y", "a")[1:-1]
+    assert len(key) == 53 and key[-6:] == crc62(key[:-6])
+    first, second = expand("a-{b62:4}{crc62:6} a-{b62:4}{crc62:6}", "a").split()
+    assert first != second and all(part[-6:] == crc62(part[:-6]) for part in (first, second))

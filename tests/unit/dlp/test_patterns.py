@@ -47,3 +47,17 @@ def test_deadline_takes_either_clock(seconds: float, clock: Callable[[], float])
 
 def test_deadline_is_wall_time_unless_told_otherwise() -> None:
     assert Deadline.__init__.__defaults__ == (time.monotonic,)
+
+
+def test_a_deadline_within_another_never_outlasts_it() -> None:
+    now = 100.0
+    whole = Deadline(0.5, lambda: now)
+    part = Deadline(0.2, lambda: now, within=whole)
+    longer = Deadline(2.0, lambda: now, within=whole)
+    assert (part.left(), longer.left()) == (pytest.approx(0.2), 0.5)
+    now += 0.3
+    assert (part.spent(), longer.spent(), whole.spent()) == (True, False, False)
+    now += 0.2
+    assert longer.spent() and whole.spent()
+    with pytest.raises(OutOfTime):
+        longer.left()

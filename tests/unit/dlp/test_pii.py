@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -146,3 +147,21 @@ def test_out_of_time_raises() -> None:
     for subject in (detector(), detector(EMAIL, kind=EmailDetector), phones()):
         with pytest.raises(OutOfTime):
             list(subject.find("1234 a@x.com +49 30 1234567", Deadline(0)))
+
+
+@pytest.mark.parametrize("before", [*range(32_640, 32_700, 7), 65_530, 2 * 32_640])
+def test_no_number_falls_between_windows(before: int) -> None:
+    text = "." * (before - 1) + " 212-555-0100 " + "." * 40_000
+    assert {value for value, _ in found(phones(), text)} == {"212-555-0100"}
+
+
+def test_a_run_of_digits_without_end_stops_in_time() -> None:
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        list(phones().find("0 " * 2_000_000, Deadline(0.05)))
+    assert time.monotonic() - begin < 1.0
+
+
+def test_the_shape_is_what_the_prefilter_is_given() -> None:
+    (source,) = detector("[0-9]{4}", shape="[0-9]").sources
+    assert source.pattern == "[0-9]"

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 import pytest
 
-from weir.dlp.prefilter import Prefilter, Source
+from weir.dlp.engine import Engine
+from weir.dlp.patterns import Deadline, OutOfTime
+from weir.dlp.prefilter import OVERLAP_CHARS, WINDOW_BYTES, Prefilter, Source
 from weir.dlp.rules import load_rules
 
 
@@ -79,3 +82,51 @@ def test_threads_have_their_own_scratch() -> None:
     for thread in threads:
         thread.join()
     assert results == [True] * 300
+
+
+def test_a_long_text_goes_through_in_windows_and_nothing_falls_between_them() -> None:
+    prefilter = Prefilter([[Source("key_[0-9]{12}")], [Source(r"(?i)pass\s*=\s*\S{4,}")], [Source("nowhere")]])
+    step = WINDOW_BYTES - 4 * OVERLAP_CHARS
+    for edge in (WINDOW_BYTES, step, 2 * step, step + WINDOW_BYTES):
+        for back in (0, 1, 8, 16):
+            head = "." * (edge - back)
+            assert prefilter.hits(f"{head}key_123456789012{'.' * WINDOW_BYTES}") == {0}
+    assert prefilter.hits("." * WINDOW_BYTES + "key_123456789012") == {0}
+    assert prefilter.hits("." * (3 * WINDOW_BYTES)) == frozenset()
+
+
+def test_a_match_that_is_longer_than_a_window_is_found() -> None:
+    prefilter = Prefilter([[Source(r"pass\s*=\s*[a-z]{4,}9")], [Source("x")]])
+    gap = " " * WINDOW_BYTES
+    assert prefilter.hits(f"pass{gap}={gap}{'a' * WINDOW_BYTES}9") == {0}
+
+
+def test_what_must_all_match_may_stand_in_different_windows() -> None:
+    prefilter = Prefilter([[Source("(?i)keyword"), Source("[0-9]{9}")]])
+    assert prefilter.hits("keyword" + "." * (2 * WINDOW_BYTES) + "123456789") == {0}
+    assert prefilter.hits("." * (2 * WINDOW_BYTES) + "123456789") == frozenset()
+
+
+def test_a_long_text_finds_what_a_short_one_does() -> None:
+    rules = load_rules().rules
+    prefilter = Prefilter([[Source(rule.pattern.pattern)] for rule in rules])
+    head = "é" * (WINDOW_BYTES // 2 - 20)
+    missed = [rule.id for n, rule in enumerate(rules) for text in rule.match if n not in prefilter.hits(head + text)]
+    assert missed == []
+
+
+def test_out_of_time_raises_between_windows() -> None:
+    prefilter = Prefilter([[Source("abc")]])
+    with pytest.raises(OutOfTime):
+        prefilter.hits("." * (WINDOW_BYTES + 1), Deadline(0.0))
+    assert prefilter.hits("abc", Deadline(0.0)) == {0}  # one window: it is short
+
+
+@pytest.mark.parametrize("unit", ["1", "ab12", "aB3dE", "0123456789abcdef"])
+def test_time_grows_with_the_text_and_not_with_its_square(unit: str, engine: Engine) -> None:
+    """Runs of letters and digits once took a microsecond a byte at 256 KB; they need some nanoseconds."""
+    text = (unit * WINDOW_BYTES)[: WINDOW_BYTES - 8]
+    engine._prefilter.hits(text)
+    begin = time.thread_time()
+    engine._prefilter.hits(text)
+    assert time.thread_time() - begin < 0.05

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from weir.dlp.validators import VALIDATORS
+from weir.dlp.validators import VALIDATORS, crc62
+from weir.keys.virtual import looks_virtual, new_key
 
 
 def b64(text: str | bytes) -> str:
@@ -33,6 +34,10 @@ def b64(text: str | bytes) -> str:
         ("basic_credentials", b64(b"\xff:\xfe"), False),
         ("basic_credentials", b64("bob:a\x00b"), False),
         ("basic_credentials", "%%%%", False),
+        ("crc62", "abc" + crc62("abc"), True),
+        ("crc62", "abd" + crc62("abc"), False),
+        ("crc62", "", False),
+        ("crc62", "é000000", False),
         ("mixed", "abc1", True),
         ("mixed", "pa$$word", True),
         ("mixed", "well-known", False),
@@ -43,3 +48,10 @@ def b64(text: str | bytes) -> str:
 )
 def test_validator(name: str, value: str, expected: bool) -> None:
     assert VALIDATORS[name](value) is expected
+
+
+def test_the_checksum_is_that_of_weirs_own_keys() -> None:
+    key = new_key()
+    assert looks_virtual(key) and VALIDATORS["crc62"](key)
+    other = key[:20] + ("a" if key[20] != "a" else "b") + key[21:]
+    assert not looks_virtual(other) and not VALIDATORS["crc62"](other)
