@@ -9,8 +9,7 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 
 from weir.dlp.patterns import Deadline
@@ -37,54 +36,32 @@ _ALIKE = {"ı": "i", "İ": "I", "‐": "-", "‑": "-", "‒": "-", "–": "-", 
 _WINDOW_CHARS = 32_768  # between two looks at the clock
 
 
-@dataclass(frozen=True, slots=True)
 class View:
-    """A changed reading of a text.
+    """A changed reading of a text. Where its characters come from is worked out only where somebody asks."""
 
-    ``places`` are the characters of the view at which a stretch begins that can be counted on from the character of
-    the text in ``origins``; a stretch ends where the next begins.
-    """
-
-    text: str
-    places: array[int]
-    origins: array[int]
+    def __init__(self, text: str, source: str, starts: Sequence[int]) -> None:
+        """``starts`` are the places in ``text`` at which the reading of each window of ``source`` begins."""
+        self.text = text
+        self._source = source
+        self._starts = starts
+        self._origins: dict[int, array[int]] = {}
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The span in the text that ``start`` to ``end`` (not empty) of the view was read from."""
         return self._origin(start), self._origin(end - 1) + 1
 
     def _origin(self, place: int) -> int:
-        at = bisect_right(self.places, place) - 1
-        return place if at < 0 else self.origins[at] + place - self.places[at]
-
-
-class _Builder:
-    """Puts a view together, stretch by stretch."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.places, self.origins = array("Q"), array("Q")
-        self.length = 0  # characters in `parts`
-
-    def add(self, stretch: str) -> None:
-        """Take over text as it is."""
-        self.parts.append(stretch)
-        self.length += len(stretch)
-
-    def change(self, origin: int, reading: str) -> None:
-        """Read one character of the text, at ``origin``, as ``reading``."""
-        if len(reading) != 1:
-            for offset in range(len(reading)):
-                self._mark(self.length + offset, origin)
-            self._mark(self.length + len(reading), origin + 1)
-        self.add(reading)
-
-    def _mark(self, place: int, origin: int) -> None:
-        if self.places and self.places[-1] == place:
-            self.origins[-1] = origin
-        else:
-            self.places.append(place)
-            self.origins.append(origin)
+        number = bisect_right(self._starts, place) - 1
+        begin = number * _WINDOW_CHARS
+        origins = self._origins.get(number)
+        if origins is None:
+            window = self._source[begin : begin + _WINDOW_CHARS]
+            readings = _readings(window)
+            origins = self._origins[number] = array("H")
+            for at, character in enumerate(window):
+                for _ in readings.get(character, character):
+                    origins.append(at)
+        return begin + origins[place - self._starts[number]]
 
 
 def normalised_view(text: str, deadline: Deadline | None = None) -> View | None:
@@ -96,26 +73,21 @@ def normalised_view(text: str, deadline: Deadline | None = None) -> View | None:
         data = text.encode("ascii")
         if len(data.translate(None, _CONTROL_BYTES)) == len(data):
             return None
-    built, changed = _Builder(), False
+    parts: list[str] = []
+    starts: list[int] = []
+    length, changed = 0, False
     for begin in range(0, len(text), _WINDOW_CHARS):
         if deadline is not None:
             deadline.left()
         window = text[begin : begin + _WINDOW_CHARS]
         readings = _readings(window)
-        if not readings:
-            built.add(window)
-            continue
-        changed = True
-        if all(len(reading) == 1 for reading in readings.values()):
-            built.add(window.translate({ord(character): reading for character, reading in readings.items()}))
-            continue
-        done = 0
-        for place, character in _places(window, readings):
-            built.add(window[done:place])
-            built.change(begin + place, readings[character])
-            done = place + 1
-        built.add(window[done:])
-    return View("".join(built.parts), built.places, built.origins) if changed else None
+        if readings:
+            changed = True
+            window = window.translate({ord(character): reading for character, reading in readings.items()})
+        parts.append(window)
+        starts.append(length)
+        length += len(window)
+    return View("".join(parts), text, starts) if changed else None
 
 
 def _readings(window: str) -> dict[str, str]:
@@ -123,13 +95,6 @@ def _readings(window: str) -> dict[str, str]:
     if window.isascii():
         return dict.fromkeys(_ASCII_CONTROL.findall(window), "")
     return {character: reading for character in set(window) - _PLAIN if (reading := _read(character)) != character}
-
-
-def _places(window: str, readings: dict[str, str]) -> Iterator[tuple[int, str]]:
-    """Where in ``window`` the characters of ``readings`` stand."""
-    if window.isascii():
-        return ((match.start(), match[0]) for match in _ASCII_CONTROL.finditer(window))
-    return ((place, character) for place, character in enumerate(window) if character in readings)
 
 
 @lru_cache(maxsize=4096)

@@ -4,57 +4,25 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from harness.detectors import Faulty, of, user
 from weir.dlp.detector import SecretDetector
 from weir.dlp.engine import Engine
 from weir.dlp.examples import expand
 from weir.dlp.patterns import Deadline
-from weir.dlp.prefilter import WINDOW_BYTES, Source
+from weir.dlp.prefilter import WINDOW_BYTES
 from weir.dlp.presidio import UnknownEntity
 from weir.dlp.rules import RuleError, load_rules
 from weir.keys.virtual import new_key
-from weir.model import Segment
-
-
-def user(*texts: str) -> list[Segment]:
-    return [Segment(f"/{n}", "user", text) for n, text in enumerate(texts)]
 
 
 def names(engine: Engine, text: str) -> list[tuple[str, str]]:
     scan = engine.scan(user(text))
     assert scan.complete, scan.reason
     return [(finding.detector, text[finding.start : finding.end]) for finding in scan.findings]
-
-
-@dataclass(frozen=True)
-class Faulty:
-    """A detector that does what it is told."""
-
-    error: BaseException | None = None
-    hits: int = 0
-    width: int = 1
-    name: str = "pii/FAULTY"
-    severity: str = "medium"
-    seen: list[str] = field(default_factory=list)
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        return (Source("x"),)
-
-    def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
-        self.seen.append(text)
-        for n in range(self.hits):
-            yield n, n + self.width, 1.0
-        if self.error is not None:
-            raise self.error
-
-
-def of(*detectors: Faulty, findings_max: int = 10) -> Engine:
-    return Engine(detectors, version="1", fingerprint_key=b"k", findings_max=findings_max)
 
 
 def test_every_rule_finds_its_examples_through_the_engine(engine: Engine) -> None:
@@ -312,35 +280,3 @@ def test_a_scan_ends_when_its_time_is_up(engine: Engine, text: str) -> None:
     assert time.thread_time() - worked < 0.4  # by the thread's own clock: the machine may be busy
     assert time.monotonic() - begin < 5
     assert engine.estimate_chars(user(text)) == len(text)  # not remembered
-
-
-def test_time_is_for_all_texts_and_what_was_found_till_then_is_told() -> None:
-    class Slow(Faulty):
-        def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
-            self.seen.append(text)
-            yield 0, 1, 1.0
-            while len(self.seen) > 1:
-                deadline.left()
-
-    detector = Slow()
-    scan = of(detector).scan(user("x one", "x two", "x three"), deadline_s=0.05)
-    assert (scan.complete, scan.reason, scan.out_of_time) == (False, "out of time", True)
-    assert [finding.segment for finding in scan.findings] == [0]
-    assert detector.seen[:2] == ["x one", "x two"] and "x three" not in detector.seen
-
-
-def test_many_small_texts_end_in_time_too() -> None:
-    scan = of(Faulty()).scan(user(*map(str, range(200_000))), deadline_s=0.02)
-    assert scan.out_of_time and scan.reason == "out of time"
-
-
-def test_no_time_at_all_looks_at_nothing() -> None:
-    detector = Faulty()
-    scan = of(detector).scan(user("x"), deadline_s=0.0)
-    assert scan.out_of_time and not scan.complete and detector.seen == []
-    assert of(detector).scan(user("", ""), deadline_s=0.0).complete
-
-
-def test_a_fault_in_time_is_not_out_of_time() -> None:
-    scan = of(Faulty(ValueError())).scan(user("x"), deadline_s=60)
-    assert not scan.complete and not scan.out_of_time
