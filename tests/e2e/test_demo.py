@@ -99,9 +99,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, 
             stderr=subprocess.PIPE,
             env={**environment(), "TMPDIR": str(tmp_path)},  # a killed demo cannot clear its folder away
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(
-                signal.SIGINT, signal.SIG_DFL
-            ),  # background jobs ignore it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
         )
     try:
         found = until(
