@@ -69,10 +69,8 @@ def normalised_view(text: str, deadline: Deadline | None = None) -> View | None:
 
     A text in ASCII is looked through only for control characters, the fastest way there is: most texts hold none.
     """
-    if text.isascii():
-        data = text.encode("ascii")
-        if len(data.translate(None, _CONTROL_BYTES)) == len(data):
-            return None
+    if text.isascii() and _read_window(text) is text:
+        return None
     parts: list[str] = []
     starts: list[int] = []
     length, changed = 0, False
@@ -80,14 +78,22 @@ def normalised_view(text: str, deadline: Deadline | None = None) -> View | None:
         if deadline is not None:
             deadline.left()
         window = text[begin : begin + _WINDOW_CHARS]
-        readings = _readings(window)
-        if readings:
-            changed = True
-            window = window.translate({ord(character): reading for character, reading in readings.items()})
-        parts.append(window)
+        reading = _read_window(window)
+        changed = changed or reading is not window
+        parts.append(reading)
         starts.append(length)
-        length += len(window)
+        length += len(reading)
     return View("".join(parts), text, starts) if changed else None
+
+
+def _read_window(window: str) -> str:
+    """How ``window`` is read: the very same object where nothing changes."""
+    if window.isascii():
+        data = window.encode("ascii")
+        kept = data.translate(None, _CONTROL_BYTES)
+        return window if len(kept) == len(data) else kept.decode("ascii")
+    readings = _readings(window)
+    return window.translate({ord(character): read for character, read in readings.items()}) if readings else window
 
 
 def _readings(window: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
@@ -19,6 +20,11 @@ from typing import Any, TypeVar
 __all__ = ["LANES", "Lane", "Workers", "WorkersBusy", "WorkersTimeout"]
 
 T = TypeVar("T")
+
+
+# How long a thread that computes in Python may keep the interpreter lock when others want it. A request needs the loop
+# some dozens of times: at Python's own 5 ms, two busy workers made every other client wait for more than a second.
+SWITCH_S = 0.0005
 
 
 class WorkersBusy(RuntimeError):
@@ -39,13 +45,14 @@ class Lane:
     share_queue_max: int = 0  # how much of the queue; 0: all
 
 
+_HALF = max(1, min(2, (os.cpu_count() or 1) // 2))  # processors that one client's heavy work may keep busy
 LANES: Mapping[str, Lane] = {
-    "parse": Lane(3, 512, 2, 256),
-    "dlp": Lane(4, 256, 2, 128),  # long texts
+    "parse": Lane(3, 512, _HALF, 256),
+    "dlp": Lane(4, 256, _HALF, 128),  # long texts
     "dlp-small": Lane(4, 512, 2, 256),
     "usage": Lane(2, 512),
     # A check takes 0.2 s of a whole processor and 16 MB: one at a time, and soon a plain refusal.
-    "identity": Lane(max(1, min(2, (os.cpu_count() or 1) // 2)), 32, 1, 16),
+    "identity": Lane(_HALF, 32, 1, 16),
 }
 
 
@@ -54,6 +61,7 @@ class Workers:
 
     def __init__(self, threads: int = 4, queue_max: int = 512, lanes: Mapping[str, Lane] = LANES) -> None:
         """`threads` and `queue_max` are those of the lane `work`, for whatever has no lane of its own."""
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         every = {"work": Lane(threads, queue_max), **lanes}
         self._lanes = {name: _Running(name, lane) for name, lane in every.items()}
 

@@ -125,7 +125,7 @@ def test_what_still_waits_when_nobody_wants_it_is_not_begun_and_holds_no_place(h
         third = asyncio.create_task(workers.run(held, "third", timeout_s=20, lane="a"))
         await asyncio.sleep(0)
         held.gate.set()
-        assert await asyncio.gather(first, third) == ["first", "third"]
+        assert [*await asyncio.gather(first, third)] == ["first", "third"]
         assert held.begun == ["first", "third"]
         workers.close()
 
