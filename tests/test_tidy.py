@@ -48,7 +48,7 @@ ADDON = "class A:\n    def request(self, flow):\n        return None\n"
 GUARDED = ADDON.replace("    def", "    @guarded\n    def")
 
 BROKEN = [
-    ("model imports weir", house.floors, {"model.py": "import weir.settings", "settings.py": ""}, "model imports"),
+    ("model imports weir", house.floors, {"model.py": "import weir.settings", "settings.py": ""}, "floor 0"),
     ("floor 1 imports a concern", house.floors, {"settings.py": "from weir.dlp import a", "dlp/a.py": ""}, "floor 1"),
     ("concern imports concern", house.floors, {"dlp/a.py": "import weir.policy.b", "policy/b.py": ""}, "each other"),
     ("relative import up", house.floors, {"dlp/a.py": "from ..policy import b", "policy/b.py": ""}, "each other"),

@@ -1,19 +1,19 @@
-"""The nouns of weir: frozen values and the Protocols by which one concern lends another its ability.
+"""The nouns of weir: frozen values.
 
-No I/O, no third-party import. Every concern may import this module; it imports none of them.
+No I/O, no third-party import. Every concern may import this module; it imports none of them. The Protocols by which
+one concern lends another its ability stand in `weir.ports`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Protocol
 
 __all__ = [
-    "ANONYMOUS", "NO_USAGE", "Action", "AuthPlace", "Cost", "Dialect", "Endpoint", "Exchange", "Finding",
-    "Inspection", "Masker", "Mode", "OnFailure", "Principal", "Reply", "ReplyReader", "Secret", "Segment", "Service",
-    "Status", "TextMap", "Unparsed", "Usage", "Verdict",
+    "ANONYMOUS", "NO_USAGE", "Action", "Attachment", "AuthPlace", "Cost", "Endpoint", "Exchange", "Finding",
+    "Inspection", "Mode", "OnFailure", "Principal", "Reply", "Secret", "Segment", "Service", "Status", "Unparsed",
+    "Usage", "Verdict",
 ]  # fmt: skip
 
 
@@ -25,7 +25,8 @@ class Action(IntEnum):
     REDACT = 2
     PSEUDONYMISE = 3
     DOWNGRADE = 4
-    BLOCK = 5
+    COACH = 5  # held back until a person states a reason; for whoever can't be asked it is a block
+    BLOCK = 6
 
     @property
     def word(self) -> str:
@@ -123,6 +124,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """Bytes that travel inside a request and are a file of their own: a multipart part, a base64 member, a frame."""
+
+    pointer: str  # where it stands, as in Segment; its texts get pointers that begin with #file
+    data: bytes = field(repr=False)
+    name: str = field(default="", repr=False)  # the file's name as the client gave it
+    media_type: str = ""  # as the client declared it
+    role: str = "user"
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """A request as its dialect reads it."""
 
@@ -130,6 +142,7 @@ class Exchange:
     model: str
     stream: bool
     segments: tuple[Segment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     tools: tuple[str, ...] = ()
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     inspection: Inspection = Inspection.INSPECTED
@@ -237,64 +250,3 @@ class Reply:
     finish_reason: str = ""
     inspection: Inspection = Inspection.INSPECTED
     reason: str = ""
-
-
-class TextMap(Protocol):
-    """A text transformation that may hold back a tail: how pseudonyms come back inside a stream."""
-
-    def feed(self, channel: str, text: str) -> str:
-        """Take the next text of ``channel`` (one content block, one tool call's arguments) and return what may go."""
-
-    def flush(self, channel: str) -> str:
-        """Return what is still held back for ``channel``; it ends here."""
-
-
-class ReplyReader(Protocol):
-    """Reads one reply as it comes. What it does must not depend on how the bytes are cut into chunks."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take decoded reply bytes; return the bytes for the client (the same ones unless something is edited)."""
-
-    def close(self) -> bytes:
-        """The reply has ended; return what is still to be sent."""
-
-    def reply(self) -> Reply:
-        """What is known so far."""
-
-
-class Dialect(Protocol):
-    """One wire format: how its requests are read and edited, how its replies are read, how it says no."""
-
-    id: str
-
-    def parse(self, body: bytes, endpoint: Endpoint) -> Exchange:
-        """Read a decoded request body. Raises Unparsed, and nothing else, whatever the bytes."""
-
-    def replace(self, body: bytes, texts: Mapping[str, str]) -> bytes:
-        """Set the strings at the given JSON pointers; every other byte of ``body`` stays as it was."""
-
-    def ask_usage(self, body: bytes) -> bytes | None:
-        """``body`` changed so that the stream will report usage; None when there is nothing to ask."""
-
-    def reader(
-        self, exchange: Exchange, content_type: str, text: TextMap | None = None, strip_usage: bool = False
-    ) -> ReplyReader:
-        """A reader for the reply. ``text`` maps its texts on their way; ``strip_usage`` drops the usage-only event."""
-
-    def refusal(self, status: int, message: str, rule_id: str) -> bytes:
-        """A JSON error body in the provider's own shape, so that its SDK raises its normal exception."""
-
-    def abort_event(self, message: str, rule_id: str) -> bytes:
-        """Bytes that end a stream with the provider's error event."""
-
-
-class Masker(Protocol):
-    """DLP's ability to change texts, lent to policy for one exchange."""
-
-    def edits(
-        self, segments: Sequence[Segment], findings: Sequence[Finding], treatments: Sequence[Action]
-    ) -> Mapping[str, str]:
-        """New texts by pointer for all segments that a REDACT or PSEUDONYMISE treatment changes."""
-
-    def restorer(self) -> TextMap | None:
-        """Undoes the pseudonyms issued in this conversation; None when there are none."""

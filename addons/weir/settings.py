@@ -6,41 +6,42 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from weir.fields import (
-    Bytes,
-    Cidr,
     Credential,
     Credentials,
     Direction,
     Directions,
-    FilePath,
-    Flag,
     Globs,
-    HostPatterns,
-    Hosts,
     Inspections,
-    Int,
     Method,
     Methods,
     Name,
-    Percent,
-    Ratio,
-    Reference,
     RuleId,
     Say,
-    ServiceRefs,
     Statuses,
     Text,
     choices,
-    within,
     wrong,
 )
 from weir.mistakes import cross_check, explain
 from weir.model import Action, Inspection, Mode, OnFailure, Status
+from weir.sections import (
+    Audit,
+    Dlp,
+    Identity,
+    Intercept,
+    Key,
+    Limits,
+    Part,
+    Services,
+    Team,
+    UsageSettings,
+    open_intercept,
+)
 from weir.yamlpos import Document, Mistake, PolicyError, read, read_text
 
 __all__ = [
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 # What a rule may ask for; DOWNGRADE is an action of the model that routing will bring.
-ACTIONS = tuple(action.word for action in Action if action is not Action.DOWNGRADE)
+ACTIONS = tuple(action.word for action in Action if action not in (Action.DOWNGRADE, Action.COACH))
 # Ids that decisions of weir itself carry in the audit: a rule of the file cannot take them.
 BUILT_IN_RULES = (
     *("host-mismatch", "identity-required", "team-models", "team-services", "on-failure"),
@@ -67,70 +68,7 @@ BUILT_IN_RULES = (
 Then = Annotated[str, choices(*ACTIONS)]
 
 
-class _Part(BaseModel):
-    """What all sections share: unknown keys are mistakes, nothing changes after loading, errors never show input."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True
-    )
-
-
-def _intercept(value: object) -> object:
-    # `intercept: all` is short for `intercept: {scope: all}`.
-    return {"scope": value} if isinstance(value, str) else value
-
-
-class Intercept(_Part):
-    """What is decrypted: the catalogue's hosts or everything, ``sample`` percent of the rest, and two host lists."""
-
-    scope: Annotated[str, choices("catalogued", "all")] = "catalogued"
-    sample: Percent = 0.0  # percent, 0..100
-    include: HostPatterns = ()
-    exclude: HostPatterns = ()
-
-
-class Services(_Part):
-    """The company's opinion of services: lists of ids, ``vendor:x`` and ``category:x``."""
-
-    sanctioned: ServiceRefs = ()
-    tolerated: ServiceRefs = ()
-    unsanctioned: ServiceRefs = ()
-    otherwise: Annotated[Status, choices(*Status)] = Status.UNKNOWN
-
-
-class Network(_Part):
-    """Who calls from a source network; the longest prefix wins."""
-
-    cidr: Cidr
-    user: Text = ""
-    team: Text = ""
-    app: Text = ""
-    device: Text = ""
-
-
-class Identity(_Part):
-    """How callers are known and whether they must be."""
-
-    required: Flag = False
-    networks: tuple[Network, ...] = ()
-    users: FilePath | None = None
-
-
-class Key(_Part):
-    """Where a service's real key is (a reference, never the key) and which hosts may get it."""
-
-    secret: Reference
-    hosts: Hosts = ()  # empty: the provider's own hosts
-
-
-class Team(_Part):
-    """What a team may use; None is no restriction."""
-
-    models: Globs | None = None
-    services: Globs | None = None
-
-
-class Condition(_Part):
+class Condition(Part):
     """``if`` and ``unless``: every condition given must hold, each list is any-of, words are globs."""
 
     finding: Globs | None = None
@@ -151,7 +89,7 @@ class Condition(_Part):
     credential: Credentials | None = None
 
 
-class Example(_Part):
+class Example(Part):
     """A case an operator thought of, and what the whole policy is expected to do with it."""
 
     expect: Then
@@ -173,7 +111,7 @@ class Example(_Part):
     credential: Credential = "virtual"
 
 
-class Rule(_Part):
+class Rule(Part):
     """One rule. ``unless`` is its only exception: no rule can weaken another."""
 
     id: RuleId
@@ -184,50 +122,19 @@ class Rule(_Part):
     examples: tuple[Example, ...] = ()
 
 
-class Dlp(_Part):
-    """What the detectors look for; ``rules`` are directories with the operator's own detectors."""
-
-    entities: Globs | None = None  # None: the engine's strict set
-    threshold: Ratio = 0.5
-    timeout_ms: Annotated[Int, within(10, 60_000, "ms")] = 2000
-    rules: tuple[FilePath, ...] = ()
-
-
-class UsageSettings(_Part):
-    """``ask``: have OpenAI streams report usage when the client did not ask, and strip the extra chunk."""
-
-    ask: Flag = False
-
-
-class Audit(_Part):
-    """``strict`` forwards only what the disk has recorded; ``available`` does not wait."""
-
-    durability: Annotated[str, choices("strict", "available")] = "strict"
-
-
-class Limits(_Part):
-    """Bounds on one exchange: bytes held of a request, of a reply, of a request not known to be AI; time."""
-
-    body_bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 32 << 20
-    reply_bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 32 << 20
-    peek_bytes_max: Annotated[Bytes, within(1 << 10, 64 << 20, "bytes")] = 1 << 20
-    hook_timeout_ms: Annotated[Int, within(100, 120_000, "ms")] = 10_000
-    drain_s: Annotated[Int, within(0, 3600, "s")] = 30
-
-
 def _version(value: object) -> object:
     if value != 1 or isinstance(value, bool):
         raise wrong("is not a version this weir reads", "write version: 1")
     return value
 
 
-class Settings(_Part):
+class Settings(Part):
     """One whole policy. ``hash`` names it in every audit record; ``line`` finds a place of it in its file."""
 
     version: Annotated[int, BeforeValidator(_version)]
     mode: Annotated[Mode, choices(*Mode)] = Mode.OBSERVE
     on_failure: Annotated[OnFailure, choices(*OnFailure)] = OnFailure.BLOCK
-    intercept: Annotated[Intercept, BeforeValidator(_intercept)] = Intercept()
+    intercept: Annotated[Intercept, BeforeValidator(open_intercept)] = Intercept()
     services: Services = Services()
     identity: Identity = Identity()
     keys: Mapping[Name, Key] = Field(default_factory=dict)

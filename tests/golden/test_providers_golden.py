@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from golden.swap import VALUE, WORD, Swap
-from weir.model import Dialect, Exchange
+from weir.model import Exchange
+from weir.ports import Dialect
 from weir.providers.registry import Registry
 
 REGISTRY = Registry.load()

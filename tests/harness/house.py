@@ -137,8 +137,8 @@ def floors(root: Path) -> list[str]:
 def _floor_problem(name: str, target: str) -> str:
     room, other = _room(name), _room(target)
     addon = name.endswith(".addon")
-    if name == "model":
-        return f"model imports nothing of weir, not {target}"
+    if name == "model" or (name == "ports" and target != "model"):
+        return f"{name} stands on floor 0 and imports {target}"
     if room in TOP or name in TOP or room == other != "":
         return f"a pure module imports its addon {target}" if _own_addon(name, target) else ""
     if other == "" and target not in TOP:
@@ -171,8 +171,8 @@ def owners(root: Path) -> list[str]:
             if not allowed:
                 where = ", ".join(OWNERS[library])
                 wrong.append(_said(root, path, one.line, f"{library} is imported only in {where}"))
-            if name == "model" and not _is_standard(library):
-                wrong.append(_said(root, path, one.line, f"model imports {library}"))
+            if name in ("model", "ports") and not _is_standard(library) and library != "weir":
+                wrong.append(_said(root, path, one.line, f"{name} imports {library}"))
     return sorted(set(wrong))
 
 

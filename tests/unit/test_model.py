@@ -16,7 +16,7 @@ CANARY = "canary" + "-of-this-test"
 
 
 def test_actions_combine_by_maximum() -> None:
-    words = ["allow", "alert", "redact", "pseudonymise", "downgrade", "block"]
+    words = ["allow", "alert", "redact", "pseudonymise", "downgrade", "coach", "block"]
     assert [action.word for action in sorted(Action)] == words
     assert max(Action.REDACT, Action.ALERT, Action.PSEUDONYMISE) is Action.PSEUDONYMISE
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from weir import settings
-from weir.settings import Intercept
+from weir.sections import Intercept
 from weir.tls.decide import Interception
 
 __all__ = ["policy_for"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from weir.dlp.overlaps import strength
 from weir.dlp.pseudonyms import Pseudonyms, Restorer, literals
-from weir.model import Action, Finding, Segment, TextMap
+from weir.model import Action, Finding, Segment
+from weir.ports import TextMap
 
 __all__ = ["ConversationMasker"]
 
@@ -23,7 +24,7 @@ class _Cut:
 
 
 class ConversationMasker:
-    """A `weir.model.Masker` for one exchange of a conversation."""
+    """A `weir.ports.Masker` for one exchange of a conversation."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms

@@ -123,7 +123,7 @@ class Conversations:
 
 
 class Restorer:
-    """Puts values back where their placeholders stand, in texts that come in pieces (a `weir.model.TextMap`).
+    """Puts values back where their placeholders stand, in texts that come in pieces (a `weir.ports.TextMap`).
 
     Holds back only an end that could still become one of ``issued``. What was not issued passes unchanged.
     """

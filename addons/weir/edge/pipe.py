@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from weir.edge.coding import CodingError, Decoder
-from weir.model import Inspection, Reply, ReplyReader
+from weir.model import Inspection, Reply
+from weir.ports import ReplyReader
 
 __all__ = ["PipeBroken", "ReplyPipe"]
 

@@ -17,12 +17,10 @@ from weir.audit.record import now_us
 from weir.model import (
     ANONYMOUS,
     Cost,
-    Dialect,
     Endpoint,
     Exchange,
     Finding,
     Inspection,
-    Masker,
     OnFailure,
     Principal,
     Reply,
@@ -30,6 +28,7 @@ from weir.model import (
     Usage,
     Verdict,
 )
+from weir.ports import Dialect, Masker
 
 if TYPE_CHECKING:
     from weir.edge.pipe import ReplyPipe

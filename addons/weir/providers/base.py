@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from weir.model import Endpoint, Exchange, Inspection, ReplyReader, TextMap, Unparsed
+from weir.model import Endpoint, Exchange, Inspection, Unparsed
+from weir.ports import ReplyReader, TextMap
 from weir.providers.jsondoc import loads, splice
 from weir.providers.reading import EventReader, Events
 from weir.providers.sse import event_bytes
@@ -96,7 +97,7 @@ class BaseDialect(ABC):
     def reader(
         self, exchange: Exchange, content_type: str, text: TextMap | None = None, strip_usage: bool = False
     ) -> ReplyReader:
-        """A reader for the reply; see `weir.model.Dialect`."""
+        """A reader for the reply; see `weir.ports.Dialect`."""
         return EventReader(self.events(exchange), content_type, exchange.stream, text, strip_usage)
 
     def refusal(self, status: int, message: str, rule_id: str) -> bytes:

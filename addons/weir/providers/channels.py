@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final
 
-from weir.model import TextMap
+from weir.ports import TextMap
 
 __all__ = ["Channels"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from weir.model import Dialect
+from weir.ports import Dialect
 from weir.providers.anthropic_messages import AnthropicMessages
 from weir.providers.gemini_generate import GeminiGenerate
 from weir.providers.openai_chat import OpenAIChat

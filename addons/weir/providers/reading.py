@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from weir.model import Inspection, Reply, TextMap, Unparsed
+from weir.model import Inspection, Reply, Unparsed
+from weir.ports import TextMap
 from weir.providers.arrays import ArrayFramer, Piece
 from weir.providers.channels import Channels
 from weir.providers.jsondoc import loads_reply, splice

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from weir.model import Dialect, Endpoint
+from weir.model import Endpoint
+from weir.ports import Dialect
 from weir.providers.dialects import dialects
 from weir.providers.loading import ProviderFileError, read_directory
 from weir.providers.provider import PASSIVE, Provider, is_passive

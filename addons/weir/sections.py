@@ -1,0 +1,151 @@
+"""The sections of a policy file, one class each; `weir.settings` puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from weir.fields import (
+    Bytes,
+    Cidr,
+    FilePath,
+    Flag,
+    Globs,
+    HostPatterns,
+    Hosts,
+    Int,
+    Percent,
+    Ratio,
+    Reference,
+    ServiceRefs,
+    Text,
+    choices,
+    within,
+)
+from weir.model import Status
+
+__all__ = [
+    "Audit", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network", "Part", "Pseudonyms", "Services",
+    "Team", "UsageSettings", "open_intercept",
+]  # fmt: skip
+
+
+class Part(BaseModel):
+    """What all sections share: unknown keys are mistakes, nothing changes after loading, errors never show input."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True
+    )
+
+
+def open_intercept(value: object) -> object:
+    """What ``intercept`` may be short for."""
+    # `intercept: all` is short for `intercept: {scope: all}`.
+    return {"scope": value} if isinstance(value, str) else value
+
+
+class Intercept(Part):
+    """What is decrypted: the catalogue's hosts or everything, ``sample`` percent of the rest, and two host lists."""
+
+    scope: Annotated[str, choices("catalogued", "all")] = "catalogued"
+    sample: Percent = 0.0  # percent, 0..100
+    include: HostPatterns = ()
+    exclude: HostPatterns = ()
+
+
+class Services(Part):
+    """The company's opinion of services: lists of ids, ``vendor:x`` and ``category:x``."""
+
+    sanctioned: ServiceRefs = ()
+    tolerated: ServiceRefs = ()
+    unsanctioned: ServiceRefs = ()
+    otherwise: Annotated[Status, choices(*Status)] = Status.UNKNOWN
+
+
+class Network(Part):
+    """Who calls from a source network; the longest prefix wins."""
+
+    cidr: Cidr
+    user: Text = ""
+    team: Text = ""
+    app: Text = ""
+    device: Text = ""
+
+
+class Identity(Part):
+    """How callers are known and whether they must be."""
+
+    required: Flag = False
+    networks: tuple[Network, ...] = ()
+    users: FilePath | None = None
+
+
+class Key(Part):
+    """Where a service's real key is (a reference, never the key) and which hosts may get it."""
+
+    secret: Reference
+    hosts: Hosts = ()  # empty: the provider's own hosts
+
+
+class Team(Part):
+    """What a team may use; None is no restriction."""
+
+    models: Globs | None = None
+    services: Globs | None = None
+
+
+class Pseudonyms(Part):
+    """How long stand-ins are remembered; ``keep`` also over a restart, encrypted under the data directory."""
+
+    keep: Flag = False
+    hours: Annotated[Int, within(1, 24 * 90, "hours")] = 24
+
+
+class Files(Part):
+    """Bounds on reading attached files; beyond them a file is `partial`, never clean."""
+
+    bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 64 << 20  # of all that one request unpacks to
+    depth_max: Annotated[Int, within(0, 8, "levels")] = 3  # archives within archives
+
+
+class Dlp(Part):
+    """What the detectors look for, and in what.
+
+    ``rules`` are directories with the operator's own detectors and word lists, ``exact`` fingerprint files made by
+    ``weir dlp fingerprint``, ``nlp`` the name or folder of an installed spaCy pipeline.
+    """
+
+    entities: Globs | None = None  # None: the engine's strict set
+    packs: Globs = ()  # countries whose identifiers are looked for, e.g. us, uk, de
+    threshold: Ratio = 0.5
+    thresholds: Mapping[Text, Ratio] = Field(default_factory=dict)  # by entity, instead of ``threshold``
+    nlp: Text = ""
+    timeout_ms: Annotated[Int, within(10, 60_000, "ms")] = 2000
+    rules: tuple[FilePath, ...] = ()
+    exact: tuple[FilePath, ...] = ()
+    files: Files = Files()
+    pseudonyms: Pseudonyms = Pseudonyms()
+
+
+class UsageSettings(Part):
+    """``ask``: have OpenAI streams report usage when the client did not ask, and strip the extra chunk."""
+
+    ask: Flag = False
+
+
+class Audit(Part):
+    """``strict`` forwards only what the disk has recorded; ``available`` does not wait."""
+
+    durability: Annotated[str, choices("strict", "available")] = "strict"
+
+
+class Limits(Part):
+    """Bounds on one exchange: bytes held of a request, of a reply, of a request not known to be AI; time."""
+
+    body_bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 32 << 20
+    reply_bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 32 << 20
+    peek_bytes_max: Annotated[Bytes, within(1 << 10, 64 << 20, "bytes")] = 1 << 20
+    hook_timeout_ms: Annotated[Int, within(100, 120_000, "ms")] = 10_000
+    drain_s: Annotated[Int, within(0, 3600, "s")] = 30
