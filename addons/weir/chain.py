@@ -16,6 +16,7 @@ from weir.edge.begin import Begin
 from weir.edge.connections import Connections
 from weir.edge.drain import Drain
 from weir.edge.resolve import Address, Resolve
+from weir.edge.sockets import Sockets
 from weir.edge.state import Snapshot, State
 from weir.identity.addon import Identity
 from weir.identity.networks import Networks
@@ -62,6 +63,7 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         Shadow(state),  # which service, and is it known; reads what Providers could not
         Dlp(state),  # findings in the texts
         PolicyAddon(state),  # one verdict from all of the above
+        Sockets(state),  # the same three for each message of a WebSocket
         UsageAddon(state),  # asks for usage in the body that policy left
         Keys(state),  # whom a virtual key stands for (headers); the real key goes in last, when all have looked
         connections,  # connections that have no exchange

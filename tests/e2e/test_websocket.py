@@ -1,53 +1,241 @@
-"""WebSockets to AI hosts: nobody reads them yet, so they are refused or passed as policy says, and always recorded."""
+"""WebSockets to AI hosts: every message is read, scanned and decided on before the other side gets it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from websockets.sync.client import connect
+from openai import OpenAI
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
 from e2e.raw import open_line
-from e2e.support import House
+from e2e.support import ADDRESS, STAND_IN, House, access_key
+from harness.canary import CANARIES
+from harness.clients import trust
 from weir.demo.tlsfiles import Authority
 
 pytestmark = pytest.mark.xdist_group("websocket")
 
 SAID = "How high is the river?"
+HOST = "api.openai.com:7443"
+PATH = "/v1/realtime?model=gpt-realtime"
 
 
-def echo(link: ServerConnection) -> None:
-    """Say everything twice."""
-    with contextlib.suppress(ConnectionError):
-        for message in link:
+class Provider:
+    """A realtime interface that repeats what it is told, a delta a piece, and remembers all it got."""
+
+    def __init__(self) -> None:
+        self.got: list[str | bytes] = []
+        self.size = 3  # characters of a delta
+        self.closed: list[int] = []
+
+    def __call__(self, link: ServerConnection) -> None:
+        link.send(json.dumps({"type": "session.created", "event_id": "e0", "session": {"model": "gpt-realtime"}}))
+        heard = ""
+        with contextlib.suppress(ConnectionClosed):
+            for message in link:
+                self.got.append(message)
+                heard = self._answer(link, message, heard)
+        self.closed.append(link.close_code or 0)
+
+    def _answer(self, link: ServerConnection, message: str | bytes, heard: str) -> str:
+        try:
+            said: Any = json.loads(message)
+        except ValueError:
             link.send(message)
-            link.send(message)
+            return heard
+        if said.get("type") == "conversation.item.create":
+            return str(said["item"]["content"][0]["text"])
+        if said.get("type") == "response.create":
+            for text in self._turn(heard):
+                link.send(json.dumps(text))
+        return heard
+
+    def _turn(self, heard: str) -> Iterator[dict[str, Any]]:
+        place = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+        for start in range(0, len(heard), self.size):
+            yield {"type": "response.output_text.delta", **place, "delta": heard[start : start + self.size]}
+        yield {"type": "response.output_text.done", **place, "text": heard}
+        usage = {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}
+        yield {
+            "type": "response.done",
+            "response": {"id": "resp_1", "status": "completed", "output": [], "usage": usage},
+        }
 
 
-def talk(house: House) -> list[str]:
-    """One WebSocket to the provider: what comes back."""
-    line = open_line(house.weir.url, "api.openai.com:7443", house.weir.ca)
-    with connect("ws://api.openai.com:7443/v1/realtime?model=gpt-realtime", sock=line.connection, proxy=None) as link:
-        link.send(SAID)
-        return [str(link.recv(10)), str(link.recv(10))]
+@pytest.fixture
+def provider() -> Provider:
+    """What the socket leads to."""
+    return Provider()
 
 
-def test_it_passes_where_nothing_is_refused_and_is_recorded(start_house: Callable[..., House], tmp_path: Path) -> None:
-    import threading
-
+@pytest.fixture
+def start(start_house: Callable[..., House], provider: Provider, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Start a proxy by a policy, with the provider behind :7443."""
     authority = Authority(tmp_path)
-    house = start_house("observe", key=False, options=["--upstream-ca", str(authority.ca_path)])
-    listener = socket.create_server(("127.0.0.1", house.flaky))
-    with serve(echo, sock=listener, ssl=authority.listener(("http/1.1",))) as server:
+    running = []
+
+    def begin(base: str, **changes: Any) -> House:
+        house = start_house(base, key=False, options=["--upstream-ca", str(authority.ca_path)], **changes)
+        listener = socket.create_server(("127.0.0.1", house.flaky))
+        server = serve(provider, sock=listener, ssl=authority.listener(("http/1.1",)))
+        running.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert talk(house) == [SAID, SAID]
+        return house
+
+    yield begin
+    for server in running:
         server.shutdown()
+
+
+@contextlib.contextmanager
+def dialled(house: House) -> Iterator[ClientConnection]:
+    """A socket to the provider, opened by a client that knows of nothing."""
+    line = open_line(house.weir.url, HOST, house.weir.ca)
+    with connect(f"ws://{HOST}{PATH}", sock=line.connection, proxy=None) as link:
+        json.loads(link.recv(10))
+        yield link
+
+
+def item(text: str) -> str:
+    """The event by which a client says something."""
+    content = [{"type": "input_text", "text": text}]
+    return json.dumps(
+        {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content}}
+    )
+
+
+def turn(link: ClientConnection, text: str) -> list[dict[str, Any]]:
+    """Say something and take everything up to the end of the reply."""
+    link.send(item(text))
+    link.send(json.dumps({"type": "response.create"}))
+    events: list[dict[str, Any]] = []
+    while not events or events[-1]["type"] != "response.done":
+        events.append(json.loads(link.recv(10)))
+    return events
+
+
+def spoken(events: list[dict[str, Any]]) -> str:
+    """The reply as its deltas tell it."""
+    return "".join(event["delta"] for event in events if event["type"].endswith(".delta"))
+
+
+def test_clean_messages_pass_as_they_are_and_are_accounted_for(start: Callable[..., House], provider: Provider) -> None:
+    house = start("enforce")
+    with dialled(house) as link:
+        assert spoken(turn(link, SAID)) == SAID and spoken(turn(link, SAID)) == SAID
+        ping = link.ping()
+        assert ping.wait(10)
+    assert provider.got == [item(SAID), json.dumps({"type": "response.create"})] * 2
     record = house.only("response")
-    assert (record["inspection"], record["inspection_reason"], record["operation"]) == (
-        "unparsed", "websocket", "realtime"
-    )  # fmt: skip
-    assert (record["http_status"], record["req_bytes"], record["resp_bytes"]) == (101, len(SAID), 2 * len(SAID))
+    assert (record["inspection"], record["operation"], record["http_status"]) == ("inspected", "realtime", 101)
+    assert (record["input_tokens"], record["output_tokens"], record["usage_source"]) == (14, 10, "reported")
+    assert record["request_model"] == "gpt-realtime" and json.loads(record["extra"])["messages"] != "0"
+
+
+def test_a_secret_ends_the_socket_before_it_leaves(start: Callable[..., House], provider: Provider) -> None:
+    house = start("enforce")
+    key = access_key()
+    with dialled(house) as link:
+        turn(link, SAID)
+        link.send(item(f"deploy with {key}"))
+        error = json.loads(link.recv(10))
+        assert error["type"] == "error" and "secret/aws" in error["error"]["message"]
+        with pytest.raises(ConnectionClosed) as caught:
+            link.recv(10)
+    assert caught.value.rcvd and caught.value.rcvd.code == 1008
+    assert not any(key in str(message) for message in provider.got)
+    message = house.only("message")
+    assert message["action"] == "block" and message["findings"][0]["direction"] == "request"
+    assert house.only("response")["action"] == "block"
+
+
+def test_a_key_cut_in_two_messages_is_found(start: Callable[..., House], provider: Provider) -> None:
+    house = start("enforce")
+    key = access_key()
+    with dialled(house) as link:
+        link.send(item(f"here is the first half {key[:9]}"))
+        link.send(item(key[9:] + " and that was the second"))
+        assert json.loads(link.recv(10))["type"] == "error"
+    assert not any(key[9:] in str(message) for message in provider.got)
+    assert house.only("message")["action"] == "block"
+
+
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_pseudonyms_go_out_and_come_back_as_they_were(
+    start: Callable[..., House], provider: Provider, size: int
+) -> None:
+    house = start("enforce")
+    provider.size = size
+    address = CANARIES.plant(f"ws{size}.{ADDRESS}", "an e-mail address")
+    with dialled(house) as link:
+        events = turn(link, f"write to {address} today")
+    assert spoken(events) == f"write to {address} today"
+    assert [e["text"] for e in events if e["type"] == "response.output_text.done"] == [f"write to {address} today"]
+    assert STAND_IN in str(provider.got[0]) and address not in str(provider.got)
+    assert house.only("message")["action"] == "pseudonymise"
+
+
+def test_bytes_are_unparsed_and_policy_decides(start: Callable[..., House], provider: Provider) -> None:
+    house = start("enforce")
+    with dialled(house) as link:
+        link.send(bytes(range(256)) * 8)
+        assert json.loads(link.recv(10))["type"] == "error"
+    assert provider.got == []
+    record = house.only("response")
+    assert (record["inspection"], record["rule_id"]) == ("unparsed", "on-failure")
+
+
+def test_observing_lets_everything_pass_and_says_what_it_saw(start: Callable[..., House], provider: Provider) -> None:
+    house = start("observe")
+    key = access_key()
+    with dialled(house) as link:
+        link.send(bytes(range(256)) * 8)
+        assert link.recv(10) == bytes(range(256)) * 8
+        assert spoken(turn(link, key)) == key
+    assert item(key) in provider.got
+    records = house.until(1, "response")
+    assert records[0]["inspection"] == "unparsed" and records[0]["action"] == "allow"
+    assert {row["verdict"] for row in house.records("message")} == {"block"}
+
+
+def test_a_large_message_is_scanned_and_too_large_a_one_ends_the_socket(
+    start: Callable[..., House], provider: Provider
+) -> None:
+    house = start("enforce", limits={"body_bytes_max": "256 KiB"})
+    text = "The river is high. " * 5000
+    with dialled(house) as link:
+        assert spoken(turn(link, text)) == text
+        link.send(item(text * 4))
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                link.recv(10)
+    assert caught.value.rcvd and caught.value.rcvd.code == 1009
+    assert len(provider.got) == 2 and house.only("response")["inspection"] == "failed"
+
+
+def test_the_sdk_talks_through_it(start: Callable[..., House], provider: Provider) -> None:
+    house = start("enforce")
+    address = CANARIES.plant(f"sdk.{ADDRESS}", "an e-mail address")
+    client = OpenAI(api_key="unused", base_url=f"https://{HOST}/v1")
+    options = {"proxy": house.weir.url, "ssl": trust(house.weir.ca)}
+    with client.realtime.connect(model="gpt-realtime", websocket_connection_options=options) as link:
+        link.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": f"mail {address}"}]}
+        )
+        link.response.create()
+        said = ""
+        for event in link:
+            said += getattr(event, "delta", "")
+            if event.type == "response.done":
+                break
+    assert said == f"mail {address}" and address not in str(provider.got)
+    assert house.only("response")["input_tokens"] == 7

@@ -16,7 +16,7 @@ from weir.audit.columns import Column, col, columns_of
 
 __all__ = ["KINDS", "TABLES", "AuditRecord", "FindingRow", "ToolCallRow", "new_event_id", "now_us"]
 
-KINDS = ("request", "response", "block", "meter", "gap", "config", "error", "erasure", "discovered")
+KINDS = ("request", "response", "block", "meter", "gap", "config", "error", "erasure", "discovered", "message")
 
 
 # Ids must be unique, not secret; asking the kernel each time would give up the interpreter lock three times a request.

@@ -12,7 +12,7 @@ from mitmproxy.addons import core, disable_h2c, errorcheck, next_layer, proxyser
 from mitmproxy.options import Options
 from mitmproxy.proxy import context, layer, layers
 
-from weir.edge import handler, meter, stream
+from weir.edge import handler, meter, stream, websocket
 from weir.edge.guard import guarded, places
 from weir.edge.hooks import TableAddonManager
 from weir.edge.trace import link_of
@@ -79,6 +79,7 @@ class WeirMaster(master.Master):
         handler.install()
         stream.install()
         meter.install()
+        websocket.install()
         self.addons.add(
             *first,
             core.Core(),

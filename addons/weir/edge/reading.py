@@ -1,4 +1,4 @@
-"""From a request on the wire to an `Exchange`, parsed by its dialect or marked as what it is; and reading its reply."""
+"""From a request on the wire to an `Exchange`, parsed by its dialect or marked as what it is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib.parse import unquote
 from mitmproxy import http
 
 from weir.edge.coding import CodingError, Decoder, decode
-from weir.edge.pipe import ReplyPipe
+from weir.edge.socket import opening
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
 from weir.providers.words import SHORT, is_plain_word, plausible_model
 
-__all__ = ["RAW", "URL", "peek", "read_into", "read_reply", "read_request"]
+__all__ = ["RAW", "URL", "peek", "read_into", "read_request"]
 
 RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whole, never edited
 URL = "#url"  # pointer of the texts of the request target
@@ -41,6 +41,8 @@ def read_request(trace: Trace, flow: http.HTTPFlow) -> Reading:
     """Read a request to an AI service. Everything that can't be read is an `Exchange` that says why."""
     reading = _read(trace, flow)
     why = _upgrade(flow.request)
+    if why == "websocket" and not flow.request.raw_content and not trace.oversize:
+        return replace(reading, exchange=opening(reading.exchange, flow.request.query))
     if why and not trace.oversize:  # what follows is no HTTP, whatever the body says
         return replace(reading, exchange=replace(reading.exchange, inspection=Inspection.UNPARSED, reason=why))
     return reading
@@ -105,27 +107,6 @@ def read_into(trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         return _read_elsewhere(trace, flow)
     _take(trace, read_request(trace, flow))
     return None
-
-
-def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
-    """Set up the reading of a reply, and its editing where pseudonyms or an extra event must come out of it.
-
-    An edited reply goes to the client unencoded and without a length. Raises PipeBroken when it can't be decoded.
-    """
-    response = flow.response
-    if trace.dialect is None or trace.exchange is None or response is None:
-        return
-    text = trace.masker.restorer() if trace.masker and trace.edited else None
-    editing = text is not None or trace.strip_usage
-    content_type = response.headers.get("content-type", "")
-    reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
-    encoding = response.headers.get("content-encoding", "")
-    trace.pipe = ReplyPipe(reader, encoding, editing=editing, limit=trace.snapshot.settings.limits.reply_bytes_max)
-    if editing:
-        # mitmproxy keeps the original by the upstream connection, which it would close for want of a length.
-        response = flow.response = response.copy()
-        response.headers.pop("content-length", None)
-        response.headers.pop("content-encoding", None)
 
 
 async def _read_elsewhere(trace: Trace, flow: http.HTTPFlow) -> None:

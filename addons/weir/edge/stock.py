@@ -11,7 +11,7 @@ from pathlib import Path
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
-from weir.edge import meter, stream
+from weir.edge import meter, stream, websocket
 from weir.edge.proxy import WeirNextLayer
 from weir.edge.state import State
 from weir.edge.tlsconfig import WeirTlsConfig
@@ -46,6 +46,7 @@ class Stock:
         loader.add_option("weir_data", str, "data", "Directory for CA, keys, spool and audit.")
         stream.install()
         meter.install()
+        websocket.install()
 
     def configure(self, updated: set[str]) -> None:
         """Build once both options stand. A policy that can't be used stops mitmdump: nothing is served without one."""

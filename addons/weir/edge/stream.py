@@ -31,6 +31,7 @@ from weir.edge.chunk import ChunkData, ResponseChunkHook
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
 from weir.edge.trace import link_of, trace_of
 from weir.edge.upload import Upload
+from weir.model import Inspection
 
 __all__ = ["WeirStream", "install"]
 
@@ -130,6 +131,9 @@ class WeirStream(Upload):
         trace = trace_of(self.flow)
         if "upgrade" not in self.flow.request.headers:
             return False
+        asked = self.flow.request.headers["upgrade"].strip().lower()
+        if trace and trace.exchange and asked == "websocket" and trace.inspection is Inspection.INSPECTED:
+            return True  # its messages will be looked at
         return trace is None or not (trace.is_ai and trace.enforcing and trace.on_failure == "block")
 
     def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:

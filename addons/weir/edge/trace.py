@@ -32,6 +32,7 @@ from weir.ports import Dialect, Masker
 
 if TYPE_CHECKING:
     from weir.edge.pipe import ReplyPipe
+    from weir.edge.socket import Socket
     from weir.edge.state import Snapshot, State
     from weir.keys.credentials import Presented
     from weir.providers.registry import Provider
@@ -126,6 +127,7 @@ class Trace:
     cost: Cost | None = None
     recorded: bool = False  # the request record stands
     closed: bool = False  # the last record stands
+    socket: Socket | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def set_body(self, flow: http.HTTPFlow) -> None:

@@ -114,6 +114,7 @@ def openai_usage(usage: Json) -> Usage | None:
     if not isinstance(usage, dict) or not any(k in usage for k in ("prompt_tokens", "input_tokens", "total_tokens")):
         return None
     asked = get_object(usage, "prompt_tokens_details") or get_object(usage, "input_tokens_details")
+    asked = asked or get_object(usage, "input_token_details")  # realtime
     given = get_object(usage, "completion_tokens_details") or get_object(usage, "output_tokens_details")
     return Usage(
         input_tokens=get_count(usage, "prompt_tokens", "input_tokens"),

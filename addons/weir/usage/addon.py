@@ -43,7 +43,12 @@ class UsageAddon:
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Settle a reply that has ended."""
+        """Settle a reply that has ended. A WebSocket ends later."""
+        return None if flow.websocket else self._settle(flow)
+
+    @guarded
+    def websocket_end(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Settle what all messages of a socket used."""
         return self._settle(flow)
 
     @guarded
