@@ -204,7 +204,7 @@ def test_observing_lets_everything_pass_and_says_what_it_saw(start: Callable[...
     assert item(key) in provider.got
     records = house.until(1, "response")
     assert records[0]["inspection"] == "unparsed" and records[0]["action"] == "allow"
-    assert {row["verdict"] for row in house.records("message")} == {"block"}
+    assert {row["verdict"] for row in house.records("message")} == {"alert", "block"}
 
 
 def test_a_large_message_is_scanned_and_too_large_a_one_ends_the_socket(

@@ -8,7 +8,7 @@ import mitmproxy.proxy.layers.http as http_layers
 from mitmproxy import addonmanager, version
 from mitmproxy.addons import next_layer, proxyserver, tlsconfig
 from mitmproxy.proxy import server
-from mitmproxy.proxy.layers import tcp, tls
+from mitmproxy.proxy.layers import tcp, tls, websocket
 
 
 def test_version_is_the_one_we_read() -> None:
@@ -23,6 +23,13 @@ def test_http1_server_is_looked_up_in_the_module_that_makes_connections() -> Non
     assert "Http1Server(self.context.fork())" in inspect.getsource(http_layers.HttpLayer)
     source = inspect.getsource(http_layers.Http1Server.read_headers)
     assert "self.state = self.done" in source and "maybe_extract_lines" in source
+
+
+def test_the_websocket_layer_is_looked_up_in_its_module() -> None:
+    assert "websocket.WebsocketLayer(self.context, self.flow)" in inspect.getsource(http_layers.HttpStream)
+    assert http_layers.websocket is websocket
+    source = inspect.getsource(websocket.WebsocketLayer)
+    assert "self._handle_event = self.relay_messages" in source and "src_ws.frame_buf" in source
 
 
 def test_ignored_connections_get_their_layer_from_the_tcp_module() -> None:

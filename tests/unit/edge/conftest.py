@@ -7,6 +7,7 @@ from typing import Any
 import mitmproxy.proxy.layers as layers
 import mitmproxy.proxy.layers.http as http_layers
 import mitmproxy.proxy.layers.tcp as tcp_layers
+import mitmproxy.proxy.layers.websocket as ws_layers
 import pytest
 from mitmproxy import http
 from mitmproxy.proxy import mode_servers
@@ -39,6 +40,7 @@ def rig(make_rig: Callable[..., Rig]) -> Rig:
 REPLACED: list[tuple[Any, str]] = [
     (layers, "TCPLayer"),
     (tcp_layers, "TCPLayer"),
+    (ws_layers, "WebsocketLayer"),
     (http_layers, "HttpStream"),
     (http_layers, "Http1Server"),
     (mode_servers, "ProxyConnectionHandler"),

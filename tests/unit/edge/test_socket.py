@@ -1,0 +1,84 @@
+"""What weir remembers of one socket from message to message."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from weir.dlp.mask import ConversationMasker
+from weir.dlp.pseudonyms import Conversations
+from weir.edge.socket import LiveMap, Socket, opening
+from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
+from weir.providers.frames import FrameReader, Frames
+
+ENDPOINT = Endpoint("openai", "frames", "realtime")
+
+
+@pytest.fixture
+def socket() -> Socket:
+    dialect = Frames()
+    return Socket(ENDPOINT, "m", dialect, FrameReader(dialect.events(Exchange(ENDPOINT, "", True))))
+
+
+def said(text: str, **more: object) -> bytes:
+    return json.dumps({"text": text, **more}).encode()
+
+
+def test_the_request_that_opens_it_names_the_model() -> None:
+    unread = Exchange(ENDPOINT, "", False, inspection=Inspection.PARTIAL, reason="no body")
+    opened = opening(unread, {"model": "gpt-realtime"})
+    assert (opened.model, opened.inspection, opened.reason, opened.stream) == ("gpt-realtime", "inspected", "", True)
+    assert opening(unread, {"deployment": "mine"}).model == "mine" and opening(unread, {}).model == ""
+
+
+def test_the_end_of_a_message_stands_before_the_next_of_the_same_sender(socket: Socket) -> None:
+    socket.read(said("x" * 1000 + "first"), is_text=True, from_client=True)
+    assert socket.before == ()
+    socket.read(said("reply"), is_text=True, from_client=False)
+    assert socket.before == ()
+    socket.read(said("second"), is_text=True, from_client=True)
+    (before,) = socket.before
+    assert before.text.endswith("first") and len(before.text) == 256 and socket.number == 3
+
+
+def test_findings_count_from_the_message_and_those_before_it_are_dropped(socket: Socket) -> None:
+    socket.before = (Segment("/text", "user", "tail"),)
+    old, new = (Finding("secret/x", "secret", place, 0, 3, 1.0) for place in (0, 1))
+    assert [f.segment for f in socket.take_findings((old, new))] == [0]
+    assert socket.counts == {"secret/x": 1}
+
+
+def test_the_worst_message_is_what_the_socket_was(socket: Socket) -> None:
+    socket.unread("", Inspection.INSPECTED)
+    assert socket.inspection is Inspection.INSPECTED
+    socket.unread("bytes", Inspection.UNPARSED)
+    socket.unread("image", Inspection.PARTIAL)
+    assert socket.inspection is Inspection.UNPARSED and socket.reasons == ["bytes", "image"]
+
+
+def test_the_first_of_the_strongest_verdicts_is_kept(socket: Socket) -> None:
+    for action, rule in ((Action.ALERT, "a"), (Action.BLOCK, "b"), (Action.BLOCK, "c"), (Action.ALLOW, "d")):
+        socket.decided(Verdict(action, rule))
+    assert socket.verdict.rule_id == "b"
+
+
+def test_the_model_named_last_is_the_model(socket: Socket) -> None:
+    socket.read(json.dumps({"session": {"model": "gpt-other"}}).encode(), is_text=True, from_client=True)
+    socket.read(said("x"), is_text=True, from_client=True)
+    assert socket.model == "gpt-other"
+
+
+def test_last_words_are_said_once(socket: Socket) -> None:
+    socket.refuse("No.", "rule-1")
+    (words,) = socket.take_last_words()
+    assert json.loads(words)["error"]["code"] == "rule-1" and socket.take_last_words() == ()
+
+
+def test_what_is_pseudonymised_later_comes_back_in_later_channels() -> None:
+    masker = ConversationMasker(Conversations(b"k" * 32).get("c"))
+    live = LiveMap(masker)
+    assert live.feed("a", "<EMAIL_ADDRESS_1>") == "<EMAIL_ADDRESS_1>"
+    finding = Finding("pii/EMAIL_ADDRESS", "pii", 0, 0, 5, 1.0)
+    masker.edits([Segment("/x", "user", "a@b.c")], [finding], [Action.PSEUDONYMISE])
+    assert live.feed("b", "<EMAIL_ADDR") + live.feed("b", "ESS_1>") + live.flush("b") == "a@b.c"
