@@ -10,9 +10,12 @@ from weir.audit.addon import Audit
 from weir.audit.spool import Spool
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.addon import Dlp
-from weir.dlp.engine import Engine
-from weir.dlp.pseudonyms import Conversations
+from weir.dlp.build import engine_of
+from weir.dlp.conversations import Conversations
+from weir.dlp.pool import HELPERS
+from weir.dlp.vault import Vault
 from weir.edge.begin import Begin
+from weir.edge.coach import Coach
 from weir.edge.connections import Connections
 from weir.edge.drain import Drain
 from weir.edge.resolve import Address, Resolve
@@ -59,6 +62,7 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         Begin(state),  # the trace that all others write to
         Tls(state),  # decrypt or meter, before there is a request to look at
         Identity(state),  # who: needs only the connection
+        Coach(state),  # weir's own page: answered before anybody takes it for traffic
         Providers(state),  # what: endpoint, model, texts
         Shadow(state),  # which service, and is it known; reads what Providers could not
         Dlp(state),  # findings in the texts
@@ -98,11 +102,11 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
         interception=Interception(
             intercept.scope, intercept.sample, intercept.include, intercept.exclude, hosts, data.secret("sample")
         ),
-        engine=Engine.load(
-            rule_dirs=settings.dlp.rules,
-            entities=settings.dlp.entities,
-            threshold=settings.dlp.threshold,
-            fingerprint_key=data.secret("fingerprint"),
+        engine=engine_of(
+            settings.dlp,
+            data.secret("fingerprint"),
+            data.secret("exact") if settings.dlp.exact else b"",
+            helpers=HELPERS,
         ),
         networks=Networks((n.cidr, _network_principal(n)) for n in settings.identity.networks),
         users=Users.load(settings.identity.users) if settings.identity.users else None,
@@ -128,7 +132,10 @@ def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] 
         authority=Authority(ensure_ca(data.ca)),
         upstream_bundle=merged_bundle(data.run / "upstream-roots.pem", upstream_cas),
         virtual_keys=VirtualKeys(data.keys / "virtual.json", data.secret("virtual-keys")),
-        conversations=Conversations(data.secret("pseudonyms")),
+        conversations=Conversations(
+            data.secret("pseudonyms"),
+            vault=Vault(data.path / "pseudonyms.db", lambda: data.secret("pseudonym-vault")),
+        ),
         counter=Counter.load(data.tokenizers, shared_tokenizers()),
         prices=Prices.load(warm=True),
         fingerprint_key=fingerprint_key,

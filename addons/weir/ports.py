@@ -6,11 +6,11 @@ Floor 0, beside `weir.model`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from weir.model import Action, Endpoint, Exchange, Finding, Reply, Segment
 
-__all__ = ["Dialect", "Masker", "ReplyReader", "TextMap"]
+__all__ = ["ECHO", "WHOLE", "Dialect", "Masker", "ReplyReader", "TextMap", "Watch"]
 
 
 class TextMap(Protocol):
@@ -72,3 +72,19 @@ class Masker(Protocol):
 
     def restorer(self) -> TextMap | None:
         """Undoes the pseudonyms issued in this conversation; None when there are none."""
+
+
+WHOLE: Final = "whole/"  # channels with this prefix hold one text, given complete
+ECHO: Final = "whole/echo/"  # and those with this one what the client itself had sent
+
+
+@runtime_checkable
+class Watch(TextMap, Protocol):
+    """Looks at the texts of a reply as they pass, changes them, or stops the reply."""
+
+    edits: bool  # whether texts may come back changed or later; if not, bytes pass as they come
+    acts: bool  # whether it may stop the reply
+    stopped: bool  # nothing more may go to the client
+
+    def unread(self, reason: str) -> None:
+        """Something of the reply can't be looked at. ``reason`` quotes nothing."""

@@ -27,8 +27,8 @@ from weir.fields import (
 from weir.model import Status
 
 __all__ = [
-    "Audit", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network", "Part", "Pseudonyms", "Services",
-    "Team", "UsageSettings", "open_intercept",
+    "Audit", "Coach", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network", "Part", "Pseudonyms",
+    "Services", "Team", "UsageSettings", "open_intercept",
 ]  # fmt: skip
 
 
@@ -127,6 +127,12 @@ class Dlp(Part):
     exact: tuple[FilePath, ...] = ()
     files: Files = Files()
     pseudonyms: Pseudonyms = Pseudonyms()
+
+
+class Coach(Part):
+    """For how long a stated reason lets its caller pass the rule that asked for one."""
+
+    minutes: Annotated[Int, within(1, 24 * 60, "minutes")] = 60
 
 
 class UsageSettings(Part):

@@ -31,6 +31,7 @@ from weir.mistakes import cross_check, explain
 from weir.model import Action, Inspection, Mode, OnFailure, Status
 from weir.sections import (
     Audit,
+    Coach,
     Dlp,
     Identity,
     Intercept,
@@ -58,7 +59,7 @@ __all__ = [
 ]
 
 # What a rule may ask for; DOWNGRADE is an action of the model that routing will bring.
-ACTIONS = tuple(action.word for action in Action if action not in (Action.DOWNGRADE, Action.COACH))
+ACTIONS = tuple(action.word for action in Action if action is not Action.DOWNGRADE)
 # Ids that decisions of weir itself carry in the audit: a rule of the file cannot take them.
 BUILT_IN_RULES = (
     *("host-mismatch", "identity-required", "team-models", "team-services", "on-failure"),
@@ -141,6 +142,7 @@ class Settings(Part):
     teams: Mapping[Name, Team] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     dlp: Dlp = Dlp()
+    coach: Coach = Coach()
     usage: UsageSettings = UsageSettings()
     audit: Audit = Audit()
     limits: Limits = Limits()

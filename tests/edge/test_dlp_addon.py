@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
-from weir.dlp.addon import GRACE_S, INLINE_CHARS_MAX, INLINE_S, WEIGHED_CHARS_MAX, WEIGHED_TEXTS_MAX
+from weir.dlp.addon import GRACE_S, INLINE_CHARS_MAX, INLINE_S
 from weir.dlp.engine import Scan
+from weir.edge.parts import WEIGHED_CHARS_MAX, WEIGHED_TEXTS_MAX
 from weir.edge.workers import WorkersTimeout
 from weir.model import Inspection
 
 
 class Engine:
     """Answers with a scan made beforehand, or fails."""
+
+    slow = False
 
     def __init__(self, scan: Scan | Exception, chars: int = 0) -> None:
         self._scan, self._chars = scan, chars

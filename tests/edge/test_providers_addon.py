@@ -125,7 +125,10 @@ def test_chunks_go_through_the_reader(make_rig: Callable[..., Rig]) -> None:
     trace.abort = ""
 
     class Pipe:
-        editing = True
+        editing = decides = True
+
+        def work(self, size: int, *, end: bool) -> int:
+            return size
 
         def feed(self, chunk: bytes) -> list[bytes]:
             return [chunk.upper()]

@@ -7,8 +7,9 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weir.dlp.conversations import Conversations
 from weir.dlp.mask import ConversationMasker
-from weir.dlp.pseudonyms import Conversations, Pseudonyms, Restorer
+from weir.dlp.pseudonyms import Pseudonyms, Restorer
 from weir.model import Action, Finding, Segment
 
 quick = settings(deadline=None, max_examples=300)

@@ -157,7 +157,7 @@ def test_every_verdict_is_whole(rule_list: list[dict[str, Any]], case: Case) -> 
     assert len(verdict.treatments) == len(case.findings)
     assert verdict.action >= max(verdict.treatments, default=Action.ALLOW)
     assert (verdict.rule_id in verdict.rules) if verdict.rules else verdict.rule_id == ""
-    assert bool(verdict.say) is (verdict.action is Action.BLOCK)
+    assert bool(verdict.say) is (verdict.action in (Action.COACH, Action.BLOCK))
     assert CANARY not in repr(verdict)
     for index, treatment in enumerate(verdict.treatments):
         if treatment in (Action.REDACT, Action.PSEUDONYMISE):

@@ -138,5 +138,5 @@ def test_shipped_policies_load(name: str) -> None:
 
 
 def test_words_of_the_grammar() -> None:
-    assert ACTIONS == ("allow", "alert", "redact", "pseudonymise", "block")
+    assert ACTIONS == ("allow", "alert", "redact", "pseudonymise", "coach", "block")
     assert "on-failure" in BUILT_IN_RULES

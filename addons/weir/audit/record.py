@@ -16,7 +16,10 @@ from weir.audit.columns import Column, col, columns_of
 
 __all__ = ["KINDS", "TABLES", "AuditRecord", "FindingRow", "ToolCallRow", "new_event_id", "now_us"]
 
-KINDS = ("request", "response", "block", "meter", "gap", "config", "error", "erasure", "discovered", "message")
+KINDS = (
+    *("request", "response", "block", "meter", "gap", "config", "error", "erasure", "discovered", "message"),
+    "coach",  # a page of weir's own on which a reason is asked for, or was stated
+)
 
 
 # Ids must be unique, not secret; asking the kernel each time would give up the interpreter lock three times a request.
@@ -137,6 +140,8 @@ class AuditRecord:
     policy_hash: str = col(134, "")
     reason: str = col(135, "")
     dropped: int | None = col(136, None)  # gap: how many records could not be kept
+    coach_reason: str = col(137, "")  # what a person stated, findings struck out
+    coach_grant: str = col(138, "")  # names what was held back, the reason for it, and all that passed because of it
     # integrity
     content_ct_hash: str = col(150, "")
     prev_hash: str = col(151, "")

@@ -9,7 +9,7 @@ from weir.audit.record import EVENT_COLUMNS
 
 __all__ = ["VIEWS", "View", "exchanges_sql"]
 
-_NOT_EXCHANGES = "('gap', 'config', 'erasure')"
+_NOT_EXCHANGES = "('gap', 'config', 'erasure', 'coach')"
 _OF_THE_RECORD = {"event_id", "exchange_id", "seq", "ts", "ts_end", "kind", "prev_hash", "row_hash", "dropped"}
 
 
@@ -55,8 +55,8 @@ VIEWS = (
         "Credentials found in traffic; held says whether weir kept the value from leaving.",
         """
         SELECT f.ts, e."user", e.team, e.app, e.service, e.host, e.request_model AS model, f.detector, f.severity,
-            f.direction, f.action, coalesce(f.action IN ('redact', 'pseudonymise', 'block'), false)
-                OR coalesce(e.action = 'block', false) AS held,
+            f.direction, f.action, coalesce(f.action IN ('redact', 'pseudonymise', 'coach', 'block'), false)
+                OR coalesce(e.action IN ('coach', 'block'), false) AS held,
             f.match_hmac, f.exchange_id, f.event_id
         FROM findings f LEFT JOIN events e USING (event_id) WHERE f.category = 'secret'""",
     ),
@@ -64,11 +64,12 @@ VIEWS = (
         "blocked_by_rule",
         "How often each rule stopped an exchange (blocked) or would have in enforce mode (would_block).",
         """
-        SELECT rule_id, count(*) FILTER (action = 'block') AS blocked,
-            count(*) FILTER (verdict = 'block' AND coalesce(action, '') <> 'block') AS would_block,
+        SELECT rule_id, count(*) FILTER (action IN ('coach', 'block')) AS blocked,
+            count(*) FILTER (verdict IN ('coach', 'block') AND coalesce(action, '') NOT IN ('coach', 'block'))
+                AS would_block,
             count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified,
             count(DISTINCT service) AS services, min(started) AS first_seen, max(started) AS last_seen
-        FROM exchanges WHERE verdict = 'block' OR action = 'block' GROUP BY rule_id""",
+        FROM exchanges WHERE verdict IN ('coach', 'block') OR action IN ('coach', 'block') GROUP BY rule_id""",
     ),
     View(
         "shadow_ai_hosts",

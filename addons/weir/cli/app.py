@@ -15,10 +15,11 @@ from typing import Annotated, cast
 
 import typer
 
-from weir.cli import audit, ca, clients, doctor, identity, keys, report, tokenizers
+from weir.cli import audit, ca, clients, dlp, doctor, identity, keys, report, tokenizers
 from weir.cli.options import FormatOption
 from weir.cli.output import fail
 from weir.cli.run import run
+from weir.cli.scan import scan
 from weir.places import MissingFile, version
 
 __all__ = ["app", "start"]
@@ -81,6 +82,8 @@ def demo(
 app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
+app.command("scan")(scan)
+app.add_typer(dlp.app, name="dlp")
 app.command("doctor")(doctor.doctor)
 app.command("env")(clients.env)
 app.command("exec", context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})(

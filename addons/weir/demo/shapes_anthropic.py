@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from .shapes import Answer, Ask, bearer, dumps, echo, event, ident, message, pieces, text_of, tokens, tool_arguments
+from .shapes_files import anthropic_files
 
 __all__ = ["answer", "error"]
 
@@ -20,6 +21,8 @@ def answer(ask: Ask, keys: Collection[str]) -> Answer:
     """What api.anthropic.com would say: 401 unless ``x-api-key`` or the bearer token is one of ``keys``."""
     if not {ask.headers.get("x-api-key", ""), bearer(ask)} & set(keys):
         return error(401, "invalid x-api-key", "authentication_error")
+    if (file := anthropic_files(ask)) is not None:
+        return file
     if ask.method != "POST" or ask.path not in ("/v1/messages", "/v1/messages/count_tokens"):
         return error(404, "Not found", "not_found_error")
     if not ask.headers.get("anthropic-version"):

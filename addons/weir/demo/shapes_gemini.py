@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from .shapes import Answer, Ask, dumps, echo, event, ident, message, pieces, text_of, tokens, tool_arguments, vector
+from .shapes_files import gemini_files
 
 __all__ = ["answer", "error"]
 
@@ -31,6 +32,8 @@ def answer(ask: Ask, keys: Collection[str]) -> Answer:
         return error(403, "Method doesn't allow unregistered callers.", "PERMISSION_DENIED")
     if key not in keys:
         return error(400, "API key not valid. Please pass a valid API key.", "INVALID_ARGUMENT", "API_KEY_INVALID")
+    if (file := gemini_files(ask)) is not None:
+        return file
     found = _PATH.fullmatch(ask.path)
     operations: dict[str, Callable[[Ask, dict[str, Any], str], Answer]] = {
         "generateContent": _generate,

@@ -24,6 +24,7 @@ from .shapes import (
     tool_arguments,
     vector,
 )
+from .shapes_files import openai_files
 
 __all__ = ["answer", "compatible", "error", "prompt_text"]
 
@@ -58,6 +59,8 @@ def _route(ask: Ask) -> Answer:
         "/v1/embeddings": _embeddings,
         "/v1/responses": shapes_responses.response,
     }
+    if (file := openai_files(ask)) is not None:
+        return file
     operation = operations.get(ask.path)
     if operation is None:
         return error(404, f"Invalid URL ({ask.method} {ask.path})")

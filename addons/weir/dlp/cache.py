@@ -41,10 +41,13 @@ class ScanCache:
         self._entries: OrderedDict[bytes, Scanned] = OrderedDict()
         self._lock = threading.Lock()
 
-    def key(self, text: str) -> bytes:
-        """The name under which the result for ``text`` is kept."""
+    def key(self, data: bytes, *, seam: bool = False) -> bytes:
+        """The name under which the result for the text with these UTF-8 bytes is kept; with ``seam``, as one text
+        put together from several, in which not everything is looked for."""
         hasher = self._hasher.copy()
-        hasher.update(text.encode("utf-8", "surrogatepass"))
+        hasher.update(data)
+        if seam:
+            hasher.update(b"\xff")  # no text in UTF-8 holds this byte
         return hasher.digest()
 
     def get(self, key: bytes) -> Scanned | None:

@@ -1,52 +1,29 @@
 """The scanner: texts in, findings out, and an honest word on whether everything was looked at.
 
-A text goes through the prefilter once; only the detectors that can match run. Whatever a library does (raise, take
-too long, find too much) ends as ``complete=False`` with a reason that quotes nothing: never as an exception and never
-as a clean result.
+A text goes through the prefilter once; only the detectors that can match run, and only where (see scan.py). What a
+text held is remembered, so the history of a chat is not scanned again. Long texts are scanned by processes of their
+own where these were asked for (see pool.py): what a pattern does with a text never holds up another client.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import time
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weir.dlp.cache import ScanCache, Scanned, Span
-from weir.dlp.detector import Detector, SecretDetector
-from weir.dlp.overlaps import Hit, resolve
-from weir.dlp.patterns import Deadline, OutOfTime
-from weir.dlp.prefilter import ANALYSER_ERRORS, Prefilter
-from weir.dlp.presidio import library_versions, load_detectors
-from weir.dlp.rules import load_rules
-from weir.dlp.views import normalised_view
+from weir.dlp.detector import Detector
+from weir.dlp.patterns import Deadline
+from weir.dlp.pool import Helpers
+from weir.dlp.recipe import Recipe
+from weir.dlp.scan import LATE, Scanner, derived_key
+from weir.dlp.views.joins import CATEGORIES, joins
 from weir.model import Finding, Segment
 
-__all__ = ["Engine", "Scan"]
+__all__ = ["HELPED_CHARS_MIN", "Engine", "Scan"]
 
-# Time for one text, far above what honest text needs (60 µs a KB). It is given twice, first by the wall clock, which
-# is cheap to read. Where that runs out the machine may only have been busy, so the second time is processor time:
-# load alone refuses no request, and hostile text holds a worker for no more than twice as long.
-_SECONDS_BASE = 0.08
-_SECONDS_A_CHAR = 0.4e-6
-_LATE = "out of time"  # the whole scan's, not one detector's
-_FORMAT = "2"  # raise when the same rules would give other findings
-_FINGERPRINT_HEX = 32
-# What foreign code (validators, number libraries, the scanners) may raise on strange text.
-_FAULTS: tuple[type[Exception], ...] = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-_SCANNER_FAULTS: tuple[type[Exception], ...] = ANALYSER_ERRORS + _FAULTS
+HELPED_CHARS_MIN = 16 * 1024  # what is shorter is scanned faster than it is handed over
+_KEY_PART_MIN = 8  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +39,7 @@ class Scan:
 
 
 class Engine:
-    """All detectors, ready. Immutable but for its cache; safe to use from several threads at once."""
+    """All detectors, ready. Immutable but for its cache and helpers; safe to use from several threads at once."""
 
     def __init__(
         self,
@@ -72,14 +49,15 @@ class Engine:
         fingerprint_key: bytes,
         findings_max: int = 200,
         cache_entries: int = 20_000,
+        helpers: Helpers | None = None,
+        slow: bool = False,
     ) -> None:
         self.version = version
-        self._detectors = tuple(detectors)
-        self._prefilter = Prefilter([detector.sources for detector in self._detectors])
-        self._findings_max = findings_max
-        self._too_many = f"more than {findings_max} findings"
-        self._key = hmac.digest(fingerprint_key, b"weir-dlp-fingerprint", "sha256")
-        self._cache = ScanCache(self._key, version, cache_entries)
+        self.slow = slow  # True: even a short text takes too long for the event loop
+        key = derived_key(fingerprint_key)
+        self._scanner = Scanner(detectors, key=key, findings_max=findings_max)
+        self._cache = ScanCache(key, version, cache_entries)
+        self._helpers = helpers
 
     @classmethod
     def load(
@@ -87,44 +65,78 @@ class Engine:
         *,
         rule_dirs: Sequence[Path] = (),
         entities: Sequence[str] | None = None,
+        packs: Sequence[str] = (),
         threshold: float = 0.5,
+        thresholds: Mapping[str, float] | None = None,
+        nlp: str = "",
+        exact: Sequence[Path] = (),
+        exact_key: bytes = b"",
         fingerprint_key: bytes,
         findings_max: int = 200,
         cache_entries: int = 20_000,
+        helpers: int = 0,
     ) -> Engine:
-        """An engine with the built-in rules, those below ``rule_dirs``, and detectors of ``entities``.
+        """An engine with the built-in rules, those below ``rule_dirs``, and detectors of ``entities`` and ``packs``.
 
-        ``entities`` are Presidio's names (None: the default set). ``fingerprint_key`` keys fingerprints and cache.
-        Raises RuleError, UnknownEntity (both ValueError), or OSError for an unreadable directory.
+        ``entities`` are Presidio's names (None: the default set); ``thresholds`` hold for single entities instead of
+        ``threshold``. ``nlp`` is a spaCy pipeline's name or folder, ``exact`` are fingerprint files made with
+        ``exact_key``. ``fingerprint_key`` keys fingerprints and cache. ``helpers`` is how many processes may scan long
+        texts; they begin with `start`. Raises ValueError that says what to write instead, or OSError for a file or
+        directory that can't be read.
         """
         if not fingerprint_key:
             raise ValueError("fingerprint_key is empty: give random bytes that this deployment keeps")
-        rules = load_rules(rule_dirs)
-        personal = load_detectors(entities, threshold)
-        names = sorted({detector.name for detector in personal})
-        told = "\n".join((_FORMAT, rules.digest, library_versions(), str(threshold), str(findings_max), *names))
-        secrets = [SecretDetector(rule) for rule in rules.rules if rule.score >= threshold]
+        recipe = Recipe(
+            rule_dirs=tuple(rule_dirs),
+            entities=None if entities is None else tuple(entities),
+            packs=tuple(packs),
+            threshold=threshold,
+            thresholds=dict(thresholds or {}),
+            nlp=nlp,
+            exact=tuple(exact),
+            exact_key=exact_key,
+            fingerprint_key=fingerprint_key,
+            findings_max=findings_max,
+        )
+        made = recipe.make()
         return cls(
-            [*secrets, *personal],
-            version=hashlib.sha256(told.encode()).hexdigest()[:16],
+            made.detectors,
+            version=made.version,
             fingerprint_key=fingerprint_key,
             findings_max=findings_max,
             cache_entries=cache_entries,
+            helpers=Helpers(recipe, helpers) if helpers else None,
+            slow=bool(nlp),
         )
 
     @property
     def detectors(self) -> tuple[str, ...]:
         """The names that findings may carry, sorted."""
-        return tuple(sorted({detector.name for detector in self._detectors}))
+        return tuple(sorted({detector.name for detector in self._scanner.detectors}))
 
     @property
     def unfiltered(self) -> tuple[str, ...]:
         """Detectors that the prefilter could not take and that therefore run on every text."""
-        return tuple(self._detectors[number].name for number in sorted(self._prefilter.always))
+        return tuple(self._scanner.detectors[number].name for number in sorted(self._scanner.prefilter.always))
+
+    @property
+    def helpers(self) -> Helpers | None:
+        """The processes for long texts, if there are any."""
+        return self._helpers
+
+    def start(self) -> None:
+        """Begin to start the helpers, if there are to be any; until they are ready, threads do their work."""
+        if self._helpers is not None:
+            self._helpers.start()
+
+    def close(self) -> None:
+        """End the helpers; scans go on without them."""
+        if self._helpers is not None:
+            self._helpers.close()
 
     def estimate_chars(self, segments: Sequence[Segment]) -> int:
         """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
-        return sum(len(s.text) for s in segments if s.text and self._cache.key(s.text) not in self._cache)
+        return sum(len(s.text) for s in segments if s.text and self._cache.key(_encoded(s.text)) not in self._cache)
 
     def scan(self, segments: Sequence[Segment], direction: str = "request", *, deadline_s: float | None = None) -> Scan:
         """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
@@ -132,107 +144,110 @@ class Engine:
         After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``.
         """
         whole = None if deadline_s is None else Deadline(deadline_s)
-        findings: list[Finding] = []
-        reasons: list[str] = []
-        scanned_chars = cached_chars = 0
+        told = _Told(self._scanner.findings_max, self._scanner.too_many, direction)
         for index, segment in enumerate(segments):
             if not segment.text:
                 continue
             if whole is not None and whole.spent():
-                reasons += [] if _LATE in reasons else [_LATE]
+                told.because(LATE)
                 break
-            key = self._cache.key(segment.text)
-            result = self._cache.get(key)
-            if result is None:
-                result, final = self._scan_text(segment.text, whole)
-                scanned_chars += len(segment.text)
-                if final:
-                    self._cache.put(key, result)
-            else:
-                cached_chars += len(segment.text)
-            if result.reason and result.reason not in reasons:
-                reasons.append(result.reason)
-            findings += (_finding(index, span, direction) for span in result.spans)
-            if len(findings) > self._findings_max:
-                reasons += [] if self._too_many in reasons else [self._too_many]
-                del findings[self._findings_max :]
+            result, fresh = self._result(segment.text, whole)
+            told.count(len(segment.text), fresh)
+            told.because(result.reason)
+            if not told.take(_finding(index, span, direction) for span in result.spans):
                 break
-        late = bool(reasons) and whole is not None and whole.spent()
-        return Scan(tuple(findings), not reasons, "; ".join(reasons), scanned_chars, cached_chars, late)
+        else:
+            if len(segments) > 1:
+                self._over_seams(segments, whole, told)
+        late = bool(told.reasons) and whole is not None and whole.spent()
+        findings = tuple(told.findings)
+        return Scan(findings, not told.reasons, "; ".join(told.reasons), told.scanned, told.cached, late)
 
-    def _scan_text(self, text: str, whole: Deadline | None) -> tuple[Scanned, bool]:
-        """The result for one text, and whether another scan could not do better (then it may be kept)."""
-        hits: list[Hit] = []
-        reasons = self._run(text, hits, whole)
-        try:
-            view = normalised_view(text, whole)
-        except OutOfTime:
-            view = None
-            reasons.append(_LATE)
-        if view is not None:
-            seen: list[Hit] = []
-            reasons += self._run(view.text, seen, whole)
-            hits += [(*view.origin(start, end), score, severity, name) for start, end, score, severity, name in seen]
-        resolved = resolve(hits)
-        if len(resolved) > self._findings_max:
-            reasons.append(self._too_many)
-        spans = tuple(
-            Span(name, severity, start, end, score, self._fingerprint(name, text[start:end]))
-            for start, end, score, severity, name in resolved[: self._findings_max + 1]
+    def _over_seams(self, segments: Sequence[Segment], whole: Deadline | None, told: _Told) -> None:
+        """Look for what is split over texts: a part of the finding in each of them."""
+        for joined in joins(segments):
+            if whole is not None and whole.spent():
+                told.because(LATE)
+                return
+            result, fresh = self._result(joined.text, whole, seam=True)
+            told.count(len(joined.text) if fresh else 0, fresh)
+            told.because(result.reason)
+            for span in result.spans:
+                parts = joined.origin(span.start, span.end)
+                rest = [(index, start, end) for index, start, end in parts if not told.covers(index, start, end)]
+                if len(parts) < 2 or not rest:
+                    continue  # it was found where it stands
+                if len(rest) < len(parts) and not any(_like_a_key(segments[i].text[a:b]) for i, a, b in rest):
+                    continue  # a whole key at the end of one text, and the first word of the next
+                if not told.take(
+                    _finding(index, replace(span, start=start, end=end), told.direction) for index, start, end in parts
+                ):
+                    return
+
+    def _result(self, text: str, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
+        """What ``text`` holds, and whether that had to be found out."""
+        data = _encoded(text)
+        key = self._cache.key(data, seam=seam)
+        known = self._cache.get(key)
+        if known is not None:
+            return known, False
+        answer = None
+        if self._helpers is not None and (self.slow or len(data) >= HELPED_CHARS_MIN):
+            answer = self._helpers.scan(data, whole, seam=seam)
+        result, final = answer or self._scanner.scan(text, data, whole, seam=seam)
+        if final:
+            self._cache.put(key, result)
+        return result, True
+
+
+class _Told:
+    """What one scan has to tell so far."""
+
+    def __init__(self, findings_max: int, too_many: str, direction: str) -> None:
+        self.findings: list[Finding] = []
+        self.reasons: list[str] = []
+        self.scanned = self.cached = 0
+        self.direction = direction
+        self._findings_max = findings_max
+        self._too_many = too_many
+
+    def because(self, reason: str) -> None:
+        """Note why the scan is not complete; "" is no reason."""
+        if reason and reason not in self.reasons:
+            self.reasons.append(reason)
+
+    def count(self, chars: int, fresh: bool) -> None:
+        """Count characters that were scanned, or that had been."""
+        if fresh:
+            self.scanned += chars
+        else:
+            self.cached += chars
+
+    def take(self, findings: Iterable[Finding]) -> bool:
+        """Add findings; False when there are too many."""
+        self.findings += findings
+        if len(self.findings) <= self._findings_max:
+            return True
+        self.because(self._too_many)
+        del self.findings[self._findings_max :]
+        return False
+
+    def covers(self, index: int, start: int, end: int) -> bool:
+        """True when one finding of the same kind covers this stretch already."""
+        return any(
+            found.segment == index and found.start <= start and end <= found.end and found.category in CATEGORIES
+            for found in self.findings
         )
-        final = all(reason == self._too_many for reason in reasons)
-        return Scanned(spans, "; ".join(dict.fromkeys(reasons))), final
 
-    def _run(self, text: str, hits: list[Hit], whole: Deadline | None) -> list[str]:
-        """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
-        try:
-            numbers = sorted(self._prefilter.hits(text, whole))
-        except OutOfTime:
-            return [_LATE]
-        except _SCANNER_FAULTS as error:
-            return [f"{type(error).__name__} in the prefilter"]
-        if not numbers:
-            return []  # as for most texts, and then a clock costs as much as all the rest
-        seconds = _SECONDS_BASE + _SECONDS_A_CHAR * len(text)
-        deadline, second_chance = Deadline(seconds, within=whole), True
-        reasons: list[str] = []
-        for number in numbers:
-            detector = self._detectors[number]
-            try:
-                found, all_found = self._find(detector, text, deadline)
-            except TimeoutError:
-                if whole is not None and whole.spent():
-                    return [*reasons, _LATE]
-                if second_chance:
-                    deadline, second_chance = Deadline(seconds, time.thread_time, within=whole), False
-                    numbers.append(number)
-                else:
-                    reasons.append(f"out of time in {detector.name}")
-                continue
-            except _FAULTS as error:
-                reasons.append(f"{type(error).__name__} in {detector.name}")
-                continue
-            hits += found
-            reasons += [] if all_found else [self._too_many]
-        return reasons
 
-    def _find(self, detector: Detector, text: str, deadline: Deadline) -> tuple[list[Hit], bool]:
-        """The hits of one detector, and whether they are all; a few more than a scan may report are enough."""
-        found: list[Hit] = []
-        for start, end, score in detector.find(text, deadline):
-            found.append((start, end, score, detector.severity, detector.name))
-            if len(found) > self._findings_max:
-                return found, False
-        return found, True
+def _encoded(text: str) -> bytes:
+    # Lone surrogates are legal in JSON strings; they need only become some high bytes here.
+    return text.encode("utf-8", "surrogatepass")
 
-    def _fingerprint(self, name: str, value: str) -> str:
-        """The same for the same value however it is written, so that reports can count distinct ones."""
-        plain = unicodedata.normalize("NFKC", value)
-        category = name.partition("/")[0]
-        if category != "secret":
-            plain = "".join(character for character in plain.casefold() if character not in " -./()\u00a0")
-        data = f"{category}\0{plain}".encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, data, "sha256").hex()[:_FINGERPRINT_HEX]
+
+def _like_a_key(value: str) -> bool:
+    """Whether ``value`` may be the other part of a secret and not a word of whoever goes on."""
+    return len(value) >= _KEY_PART_MIN and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 def _finding(index: int, span: Span, direction: str) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weir.dlp.overlaps import strength
@@ -24,10 +24,26 @@ class _Cut:
 
 
 class ConversationMasker:
-    """A `weir.ports.Masker` for one exchange of a conversation."""
+    """A `weir.ports.Masker` for one exchange of a conversation.
 
-    def __init__(self, pseudonyms: Pseudonyms) -> None:
+    ``earlier`` are placeholders of the conversation that the provider has seen in turns it keeps: they may come back
+    too. ``segments`` are what the exchange says, in case nothing of it is edited. ``answered`` is told the id of the
+    reply and all placeholders that stand behind it.
+    """
+
+    def __init__(
+        self,
+        pseudonyms: Pseudonyms,
+        conversation: str = "",
+        earlier: frozenset[str] = frozenset(),
+        segments: Sequence[Segment] = (),
+        answered: Callable[[str, frozenset[str]], None] | None = None,
+    ) -> None:
+        self.conversation = conversation
         self._pseudonyms = pseudonyms
+        self._earlier = earlier
+        self._segments = segments
+        self._answered = answered
         self._issued: dict[str, str] = {}
 
     def edits(
@@ -41,9 +57,7 @@ class ConversationMasker:
         cuts = _cuts(segments, findings, treatments)
         if not cuts:
             return {}
-        taken = literals(segment.text for segment in segments)
-        for literal in taken:
-            self._issued.pop(literal, None)  # the prompt says it too, so it is no longer ours to restore
+        taken = self._take(segments)
         wanted = [(cut.kind, segments[index].text[cut.start : cut.end]) for index, cut in cuts if cut.restorable]
         placeholders = iter(self._pseudonyms.issue(wanted, taken) if wanted else ())
         values = iter(wanted)
@@ -64,8 +78,30 @@ class ConversationMasker:
         }
 
     def restorer(self) -> TextMap | None:
-        """Puts back what ``edits`` pseudonymised in this exchange; None when that was nothing."""
-        return Restorer(self._issued) if self._issued else None
+        """Puts back what ``edits`` pseudonymised here, and in turns the provider keeps; None when that was nothing."""
+        known = self._known()
+        return Restorer(known) if known else None
+
+    def answered(self, response_id: str) -> None:
+        """The reply had this id: an exchange that goes on from it finds the same placeholders."""
+        if self._answered is not None:
+            self._answered(response_id, frozenset(self._known()))
+
+    def _known(self) -> dict[str, str]:
+        if self._earlier and self._segments:
+            self._take(self._segments)
+        return {**self._pseudonyms.values(self._earlier), **self._issued}
+
+    def _take(self, segments: Sequence[Segment]) -> set[str]:
+        """The literals that a prompt says itself: no longer ours to restore."""
+        taken = literals(segment.text for segment in segments)
+        self._segments = ()
+        if taken:
+            self._earlier -= taken
+            for literal in taken:
+                self._issued.pop(literal, None)
+            self._pseudonyms.said(taken)
+        return taken
 
     def __repr__(self) -> str:
         return f"ConversationMasker({len(self._issued)} values, hidden)"

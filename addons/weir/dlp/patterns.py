@@ -4,17 +4,25 @@
 out of time raises: a pattern that was not run to its end must never look like a pattern that found nothing. Inside one
 search `regex` counts the processor time of the whole process, so on a machine that is busy with other things a search
 may end later than asked, though it never works longer.
+
+Where the prefilter has told at which places of a text a pattern may match (`Marked`), the pattern is run around these
+places only. The matches are the same, because each contains such a place and is no longer than the pattern's reach.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import regex  # type: ignore[import-untyped, unused-ignore]
 
-__all__ = ["DOTALL", "IGNORECASE", "MULTILINE", "Deadline", "Match", "OutOfTime", "Pattern", "compile_pattern"]
+from weir.dlp.reach import Reach, reach_of
+
+__all__ = [
+    "DOTALL", "IGNORECASE", "MULTILINE", "Deadline", "Marked", "Match", "OutOfTime", "Pattern", "compile_pattern",
+    "stretches",
+]  # fmt: skip
 
 IGNORECASE: int = int(regex.IGNORECASE)
 MULTILINE: int = int(regex.MULTILINE)
@@ -95,10 +103,80 @@ class Deadline:
         return self._end <= self._clock() or (self._within is not None and self._within.spent())
 
 
+class Marked(str):
+    """A text, and for each pattern (by its source) the places in it that lie in or at the end of every match.
+
+    A pattern without places here is run over the whole text. Slices are plain texts.
+    """
+
+    __slots__ = ("places",)
+    places: Mapping[str, Sequence[int]]  # characters, from left to right
+
+    def __new__(cls, text: str, places: Mapping[str, Sequence[int]]) -> Marked:
+        """``text`` with its ``places``."""
+        made = super().__new__(cls, text)
+        made.places = places
+        return made
+
+
+def stretches(text: str, source: str, before: int, after: int) -> Iterator[tuple[int, int]]:
+    """Where in ``text`` to look for ``source``: spans that reach ``before`` and ``after`` its places, none touching.
+
+    The whole text when its places are not known.
+    """
+    places = text.places.get(source) if isinstance(text, Marked) else None
+    if places is None:
+        yield 0, len(text)
+        return
+    if not places:
+        return
+    begin, end = max(0, places[0] - before), places[0] + after
+    for place in places:
+        if place - before > end:
+            yield begin, end
+            begin = place - before
+        end = place + after
+    yield begin, min(len(text), end)
+
+
+class _Reaching:
+    """A compiled pattern that is run around its places where they are known. The matches are the same."""
+
+    __slots__ = ("_compiled", "_reach", "flags", "groups", "pattern")
+
+    def __init__(self, compiled: Pattern, reach: Reach) -> None:
+        self._compiled = compiled
+        self._reach = reach
+        self.pattern, self.flags, self.groups = compiled.pattern, compiled.flags, compiled.groups
+
+    def finditer(
+        self, string: str, /, *, pos: int | None = None, endpos: int | None = None, timeout: float | None = None
+    ) -> Iterator[Match]:
+        """Matches from left to right; raises TimeoutError after ``timeout`` seconds."""
+        marked = isinstance(string, Marked) and self.pattern in string.places
+        if marked and pos is None and endpos is None:
+            return self._around(string, timeout)
+        return self._compiled.finditer(string, pos=pos, endpos=endpos, timeout=timeout)
+
+    def _around(self, text: str, timeout: float | None) -> Iterator[Match]:
+        deadline = None if timeout is None else Deadline(timeout)
+        done, width = 0, self._reach.match
+        for begin, end in stretches(text, self.pattern, width, width + self._reach.ahead):
+            left = None if deadline is None else deadline.left()
+            # From where the last match ended, as one search over the whole text would go on.
+            for match in self._compiled.finditer(text, pos=max(begin, done), endpos=end, timeout=left):
+                done = match.end()
+                yield match
+
+
 def compile_pattern(source: str, flags: int = 0) -> Pattern:
-    """Compile ``source``. Raises ValueError naming the fault and its position, never anything else."""
+    """Compile ``source``. Raises ValueError naming the fault and its position, never anything else.
+
+    Of a `Marked` text only the surroundings of this pattern's places are searched, where its reach is bounded.
+    """
     try:
         compiled: Pattern = regex.compile(source, flags=flags)
     except regex.error as error:
         raise ValueError(f"not a valid pattern: {error}") from None
-    return compiled
+    reach = reach_of(source, flags & (IGNORECASE | MULTILINE | DOTALL))
+    return compiled if reach is None else _Reaching(compiled, reach)

@@ -1,98 +1,85 @@
-"""Personal data by Presidio's recognizers, run one pattern at a time.
+"""Personal data by Presidio's recognizers and the packs' own patterns, run one pattern at a time.
 
 Presidio's own loop skips a pattern that runs out of time, may fetch a domain list, and logs values it dislikes.
 So its patterns, validators and context words are taken, and the loop is ours: time raises, nothing is fetched,
-nothing is logged. No language model: what depends on the words around it needs one of its context words before it.
+nothing is logged. No language model: what depends on the words around it needs one of its context words near it.
 """
 
 from __future__ import annotations
 
-import inspect
-import ipaddress
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from weir.dlp.patterns import Pattern, compile_pattern
-from weir.dlp.pii import ContextWords, EmailDetector, GroupedDetector, PatternDetector, PhoneDetector, PiiDetector
+from weir.dlp import reserved
+from weir.dlp.cards import CardDetector
+from weir.dlp.checksums import CHECKSUMS
+from weir.dlp.context import ContextWords
+from weir.dlp.detector import Detector
+from weir.dlp.ibans import IbanDetector
+from weir.dlp.packs import GENERIC, Entity, chosen, digest, load_packs
+from weir.dlp.patterns import compile_pattern
+from weir.dlp.phones import PhoneDetector
+from weir.dlp.pii import EmailDetector, PatternDetector, surely
 
-__all__ = ["DEFAULT_ENTITIES", "UnknownEntity", "library_versions", "load_detectors"]
+__all__ = ["DEFAULT_ENTITIES", "NER_ENTITIES", "UnknownEntity", "known_entities", "library_versions", "load_detectors"]
 
-DEFAULT_ENTITIES = (
-    "EMAIL_ADDRESS",
-    "CREDIT_CARD",
-    "IBAN_CODE",
-    "US_SSN",
-    "PHONE_NUMBER",
-    "IP_ADDRESS",
-    "CRYPTO",
-)
+# What is the same everywhere, and the one national number that is known everywhere.
+DEFAULT_ENTITIES = (*(entity.name for entity in load_packs()[GENERIC].entities if not entity.on_request), "US_SSN")
 
-_SEVERITY = {"CREDIT_CARD": "high", "IBAN_CODE": "high", "US_SSN": "high", "IP_ADDRESS": "low", "URL": "low"}
-# Presidio's own words are too common for bare digits: "security" before an SSN, "number" and "call" before a phone.
-_CONTEXT = {
-    "US_SSN": ("ssn", "social security", "social-security", "soc sec", "ss#"),
-    "PHONE_NUMBER": (
-        *("phone", "telephone", "tel", "mobile", "cellphone", "cell phone", "fax", "whatsapp", "sms", "dial"),
-        *("call me", "call us", "reach me", "telefon", "handy", "téléphone"),
-    ),
-}
-_CLASSES = {
-    "EMAIL_ADDRESS": "EmailRecognizer",
-    "CREDIT_CARD": "CreditCardRecognizer",
-    "IBAN_CODE": "IbanRecognizer",
-    "US_SSN": "UsSsnRecognizer",
-    "IP_ADDRESS": "IpRecognizer",
-    "CRYPTO": "CryptoRecognizer",
-}
-# Their checksum lets through one number in ten or so, and Presidio then scores them 1.0.
-_WEAK_CHECKSUM = ("UK_NHS", "MEDICAL_LICENSE")
-_SURE_SCORE = 0.4  # a pattern that Presidio itself scores lower proves little by its checksum alone
-_NOISY_PATTERNS = ("Non schema URL", "Quoted Non-schema URL")  # every a.b in program text
-# Mastercard's 2221–2720 range, which Presidio's pattern lacks; the checksum decides as for the others.
-_MASTERCARD_2 = (
-    "Mastercard 2-series",
-    r"\b2(?:22[1-9]|2[3-9]\d|[3-6]\d{2}|7[01]\d|720)[- ]?\d{4}[- ]?\d{4}[- ]?\d{4}\b",
-    0.3,
-)
+# What a language model finds; without one nothing does, but a policy may name them.
+NER_ENTITIES = ("PERSON", "LOCATION", "NRP", "ORGANIZATION", "DATE_TIME")
 
+_WEAK_SCORE = 0.4  # a pattern that Presidio itself scores lower proves little by its checksum alone
 # Presidio's pattern begins with one of three characters that are also in what follows. In Hyperscan, beside other
 # long repeats, that takes time in the square of the text's length: three minutes for 8 MB of digits.
 _SHAPES = {"CRYPTO": "[a-zA-HJ-NP-Z0-9]{26}"}
+_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")  # those Presidio tries
 
 Validate = Callable[[str], bool | None]
 
 
 class UnknownEntity(ValueError):
-    """An entity that no recognizer here finds. The message lists those there are."""
+    """An entity that nothing here finds. The message lists those there are."""
 
 
 def library_versions() -> str:
-    """The versions that decide what is found; part of the engine's version."""
+    """The versions that decide what is found, the packs' included; part of the engine's version."""
     names = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
-    return " ".join(f"{name}=={version(name)}" for name in names)
+    return " ".join([*(f"{name}=={version(name)}" for name in names), f"packs=={digest()}"])
 
 
-def load_detectors(entities: Sequence[str] | None, threshold: float) -> tuple[PiiDetector, ...]:
-    """Detectors for ``entities`` (DEFAULT_ENTITIES if None) that report scores of ``threshold`` and more.
+def known_entities() -> dict[str, Entity]:
+    """Every entity that some pack has, by name."""
+    return {entity.name: entity for pack in load_packs().values() for entity in pack.entities}
 
-    Takes about a second, most of it Presidio's import. Raises UnknownEntity.
+
+def load_detectors(
+    entities: Sequence[str] | None,
+    threshold: float,
+    packs: Sequence[str] = (),
+    thresholds: Mapping[str, float] | None = None,
+) -> tuple[Detector, ...]:
+    """Detectors for ``entities`` (DEFAULT_ENTITIES if None) and for all that ``packs`` look for unasked.
+
+    They report scores of ``threshold`` and more; ``thresholds`` gives an entity one of its own. Takes about a second,
+    most of it Presidio's import. Raises UnknownEntity or UnknownPack.
     """
-    wanted = tuple(dict.fromkeys(DEFAULT_ENTITIES if entities is None else entities))
+    known = known_entities()
+    countries = chosen(packs)
+    wanted = list(DEFAULT_ENTITIES if entities is None else entities)
+    wanted += [entity.name for pack in countries for entity in pack.entities if not entity.on_request]
+    bars = thresholds or {}
+    for name in (*wanted, *bars):
+        if name not in known and name not in NER_ENTITIES:
+            raise UnknownEntity(f"nothing finds {name}; write one of {', '.join(sorted({*known, *NER_ENTITIES}))}")
     _silence()
-    known = dict(_CLASSES)
-    if set(wanted) - set(known) - {"PHONE_NUMBER"}:
-        known |= {entity: name for entity, name in _inventory().items() if entity not in known}
-    detectors: list[PiiDetector] = []
-    for entity in wanted:
-        if entity == "PHONE_NUMBER":
-            detectors.append(_phone(threshold))
-        elif entity in known:
-            detectors += _of_recognizer(entity, _recognizers()[known[entity]](), threshold)
-        else:
-            there = ", ".join(sorted({*known, "PHONE_NUMBER"}))
-            raise UnknownEntity(f"no recognizer finds {entity}; write one of {there}")
+    regions = tuple(dict.fromkeys([*_REGIONS, *(region for pack in countries for region in pack.regions)]))
+    detectors: list[Detector] = []
+    for name in dict.fromkeys(wanted):
+        if name in known:
+            detectors += _of_entity(known[name], bars.get(name, threshold), regions)
     return tuple(detectors)
 
 
@@ -108,43 +95,84 @@ def _recognizers() -> dict[str, Any]:
     return vars(predefined_recognizers)
 
 
-def _inventory() -> dict[str, str]:
-    """Every entity that some pattern recognizer finds, and that recognizer's class."""
-    from presidio_analyzer import PatternRecognizer
-
-    known: dict[str, str] = {}
-    for name, found in sorted(_recognizers().items()):
-        if inspect.isclass(found) and issubclass(found, PatternRecognizer):
-            make: Any = found  # the predefined ones all know their entity and patterns
-            for entity in make().supported_entities:
-                known.setdefault(entity, name)
-    return known
-
-
-def _of_recognizer(entity: str, recognizer: Any, threshold: float) -> Iterator[PiiDetector]:
-    context = ContextWords(_CONTEXT.get(entity, tuple(recognizer.context or ())))
-    patterns = [(pattern.name, pattern.regex, pattern.score) for pattern in recognizer.patterns]
-    if entity == "CREDIT_CARD":
-        patterns.append(_MASTERCARD_2)
-    validate, invalidate = _checks(entity, recognizer)
-    for name, regex, score in patterns:
-        if name in _NOISY_PATTERNS:
-            continue
-        strict = entity in _WEAK_CHECKSUM or (entity not in DEFAULT_ENTITIES and score < _SURE_SCORE)
-        compiled: Pattern = compile_pattern(regex, int(recognizer.global_regex_flags))
-        kind = {"EMAIL_ADDRESS": EmailDetector, "IBAN_CODE": GroupedDetector}.get(entity, PatternDetector)
-        yield kind(
-            entity=entity,
-            severity=_SEVERITY.get(entity, "medium"),
+def _of_entity(entity: Entity, threshold: float, regions: Sequence[str]) -> Iterator[Detector]:
+    recognizer = _recognizers()[entity.recognizer]() if entity.recognizer else None
+    theirs = () if recognizer is None else tuple(recognizer.context or ())
+    context = ContextWords((*(entity.context or theirs), *entity.also))
+    if entity.name == "PHONE_NUMBER":
+        yield _phone(entity, threshold, context, regions)
+    elif entity.name == "CREDIT_CARD":
+        yield CardDetector(severity=entity.severity, threshold=threshold, context=context)
+    elif recognizer is not None and entity.name == "IBAN_CODE":
+        yield IbanDetector(severity=entity.severity, threshold=threshold, validate=_iban_format(recognizer))
+    elif recognizer is not None:
+        yield from _of_recognizer(entity, recognizer, threshold, context)
+    for own in entity.patterns:
+        yield PatternDetector(
+            entity=entity.name,
+            severity=entity.severity,
             threshold=threshold,
-            pattern=compiled,
-            score=score,
+            pattern=compile_pattern(own.regex),
+            score=own.score,
+            context=context,
+            validate=CHECKSUMS[own.validator] if own.validator else _no_check,
+            invalidate=_no_check,
+            proves=bool(own.validator),
+            needs_context=_strict(entity, own.score),
+            doubtful=_bare if entity.needs_context == "bare" else surely,
+        )
+
+
+def _no_check(_value: str) -> bool | None:
+    return None
+
+
+def _strict(entity: Entity, score: float) -> bool:
+    """Whether a hit counts only beside one of the entity's words."""
+    return entity.needs_context == "always" or (entity.needs_context in ("weak", "bare") and score < _WEAK_SCORE)
+
+
+def _bare(text: str, start: int, end: int) -> bool:
+    return text[start:end].isdigit()
+
+
+def _of_recognizer(
+    entity: Entity, recognizer: Any, threshold: float, context: ContextWords
+) -> Iterator[PatternDetector]:
+    validate, invalidate = _checks(entity.name, recognizer)
+    more: dict[str, Any] = {"doubtful": _bare if entity.needs_context == "bare" else surely}
+    if entity.name == "IP_ADDRESS":
+        more = {
+            "doubtful": reserved.is_doubtful_address,
+            "excluded": reserved.is_no_address,
+            "cap": reserved.address_cap,
+        }
+    elif entity.name == "EMAIL_ADDRESS":
+        more["cap"] = reserved.mail_cap
+    kind = EmailDetector if entity.name == "EMAIL_ADDRESS" else PatternDetector
+    for pattern in recognizer.patterns:
+        if pattern.name in entity.without:
+            continue
+        yield kind(
+            entity=entity.name,
+            severity=entity.severity,
+            threshold=threshold,
+            pattern=compile_pattern(pattern.regex, int(recognizer.global_regex_flags)),
+            score=pattern.score,
             context=context,
             validate=validate,
             invalidate=invalidate,
-            needs_context=strict,
-            shape=_SHAPES.get(entity, ""),
+            proves=_proves(recognizer),
+            needs_context=_strict(entity, pattern.score),
+            shape=_SHAPES.get(entity.name, ""),
+            **more,
         )
+
+
+def _proves(recognizer: Any) -> bool:
+    from presidio_analyzer import PatternRecognizer
+
+    return type(recognizer).validate_result is not PatternRecognizer.validate_result
 
 
 def _checks(entity: str, recognizer: Any) -> tuple[Validate, Validate]:
@@ -152,9 +180,9 @@ def _checks(entity: str, recognizer: Any) -> tuple[Validate, Validate]:
     validate: Validate = recognizer.validate_result
     invalidate: Validate = recognizer.invalidate_result
     if entity == "EMAIL_ADDRESS":
-        validate = _email_check()
+        return _email_check(), reserved.is_nobodys_mailbox
     if entity == "IP_ADDRESS":
-        return validate, lambda value: invalidate(value) or _is_nobodys_address(value)
+        return validate, lambda value: invalidate(value) or reserved.is_nobodys_address(value)
     return validate, invalidate
 
 
@@ -171,26 +199,27 @@ def _email_check() -> Validate:
     return has_public_domain
 
 
-def _is_nobodys_address(value: str) -> bool:
-    """Loopback and unspecified addresses are in every configuration file and name no machine.
+def _iban_format(recognizer: Any) -> Validate:
+    """Presidio knows what stands where in most countries' numbers."""
+    from presidio_analyzer.predefined_recognizers.generic.iban_patterns import regex_per_country
 
-    Without a single digit it is program text (``a::b`` is a valid IPv6 address).
-    """
-    if not any(character.isdigit() for character in value):
-        return True
-    address = ipaddress.ip_interface(value).ip
-    return address.is_loopback or address.is_unspecified
+    def has_format(plain: str) -> bool | None:
+        valid: bool | None = recognizer.validate_result(plain) if plain[:2] in regex_per_country else None
+        return valid
+
+    return has_format
 
 
-def _phone(threshold: float) -> PhoneDetector:
+def _phone(entity: Entity, threshold: float, context: ContextWords, regions: Sequence[str]) -> PhoneDetector:
     recognizer = _recognizers()["PhoneRecognizer"]
     # A number with a country code means the same in every region: one pass instead of eight.
-    international, national = recognizer(supported_regions=("US",)), recognizer()
+    international, national = recognizer(supported_regions=("US",)), recognizer(supported_regions=tuple(regions))
 
     def locate(text: str, has_country_code: bool) -> Sequence[tuple[int, int]]:
         found = (international if has_country_code else national).analyze(text, ["PHONE_NUMBER"])
         return [(result.start, result.end) for result in found]
 
     locate("call 212-555-0100", False)  # reads the number tables now, not at the first message
-    context = ContextWords(_CONTEXT["PHONE_NUMBER"])
-    return PhoneDetector(severity="medium", threshold=threshold, context=context, locate=locate)
+    return PhoneDetector(
+        severity=entity.severity, threshold=threshold, context=context, locate=locate, cap=reserved.phone_cap
+    )

@@ -1,4 +1,4 @@
-"""One secret rule, ready to run: the pattern, what must stand near it, and the tests its candidates must pass."""
+"""One rule, ready to run: the pattern, what must stand near it, and the tests its candidates must pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ KEYWORD_REACH_CHARS = 120  # how far before a match a keyword may stand
 
 @dataclass(frozen=True, slots=True)
 class SecretRule:
-    """A rule as its file states it. ``group`` is the capture group that holds the secret; 0 is the whole match."""
+    """A rule as its file states it. ``group`` is the capture group that holds the secret; 0 is the whole match.
+
+    What can only be documentation is passed over for secrets alone: a marking or a customer number is what it is.
+    """
 
     id: str
     description: str
@@ -26,12 +29,18 @@ class SecretRule:
     pattern: Pattern
     group: int = 0
     keywords: tuple[str, ...] = ()
+    reach: int = KEYWORD_REACH_CHARS  # how far before a match a keyword of this rule may stand
     entropy_min: float = 0.0  # bits a character
     validator: str = ""
     score: float = 0.95
     filler: bool = False  # True: also drop words and references, for values without a vendor's prefix
     match: tuple[str, ...] = field(default=(), repr=False)
     miss: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def category(self) -> str:
+        """What stands before the slash of the id: secret, marking, word, or a word of the operator's."""
+        return self.id.partition("/")[0]
 
     def spans(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int]]:
         """Start and end (characters) of every secret in ``text``. Raises TimeoutError when time runs out."""
@@ -44,11 +53,11 @@ class SecretRule:
     def _near_keyword(self, text: str, start: int, end: int) -> bool:
         if not self.keywords:
             return True
-        near = (before(text, start, KEYWORD_REACH_CHARS) + text[start:end]).lower()
+        near = (before(text, start, self.reach) + text[start:end]).lower()
         return any(keyword in near for keyword in self.keywords)
 
     def _real(self, value: str) -> bool:
-        if is_filler(value) if self.filler else is_sample(value):
+        if is_filler(value) if self.filler else (self.category == "secret" and is_sample(value)):
             return False
         if self.entropy_min and entropy_bits(value) < self.entropy_min:
             return False

@@ -13,6 +13,7 @@ from weir.edge.coding import CodingError, Decoder, decode
 from weir.edge.socket import opening
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
+from weir.providers.uploads import Upload
 from weir.providers.words import SHORT, is_plain_word, plausible_model
 
 __all__ = ["RAW", "URL", "peek", "read_into", "read_request"]
@@ -71,6 +72,8 @@ def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
         return Reading(body, _unread(blank, "unknown operation", body, url))
     if not _is_utf8(request.headers.get_all("content-type")):
         return Reading(body, _unread(blank, "charset other than UTF-8", body, url))
+    if isinstance(trace.dialect, Upload):  # what such a body is stands in the headers alone
+        trace.dialect = trace.dialect.bound(request.headers.items(multi=True))
     try:
         exchange = trace.dialect.parse(body, endpoint)
     except Unparsed as error:

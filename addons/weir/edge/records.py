@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -11,8 +12,9 @@ from mitmproxy import connection, http
 
 from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
 from weir.edge.causes import cause_of, error_class
+from weir.edge.replies import verdict_of_reply
 from weir.edge.trace import Link, Trace
-from weir.model import NO_USAGE, Action, Inspection
+from weir.model import NO_USAGE, Action, Finding, Inspection, Verdict
 from weir.providers.words import recordable_model
 
 __all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
@@ -66,9 +68,10 @@ def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
 
 
 def _decision(trace: Trace) -> dict[str, Any]:
-    verdict = trace.verdict
+    verdict = verdict_of_reply(trace)
+    acted = trace.acted or (trace.look is not None and trace.look.acting)
     rule = trace.refused_by or verdict.rule_id
-    action = Action.BLOCK.word if trace.refused_by else (verdict.action.word if trace.acted else Action.ALLOW.word)
+    action = Action.BLOCK.word if trace.refused_by else (verdict.action.word if acted else Action.ALLOW.word)
     if trace.failed and not trace.failed_open:
         rule, action = "on-failure", Action.BLOCK.word
     return {
@@ -78,6 +81,8 @@ def _decision(trace: Trace) -> dict[str, Any]:
         "rule_id": rule,
         "policy_hash": trace.snapshot.settings.hash,
         "reason": trace.refused_why or verdict.reason,
+        "coach_reason": trace.coach_reason,
+        "coach_grant": trace.coach_grant,
     }
 
 
@@ -110,17 +115,17 @@ def _extra(trace: Trace) -> str:
         ("discovered", "true" if trace.discovered else ""),
         ("names", _brief(" ".join(trace.names)) if len(trace.names) > 1 else ""),
         ("address", trace.address),
-        ("rules", " ".join(trace.verdict.rules)),
+        ("rules", " ".join(verdict_of_reply(trace).rules)),
     ):
         if value:
             extra[name] = value
     return orjson.dumps(extra).decode() if extra else ""
 
 
-def _findings(trace: Trace) -> tuple[FindingRow, ...]:
-    treatments = trace.verdict.treatments
+def _findings(findings: Sequence[Finding], verdict: Verdict, *, acted: bool) -> tuple[FindingRow, ...]:
     rows = []
-    for ord_, finding in enumerate(trace.findings):
+    treatments = verdict.treatments
+    for ord_, finding in enumerate(findings):
         treated = treatments[ord_] if ord_ < len(treatments) else Action.ALLOW
         rows.append(
             FindingRow(
@@ -128,8 +133,8 @@ def _findings(trace: Trace) -> tuple[FindingRow, ...]:
                 detector=finding.detector,
                 category=finding.category,
                 direction=finding.direction,
-                action=treated.word if trace.acted else Action.ALLOW.word,
-                rule_id=trace.verdict.rule_id,
+                action=treated.word if acted else Action.ALLOW.word,
+                rule_id=verdict.rule_id,
                 match_hmac=finding.fingerprint,
                 severity=finding.severity,
                 score_pct=round(finding.score * 100),
@@ -149,7 +154,7 @@ def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         decision["reason"] = trace.abort or error_class(flow.error.msg)
         target["inspection_reason"] = trace.reason or decision["reason"]
     return AuditRecord(
-        **_base(trace, "block" if blocked else "error" if broken else "request"),
+        **_base(trace, "coach" if trace.own_page else "block" if blocked else "error" if broken else "request"),
         **_who(trace),
         **target,
         **decision,
@@ -159,20 +164,22 @@ def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         req_bytes=trace.req_bytes,
         http_status=flow.response.status_code if flow.response else None,
         overhead_us=(time.monotonic_ns() - trace.started_ns) // 1000,
-        findings=_findings(trace),
+        findings=_findings(trace.findings, trace.verdict, acted=trace.acted),
         extra=_extra(trace),
     )
 
 
 def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     """The record after: what came back, what it used and cost, how it ended."""
-    reply, usage, cost = trace.reply, trace.usage or NO_USAGE, trace.cost
+    reply, look, usage, cost = trace.reply, trace.look, trace.usage or NO_USAGE, trace.cost
     if trace.forwarded_ns and flow.server_conn.peername:
         trace.address = "{}:{}".format(*flow.server_conn.peername[:2])
     inspection, why = trace.inspection, trace.reason
     if reply and reply.inspection is not Inspection.INSPECTED and inspection is Inspection.INSPECTED:
         inspection, why = reply.inspection, f"reply: {reply.reason}"
-    ended = (trace.abort or cause_of(flow, flow.error.msg)) if flow.error else trace.verdict.reason
+    if look and look.inspection is not Inspection.INSPECTED and trace.inspection is Inspection.INSPECTED:
+        inspection, why = look.inspection, f"reply: {look.reason}"
+    ended = (trace.abort or cause_of(flow, flow.error.msg)) if flow.error else verdict_of_reply(trace).reason
     if flow.error and not trace.forwarded_ns:
         ended += "; nothing was forwarded"
     ns = time.monotonic_ns()
@@ -205,6 +212,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
             ToolCallRow(ord=i, name=_brief(name), call_id=_brief(call_id))
             for i, (call_id, name) in enumerate(reply.tool_calls if reply else ())
         ),
+        findings=_findings(look.findings, look.verdict, acted=look.acting) if look else (),
         extra=_extra(trace),
     )
 

@@ -79,6 +79,7 @@ class Reload:
             self.state.spool.put(records.event_record("config", "changed policy refused, the one in force stays"))
             return
         old, self.state.snapshot = self.state.snapshot, snapshot
+        self.state.coaching.keep_only({rule.id for rule in snapshot.settings.rules if rule.then == "coach"})
         log.info("policy taken: %s → %s", old.settings.hash[:12], snapshot.settings.hash[:12])
         if old.settings.mode != snapshot.settings.mode:
             log.warning("the mode is now %s, it was %s", snapshot.settings.mode, old.settings.mode)

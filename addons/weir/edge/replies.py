@@ -1,31 +1,224 @@
-"""The reply's side of an exchange: how it is read, looked at and changed on its way to the client."""
+"""The reply's side of an exchange: how it is read, looked at and changed on its way to the client.
+
+Most replies are only looked at: their bytes pass as they come, and what they said is scanned beside them. Where policy
+has rules that change or stop replies, texts leave when they have been scanned, and a reply in JSON begins when it has
+been read.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
 from mitmproxy import http
 
+from weir.dlp.engine import Engine
+from weir.dlp.listen import Listener
+from weir.dlp.reply import Guard, Scanned, segment_of
+from weir.dlp.replytail import Shapes
+from weir.edge.answer import answer
+from weir.edge.case import case_of
 from weir.edge.pipe import ReplyPipe
 from weir.edge.trace import Trace
+from weir.model import Action, Finding, Inspection, OnFailure, Reply, Verdict
+from weir.policy.actions import STATUS_POLICY
+from weir.policy.case import Case
+from weir.policy.replies import EDITABLE, UNEDITABLE, ReplyPolicy
+from weir.ports import TextMap, Watch
+from weir.providers.generic import generic_reader
 
-__all__ = ["read_reply"]
+__all__ = ["INLINE_S", "ReplyLook", "case_of_reply", "decide_reply", "read_reply", "verdict_of_reply"]
+
+INLINE_S = 0.15  # for one scan on the event loop; honest text needs a thousandth of it
+_JSON = ("application/json", "application/problem+json")
+_TEXT = (*_JSON, "text/event-stream", "text/plain", "application/x-ndjson", "application/jsonl", "application/ndjson")
+_BINARY = ("image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip")
+_UNINSPECTED = "This reply could not be inspected, and the company's AI policy lets nothing pass uninspected."
+
+
+@dataclass(slots=True)
+class ReplyLook:
+    """What one reply is looked at with, what it shows, and what was decided on it."""
+
+    policy: ReplyPolicy
+    acting: bool  # policy's rules may change or stop it
+    editable: bool = True  # its texts can be replaced
+    watch: Guard | Listener | None = None  # None: nothing in it can be read
+    holds: bool = False  # its head waits until the first bytes may go
+    begun: bool = False  # bytes have gone to the client
+    refused: bool = False  # our own answer goes in its place
+    stopped: bool = False
+    scanning: asyncio.Task[None] | None = None  # a part of it is being scanned while it goes on
+    until: float | None = None  # monotonic: when scans off the event loop have to be over
+    inspection: Inspection = Inspection.INSPECTED
+    reason: str = ""
+    verdict: Verdict = field(default_factory=Verdict)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far."""
+        return self.watch.found.findings if self.watch is not None else ()
+
+    def scan(self, engine: Engine, text: str) -> Scanned:
+        """Findings in one text, and why that is not all."""
+        left = INLINE_S if self.until is None else max(0.0, self.until - time.monotonic())
+        scan = engine.scan(segment_of(text), "response", deadline_s=left)
+        return scan.findings, "" if scan.complete else f"dlp: {scan.reason}"
+
+
+class _Both:
+    """A `Watch` before a map that restores: what the model sent is scanned, not what comes home."""
+
+    edits = True
+
+    def __init__(self, watch: Watch, restorer: TextMap) -> None:
+        self.watch = watch
+        self.acts = watch.acts
+        self._restorer = restorer
+
+    @property
+    def stopped(self) -> bool:
+        return self.watch.stopped
+
+    @stopped.setter
+    def stopped(self, value: bool) -> None:
+        self.watch.stopped = value
+
+    def feed(self, channel: str, text: str) -> str:
+        return self._restorer.feed(channel, self.watch.feed(channel, text))
+
+    def flush(self, channel: str) -> str:
+        rest = self.watch.flush(channel)
+        return (self._restorer.feed(channel, rest) if rest else "") + self._restorer.flush(channel)
+
+    def unread(self, reason: str) -> None:
+        self.watch.unread(reason)
 
 
 def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
-    """Set up the reading of a reply, and its editing where pseudonyms or an extra event must come out of it.
+    """Set up the reading of a reply; refuse one that policy does not want whatever it says.
 
     An edited reply goes to the client unencoded and without a length. Raises PipeBroken when it can't be decoded.
     """
     response = flow.response
-    if trace.dialect is None or trace.exchange is None or response is None:
+    if trace.exchange is None or response is None or not trace.is_ai:
         return
-    text = trace.masker.restorer() if trace.masker and trace.edited else None
-    editing = text is not None or trace.strip_usage
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    policy = ReplyPolicy.of(trace.snapshot.policy)
+    look = trace.look = ReplyLook(policy, acting=trace.enforcing and policy.acts)
+    if kind.startswith(_BINARY):
+        look.inspection, look.reason = Inspection.PARTIAL, f"reply is {kind.partition('/')[0]}"
+    look.verdict = policy.decide(case_of_reply(trace, look))
+    if look.acting and look.verdict.action is Action.BLOCK:
+        look.stopped = look.refused = True
+        answer(flow, trace, STATUS_POLICY, look.verdict.rule_id, look.verdict.say)
+        return
+    readable = not kind.startswith(_BINARY) and (trace.dialect is not None or kind in _TEXT)
+    if readable:
+        look.watch = _watch(trace, look, kind)
+    _open(trace, flow, look, kind)
+
+
+def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:
+    if not look.acting:
+        return Listener()
+    engine = trace.snapshot.engine
+    # Of events in a format that nobody here knows, nobody knows what may be held back or changed.
+    look.editable = trace.dialect is not None or kind in _JSON
+    case = case_of_reply(trace, look)
+
+    def judge(findings: Sequence[Finding]) -> Sequence[Action]:
+        return look.policy.treatments(case, findings)
+
+    return Guard(
+        lambda text: look.scan(engine, text),
+        judge,
+        _shapes(look.policy, engine),
+        edits=look.editable,
+        strict=trace.on_failure is OnFailure.BLOCK,
+    )
+
+
+def _shapes(policy: ReplyPolicy, engine: Engine) -> Shapes:
+    """What has to wait, by what policy acts on."""
+    families = {name.partition("/")[0] for name in policy.acted_on(engine.detectors)}
+    if families <= {"secret"}:
+        return Shapes()
+    named = bool(families - {"secret", "pii"}) or any(name in _NAMES for name in policy.acted_on(engine.detectors))
+    return Shapes(words=4 if named else 1, groups=True)
+
+
+_NAMES = frozenset(f"pii/{name}" for name in ("PERSON", "LOCATION", "ORGANIZATION", "NRP", "DATE_TIME"))
+
+
+def _open(trace: Trace, flow: http.HTTPFlow, look: ReplyLook, kind: str) -> None:
+    assert trace.exchange and flow.response
+    response = flow.response
+    restorer = trace.masker.restorer() if trace.masker and trace.acted else None
+    text: TextMap | None = restorer
+    if look.watch is not None:
+        text = look.watch if restorer is None else _Both(look.watch, restorer)
     content_type = response.headers.get("content-type", "")
-    reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
-    encoding = response.headers.get("content-encoding", "")
-    trace.pipe = ReplyPipe(reader, encoding, editing=editing, limit=trace.snapshot.settings.limits.reply_bytes_max)
+    if trace.dialect is not None:
+        reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
+    elif look.watch is not None:
+        restorer, reader = None, generic_reader(content_type, look.watch)
+    else:
+        return
+    editing = trace.strip_usage or restorer is not None or (look.acting and look.editable and look.watch is not None)
+    trace.pipe = ReplyPipe(
+        reader,
+        response.headers.get("content-encoding", ""),
+        editing=editing,
+        limit=trace.snapshot.settings.limits.reply_bytes_max,
+        decides=look.watch is not None and look.watch.acts,
+    )
     if editing:
+        look.holds = look.acting and (kind in _JSON or kind.endswith("+json"))
         # mitmproxy keeps the original by the upstream connection, which it would close for want of a length.
         response = flow.response = response.copy()
         response.headers.pop("content-length", None)
         response.headers.pop("content-encoding", None)
+
+
+def case_of_reply(trace: Trace, look: ReplyLook) -> Case:
+    """What policy is asked about a reply, as far as it has come."""
+    return replace(
+        case_of(trace),
+        direction="response",
+        findings=look.findings,
+        segments=EDITABLE if look.editable else UNEDITABLE,
+        inspection=look.inspection,
+        reason=look.reason,
+    )
+
+
+def decide_reply(trace: Trace) -> None:
+    """The verdict on all that a reply has shown; a reply that policy lets nobody see uninspected is blocked."""
+    look = trace.look
+    if look is None:
+        return
+    failed = look.watch.found.failed if look.watch is not None else ""
+    reply = trace.reply or Reply()
+    if failed:
+        look.inspection, look.reason = Inspection.FAILED, failed
+    elif reply.inspection is not Inspection.INSPECTED:
+        look.inspection, look.reason = reply.inspection, reply.reason
+    verdict = look.policy.decide(case_of_reply(trace, look))
+    if failed and look.acting and trace.on_failure is OnFailure.BLOCK and verdict.action is not Action.BLOCK:
+        reason = "; ".join(filter(None, (f"on-failure: reply: {failed}", verdict.reason)))
+        verdict = replace(verdict, action=Action.BLOCK, rule_id="on-failure", reason=reason, say=_UNINSPECTED)
+    look.verdict = verdict
+
+
+def verdict_of_reply(trace: Trace) -> Verdict:
+    """The stronger of the verdicts on request and reply, with the rules of both."""
+    asked, look = trace.verdict, trace.look
+    if look is None or look.verdict.action is Action.ALLOW:
+        return asked
+    replied = look.verdict
+    first, other = (replied, asked) if replied.action > asked.action else (asked, replied)
+    reason = "; ".join(filter(None, (first.reason, other.reason)))
+    return replace(first, reason=reason, rules=tuple(dict.fromkeys((*first.rules, *other.rules))))

@@ -13,14 +13,15 @@ from mitmproxy import http
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool import Spool
 from weir.datadir import DataDir
+from weir.dlp.conversations import Conversations
 from weir.dlp.engine import Engine
-from weir.dlp.pseudonyms import Conversations
 from weir.edge.trace import Trace, link_of, start_trace
 from weir.edge.workers import Workers
 from weir.identity.networks import Networks
 from weir.identity.users import Users
 from weir.keys.virtual import VirtualKeys
 from weir.model import Secret, Service
+from weir.policy.coach import Coaching
 from weir.policy.decide import Policy
 from weir.providers.registry import Registry
 from weir.settings import Settings
@@ -74,6 +75,7 @@ class State:
     counter: Counter
     prices: Prices
     fingerprint_key: bytes
+    coaching: Coaching = field(default_factory=Coaching)
     workers: Workers = field(default_factory=Workers)
     drain_s: float = 30.0
     draining: bool = False

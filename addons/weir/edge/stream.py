@@ -29,6 +29,7 @@ from weir.edge import http1 as weir_http1
 from weir.edge.answer import gateway_error
 from weir.edge.chunk import ChunkData, ResponseChunkHook
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
+from weir.edge.passing import heavy, keep_up
 from weir.edge.trace import link_of, trace_of
 from weir.edge.upload import Upload
 from weir.model import Inspection
@@ -119,6 +120,12 @@ class WeirStream(Upload):
             yield from self.abandon()
             refuse(self.flow, 503, "weir could not inspect the reply, so it was not passed on.")
             yield from self.send_response()
+        elif trace and trace.look and trace.look.refused:
+            yield from self.abandon()
+            yield from self.send_response()
+        elif trace and trace.look and trace.look.holds:
+            self.server_state = self.state_stream_response_body
+            self._held = True
         elif event.end_stream:
             self.server_state = self.state_stream_response_body
             self._headers_pending = True
@@ -155,6 +162,7 @@ class WeirStream(Upload):
         yield from self.flow_done()
 
     _headers_pending = False
+    _held = False  # the reply begins when some of it has been read
 
     def _frame_for_http1(self) -> None:
         """An HTTP/1 client needs a length, chunks, or the end of its connection: give it chunks."""
@@ -197,13 +205,48 @@ class WeirStream(Upload):
         A reply that is only read needs no hook: nobody may hold its chunks back, and a hook costs 0.1 ms.
         """
         trace = trace_of(self.flow)
-        if trace is None or trace.pipe is None or trace.pipe.editing:
+        if trace is None or trace.pipe is None or trace.pipe.decides:
             yield ResponseChunkHook(data)
+        elif heavy(trace, data):
+            if data.chunk:
+                yield SendHttp(ResponseData(self.stream_id, data.chunk), self.context.client)
+            yield ResponseChunkHook(data)
+            data.out = []  # it has gone already
         else:
             try:
                 data.out = trace.pipe.close() if data.end else trace.pipe.feed(data.chunk)
+                keep_up(trace.state, trace, self.flow)
             except Exception as error:  # noqa: BLE001  as in @guarded
                 fail(data, "providers.response_chunk", error, trace.state)
+        return (yield from (self._still_held(data) if self._held else self._on(data)))
+
+    def _still_held(self, data: ChunkData) -> layer.CommandGenerator[bool]:
+        """A chunk of a reply whose head waits: it begins now, is replaced by an answer of ours, or goes on waiting."""
+        trace = trace_of(self.flow)
+        response = self.flow.response
+        assert trace and trace.look and response
+        if data.abort:
+            refuse(self.flow, 503, "weir could not inspect the reply, so it was not passed on.")
+        elif not trace.look.refused and data.end:
+            response.raw_content = b"".join(data.out)
+            response.headers.pop("transfer-encoding", None)
+            response.headers["content-length"] = str(len(response.raw_content))
+            yield from self.send_response()
+            return False
+        elif not trace.look.refused:
+            if data.out:
+                self._held = False
+                self._frame_for_http1()
+                yield from self.start_response_stream()
+                return (yield from self._on(data))
+            return True
+        if not data.end:
+            yield from self.abandon()
+        yield from self.send_response()
+        return False
+
+    def _on(self, data: ChunkData) -> layer.CommandGenerator[bool]:
+        """Carry out what is to become of a chunk."""
         if data.abort:
             yield from self._cut(data.abort, data.out)
             return False
@@ -211,7 +254,8 @@ class WeirStream(Upload):
             if chunk:
                 yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
         if data.finish:
-            yield from self.abandon()
+            if not data.end:
+                yield from self.abandon()
             yield from self.send_response(already_streamed=True)
             return False
         return True

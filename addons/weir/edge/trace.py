@@ -32,6 +32,7 @@ from weir.ports import Dialect, Masker
 
 if TYPE_CHECKING:
     from weir.edge.pipe import ReplyPipe
+    from weir.edge.replies import ReplyLook
     from weir.edge.socket import Socket
     from weir.edge.state import Snapshot, State
     from weir.keys.credentials import Presented
@@ -112,6 +113,9 @@ class Trace:
     verdict: Verdict = field(default_factory=Verdict)
     acted: bool = False  # the verdict was carried out (enforce), not only recorded
     edited: bool = False
+    own_page: bool = False  # asks for weir itself; never forwarded
+    coach_reason: str = ""  # what a person stated, findings struck out
+    coach_grant: str = ""
     conversation: str = ""
     # keys
     presented: tuple[Presented, ...] = ()
@@ -122,6 +126,7 @@ class Trace:
     refused_why: str = ""
     # usage, audit
     strip_usage: bool = False
+    look: ReplyLook | None = None  # what the reply is looked at with, and what it shows
     reply: Reply | None = None
     usage: Usage | None = None
     cost: Cost | None = None

@@ -25,6 +25,7 @@ class Outcome:
     edits_wanted: bool = False  # apply the verdict's treatments before forwarding; if that fails, do not forward
     alert: bool = False  # somebody should see this
     status: int = 0  # HTTP status of the refusal
+    coach: bool = False  # tell how a person may state a reason and go on
 
 
 def allow(verdict: Verdict) -> Outcome:
@@ -47,14 +48,22 @@ def pseudonymise(verdict: Verdict) -> Outcome:
     return Outcome(forward=True, edits_wanted=True)
 
 
+def coach(verdict: Verdict) -> Outcome:
+    """Refuse until a person has stated a reason."""
+    return Outcome(forward=False, alert=True, status=_status(verdict, Action.COACH), coach=True)
+
+
 def block(verdict: Verdict) -> Outcome:
     """Refuse, with a status that SDKs raise at once and do not retry."""
-    content = Action.BLOCK in verdict.treatments
-    return Outcome(forward=False, alert=True, status=STATUS_CONTENT if content else STATUS_POLICY)
+    return Outcome(forward=False, alert=True, status=_status(verdict, Action.BLOCK))
+
+
+def _status(verdict: Verdict, action: Action) -> int:
+    return STATUS_CONTENT if action in verdict.treatments else STATUS_POLICY
 
 
 ACTIONS: Mapping[Action, Callable[[Verdict], Outcome]] = {
-    Action[function.__name__.upper()]: function for function in (allow, alert, redact, pseudonymise, block)
+    Action[function.__name__.upper()]: function for function in (allow, alert, redact, pseudonymise, coach, block)
 }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 
 from mitmproxy import http
 
 from weir.edge.answer import answer
 from weir.edge.callers import address_of
-from weir.edge.case import case_of
+from weir.edge.coach import decide, hold
 from weir.edge.guard import guarded
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
@@ -16,7 +16,7 @@ from weir.policy import actions
 
 __all__ = ["PolicyAddon"]
 
-INLINE_BYTES_MAX = 32 * 1024  # finding the places in a larger body leaves the event loop
+INLINE_BYTES_MAX = 32 * 1024  # finding and changing the places in a larger body leaves the event loop
 
 
 class PolicyAddon:
@@ -33,12 +33,14 @@ class PolicyAddon:
         trace = trace_of(flow)
         if trace is None or flow.response:
             return None
-        trace.verdict = trace.snapshot.policy.decide(case_of(trace))
+        trace.verdict = decide(trace, flow)
         if not trace.enforcing:
             return None
         outcome = actions.outcome(trace.verdict, trace.snapshot.settings.mode)
         trace.acted = True
-        if not outcome.forward:
+        if outcome.coach:
+            hold(flow, trace, outcome.status)
+        elif not outcome.forward:
             answer(flow, trace, outcome.status, trace.verdict.rule_id, trace.verdict.say)
         elif outcome.edits_wanted:
             return self._edit(trace, flow)
@@ -46,23 +48,27 @@ class PolicyAddon:
 
     def _edit(self, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Change the texts that the verdict treats; the rest of the body keeps its bytes."""
-        assert trace.masker and trace.exchange and trace.dialect and trace.body is not None
-        edits = trace.masker.edits(trace.exchange.segments, trace.findings, trace.verdict.treatments)
-        if not edits:
-            return None
+        assert trace.body is not None
         if len(trace.body) > INLINE_BYTES_MAX:
-            return self._replace_elsewhere(trace, flow, edits)
-        _send(trace, flow, trace.dialect.replace(trace.body, edits))
+            return self._edit_elsewhere(trace, flow)
+        _send(trace, flow, _edited(trace))
         return None
 
-    async def _replace_elsewhere(self, trace: Trace, flow: http.HTTPFlow, edits: Mapping[str, str]) -> None:
-        assert trace.dialect
+    async def _edit_elsewhere(self, trace: Trace, flow: http.HTTPFlow) -> None:
         timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
         owner, run = address_of(flow.client_conn), self.state.workers.run
-        replace = trace.dialect.replace
-        _send(trace, flow, await run(replace, trace.body, edits, timeout_s=timeout, lane="parse", owner=owner))
+        _send(trace, flow, await run(_edited, trace, timeout_s=timeout, lane="parse", owner=owner))
 
 
-def _send(trace: Trace, flow: http.HTTPFlow, body: bytes) -> None:
+def _edited(trace: Trace) -> bytes | None:
+    """The body with the texts that the verdict treats; None when nothing changes."""
+    assert trace.masker and trace.exchange and trace.dialect and trace.body is not None
+    edits = trace.masker.edits(trace.exchange.segments, trace.findings, trace.verdict.treatments)
+    return trace.dialect.replace(trace.body, edits) if edits else None
+
+
+def _send(trace: Trace, flow: http.HTTPFlow, body: bytes | None) -> None:
+    if body is None:
+        return
     trace.body, trace.edited = body, True
     trace.set_body(flow)

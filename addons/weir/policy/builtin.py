@@ -59,13 +59,19 @@ def _on_failure(action: Action) -> BuiltIn:
     return decide
 
 
+_NO_MODEL = frozenset({"files", "skills"})
+
+
 def _team_models(teams: dict[str, _TeamGlobs]) -> BuiltIn:
     def decide(case: Case) -> Hit | None:
         team = teams.get(case.principal.team)
         if team is None or team.models is None or not case.concerns_ai:
             return None
         # A request whose wire format we read but which names no model gets the provider's default, which is not listed.
-        if not case.model and not (case.endpoint and case.endpoint.dialect):
+        # A file is for no model yet.
+        if not case.model and not (
+            case.endpoint and case.endpoint.dialect and case.endpoint.operation not in _NO_MODEL
+        ):
             return None
         if team.models(case.model):
             return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from weir.model import Action, Finding, Verdict
@@ -13,11 +13,16 @@ from weir.policy.case import Case
 from weir.policy.rules import CompiledRule, Hit, compile_rule
 from weir.settings import Settings
 
-__all__ = ["Case", "Policy"]
+__all__ = ["Case", "Excused", "Policy"]
+
+# Asked with a rule's id and the detectors it holds for: has a person stated a reason for that?
+Excused = Callable[[str, frozenset[str]], bool]
 
 _EDITS = (Action.REDACT, Action.PSEUDONYMISE)
 _VALUE_MAX = 120  # characters of a client's own words (a model name) that a message repeats
 _DEFAULT_SAY = "The company's AI policy does not allow this request (rule {rule})."
+_DEFAULT_ASK = "The company's AI policy asks for a reason before this request may go on (rule {rule})."
+_STATED = "a reason was stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,46 @@ class Policy:
         """The policy that ``settings`` describe. Settings that were loaded always compile."""
         return cls(settings, tuple(compile_rule(rule) for rule in settings.rules), built_in(settings))
 
-    def decide(self, case: Case) -> Verdict:
-        """The verdict on ``case``: pure, the same in either mode. ``treatments`` align with ``case.findings``."""
-        hits = [hit for rule in self.built_in if (hit := rule(case)) is not None]
-        hits += [hit for rule in self.rules if (hit := rule.match(case)) is not None]
+    def decide(self, case: Case, excused: Excused | None = None) -> Verdict:
+        """The verdict on ``case``: the same in either mode. ``treatments`` align with ``case.findings``.
+
+        What ``excused`` says yes to is an alert where it would hold the request back until a reason is stated. Pure,
+        as far as ``excused`` is.
+        """
+        hits = self._hits(case, excused)
         if not hits:
             return Verdict(treatments=(Action.ALLOW,) * len(case.findings))
         return _combine(case, hits)
+
+    def held(self, case: Case, excused: Excused | None = None) -> dict[str, frozenset[str]]:
+        """The rules that hold ``case`` back until a reason is stated, each with the detectors it does so for.
+
+        An empty set: the rule is about the whole exchange. One reason has to cover all of them.
+        """
+        hits = (hit for hit in self._hits(case, excused) if hit.action is Action.COACH)
+        return {hit.rule_id: _detectors(case, hit) for hit in hits}
+
+    def _hits(self, case: Case, excused: Excused | None) -> list[Hit]:
+        hits = [hit for rule in self.built_in if (hit := rule(case)) is not None]
+        hits += [_coached(case, hit, excused) for rule in self.rules if (hit := rule.match(case)) is not None]
+        return hits
+
+
+def _detectors(case: Case, hit: Hit) -> frozenset[str]:
+    return frozenset(case.findings[index].detector for index in hit.findings)
+
+
+def _coached(case: Case, hit: Hit, excused: Excused | None) -> Hit:
+    """What becomes of asking for a reason: it may have been stated, and of a reply nobody can be asked."""
+    if hit.action is not Action.COACH:
+        return hit
+    if hit.whole and case.direction == "response":
+        return replace(hit, action=Action.BLOCK)
+    if any(case.findings[index].direction == "response" for index in hit.findings):
+        return hit
+    if excused is not None and excused(hit.rule_id, _detectors(case, hit)):
+        return replace(hit, action=Action.ALERT, why=_STATED)
+    return hit
 
 
 def _combine(case: Case, hits: Sequence[Hit]) -> Verdict:
@@ -59,15 +97,18 @@ def _combine(case: Case, hits: Sequence[Hit]) -> Verdict:
         action=action,
         rule_id=strongest.rule_id,
         reason="; ".join(_reason(case, hit) for hit in hits),
-        say=_say(case, strongest) if action is Action.BLOCK else "",
+        say=_say(case, strongest) if action in (Action.COACH, Action.BLOCK) else "",
         treatments=tuple(treatments),
         rules=tuple(hit.rule_id for hit in hits),
     )
 
 
 def _treatment(case: Case, action: Action, finding: Finding) -> Action:
-    # What was to be changed and cannot be must not leave as it is.
-    return Action.BLOCK if action in _EDITS and not case.editable(finding) else action
+    # What was to be changed and cannot be must not leave as it is; of a reply nobody can be asked for a reason.
+    stuck = (action in _EDITS and not case.editable(finding)) or (
+        action is Action.COACH and finding.direction == "response"
+    )
+    return Action.BLOCK if stuck else action
 
 
 def _reason(case: Case, hit: Hit) -> str:
@@ -75,12 +116,23 @@ def _reason(case: Case, hit: Hit) -> str:
         return f"{hit.rule_id}: {hit.why}" if hit.why else hit.rule_id
     counts = Counter(case.findings[index].detector for index in hit.findings)
     named = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in sorted(counts.items()))
-    fixed = any(_treatment(case, hit.action, case.findings[index]) is not hit.action for index in hit.findings)
-    return f"{hit.rule_id}: {named}" + (" (in an object key, which cannot be changed)" if fixed else "")
+    findings = [case.findings[index] for index in hit.findings]
+    edits = hit.action in _EDITS
+    fixed = sorted({_place(case, one) for one in findings if edits and not case.editable(one)})
+    return (
+        f"{hit.rule_id}: {named}"
+        + "".join(f" (in {place}, which cannot be changed)" for place in fixed)
+        + (f" ({hit.why})" if hit.why else "")
+    )
+
+
+def _place(case: Case, finding: Finding) -> str:
+    pointer = case.segments[finding.segment].pointer if 0 <= finding.segment < len(case.segments) else ""
+    return "an attached file" if pointer.startswith("#file") else "an object key"
 
 
 def _say(case: Case, hit: Hit) -> str:
-    detectors = sorted({case.findings[index].detector for index in hit.findings})
+    detectors = sorted(_detectors(case, hit))
     more = f" and {len(detectors) - 3} more" if len(detectors) > 3 else ""
     values: Mapping[str, str] = {
         "finding": ", ".join(detectors[:3]) + more,
@@ -89,7 +141,8 @@ def _say(case: Case, hit: Hit) -> str:
         "team": case.principal.team,
         "rule": hit.rule_id,
     }
-    return (hit.say or _DEFAULT_SAY).format_map({name: _plain(value) for name, value in values.items()})
+    default = _DEFAULT_ASK if hit.action is Action.COACH else _DEFAULT_SAY
+    return (hit.say or default).format_map({name: _plain(value) for name, value in values.items()})
 
 
 def _plain(value: str) -> str:

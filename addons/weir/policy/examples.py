@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir.model import Endpoint, Finding, Principal, Segment, Service, Status, Verdict
 from weir.policy.decide import Case, Policy
@@ -59,7 +59,7 @@ def run(
         for number, example in enumerate(rule.examples):
             text = expand(example.text, f"{rule.id}/{number}")
             segments = (Segment("/messages/0/content", "user", text),) if text else ()
-            findings = tuple(scan(segments)) if segments else ()
+            findings = tuple(replace(f, direction=example.direction) for f in scan(segments)) if segments else ()
             verdict = policy.decide(_case(example, segments, findings, service_of))
             why = _surprise(rule, example, verdict)
             if why:

@@ -105,8 +105,10 @@ def _matcher(condition: Condition, *, exception: bool) -> _Matcher:
         return None if patterns is None else Glob(patterns, fold=name in _FOLDED)
 
     tests = tuple((read, compiled) for name, read in _READ.items() if (compiled := glob(name)) is not None)
+    # What was written of prompts must not begin to cut replies: a rule is about requests unless it says otherwise.
+    direction = glob("direction") or (None if exception else Glob(("request",)))
     # A client can claim a second host name: one bad name suffices for a rule, an exception needs all of them good.
-    return _Matcher(tests, glob("host"), exception, glob("direction"), glob("finding"), glob("tool"))
+    return _Matcher(tests, glob("host"), exception, direction, glob("finding"), glob("tool"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,14 @@ class CompiledRule:
     say: str
     when: _Matcher
     unless: _Matcher | None
+
+    def about(self, direction: str) -> bool:
+        """Whether the rule is about ``request`` or ``response``."""
+        return self.when.direction is None or self.when.direction(direction)
+
+    def names(self, detector: str) -> bool:
+        """Whether the rule may hold for what ``detector`` finds."""
+        return self.when.finding is None or self.when.finding(detector)
 
     def match(self, case: Case) -> Hit | None:
         """The rule's hit on ``case``, or None. Pure; work is bounded by findings x tools."""

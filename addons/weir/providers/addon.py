@@ -8,7 +8,9 @@ from mitmproxy import http
 
 from weir.edge.chunk import ChunkData
 from weir.edge.guard import guarded
-from weir.edge.reading import read_into, read_reply
+from weir.edge.passing import finish, pass_on
+from weir.edge.reading import read_into
+from weir.edge.replies import read_reply
 from weir.edge.state import State
 from weir.edge.trace import trace_of
 
@@ -55,25 +57,22 @@ class Providers:
         read_reply(trace, flow)
 
     @guarded
-    def response_chunk(self, data: ChunkData) -> None:
+    def response_chunk(self, data: ChunkData) -> Awaitable[None] | None:
         """Feed the reply through its reader."""
         trace = trace_of(data.flow)
         assert trace is not None and trace.pipe is not None
-        data.out = trace.pipe.close() if data.end else trace.pipe.feed(data.chunk)
+        return pass_on(self.state, trace, data)
 
     @guarded
-    def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Keep what the reply said."""
-        self._finish(flow)
+        return self._finish(flow)
 
     @guarded
-    def error(self, flow: http.HTTPFlow) -> None:
+    def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Keep what the reply had said when it was cut."""
-        self._finish(flow)
+        return self._finish(flow)
 
-    @staticmethod
-    def _finish(flow: http.HTTPFlow) -> None:
+    def _finish(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         trace = trace_of(flow)
-        if trace is not None and trace.pipe is not None:
-            trace.pipe.close()
-            trace.reply = trace.pipe.reply()
+        return None if trace is None else finish(self.state, trace, flow)

@@ -53,6 +53,7 @@ class BaseDialect(ABC):
             model=plausible_model(endpoint.model) or plausible_model(get_text(document, "model")),
             stream=stream,
             segments=tuple(walk.segments),
+            attachments=tuple(walk.attachments),
             tools=tuple(dict.fromkeys(self.tools(document))),
             parameters=self.parameters(document),
             inspection=Inspection.PARTIAL if walk.reasons else Inspection.INSPECTED,

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final
 
-from weir.ports import TextMap
+from weir.ports import ECHO, WHOLE, TextMap
 
 __all__ = ["Channels"]
 
@@ -191,8 +191,8 @@ class Channels:
         known = self._inner.pop(channel, None)
         return self._map.flush(channel) if known is None else known.flush()
 
-    def whole(self, text: str, *, inner: bool) -> str:
-        """A text that stands complete."""
+    def whole(self, text: str, *, inner: bool, echo: bool = False) -> str:
+        """A text that stands complete; ``echo`` when the client had sent it itself."""
         self._wholes += 1
-        channel = f"whole/{self._wholes}"
+        channel = f"{ECHO if echo else WHOLE}{self._wholes}"
         return self.feed(channel, text, inner=inner) + self.flush(channel)

@@ -10,17 +10,22 @@ from weir.providers.gemini_generate import GeminiGenerate
 from weir.providers.openai_chat import OpenAIChat
 from weir.providers.openai_embeddings import OpenAIEmbeddings
 from weir.providers.openai_responses import OpenAIResponses
+from weir.providers.uploads import Upload
 
 __all__ = ["dialects"]
 
 
 def dialects(usage_always: frozenset[str]) -> Mapping[str, Dialect]:
     """A fresh set of dialects. ``usage_always``: ids of services whose streams report usage without being asked."""
+    chat, messages, gemini = OpenAIChat(usage_always), AnthropicMessages(), GeminiGenerate()
     found: tuple[Dialect, ...] = (
-        OpenAIChat(usage_always),
+        chat,
         OpenAIResponses(),
         OpenAIEmbeddings(),
-        AnthropicMessages(),
-        GeminiGenerate(),
+        messages,
+        gemini,
+        Upload("openai_upload", chat),
+        Upload("anthropic_upload", messages),
+        Upload("gemini_upload", gemini, raw=True),
     )
     return {dialect.id: dialect for dialect in found}

@@ -88,10 +88,10 @@ class FrameReader(EventReader):
         if doc is None:
             return (data,)
         step = self._step("", doc)
-        if self._channels is None:
+        if self._editor is None:
             return (data,)
         before = tuple(compact(one) for _, one in self._tails(step.ends, step.places))
-        return (*before, self._edit("", doc, data, step))
+        return (*before, self._editor.edit("", doc, data, step))
 
     def rest(self) -> tuple[bytes, ...]:
         """Messages with what is still held back: the socket ends."""

@@ -32,6 +32,7 @@ _DATA: Final = frozenset(
     {"data", "file_data", "b64_json", "bytes", "imageBytes", "videoBytes", "audioBytes", "image_data"}
 )
 _DECLARES: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "fileName", "displayName"})
+_NAMES: Final = ("filename", "fileName", "displayName", "title", "name")
 _HOLDERS: Final = frozenset({"input_audio", "inlineData", "inline_data"})
 # Written by the provider, checked by it when they come back, unreadable for anyone else.
 SEALED: Final = frozenset(
@@ -86,13 +87,16 @@ _ID3 = re.compile(rb"ID3[\x02-\x04][\x00-\x09].[\x00-\x7f]{4}", re.DOTALL)
 class Encoded(NamedTuple):
     """A string that stands for bytes.
 
-    ``reason``: what of it stays unseen, ``""`` for nothing. ``readable``: the string itself is worth reading, as it
-    may be no such encoding. ``text``: the text it decodes to, if it is one.
+    ``data``: the bytes, which whoever gets them has to read. ``reason``: why there are none, and then nobody sees what
+    the string stands for. ``readable``: the string itself is worth reading, as it may be no such encoding. ``name`` and
+    ``media_type`` are what the request calls the bytes.
     """
 
     reason: str
     readable: bool
-    text: str = ""
+    data: bytes = b""
+    media_type: str = ""
+    name: str = ""
 
 
 def is_base64(text: str) -> bool:
@@ -117,20 +121,20 @@ def magic(head: bytes) -> str:
 def encoded(name: str, text: str, parent: JsonObject | None, parent_name: str) -> Encoded | None:
     """How the string ``text`` at member ``name`` of ``parent`` (itself at ``parent_name``) encodes bytes, if it does.
 
-    Only what begins like known media is left unread. Anything else that claims to be an encoding is read as it stands,
-    and as the text it decodes to; bytes that are neither are a reason, too.
+    All of it is handed on as bytes. What does not begin like known media is read as it stands, too: it may only claim
+    to be an encoding.
     """
     if name not in ADDRESSES:
         return None
     uri = _DATA_URI.match(text)
     if uri is not None:
-        return _examined(text[uri.end() :], uri[1], name)
+        return _examined(text[uri.end() :], uri[1], name, parent)
     if parent is None or name not in _DATA or len(text) < _SHORT or parent.get("type") == "text":
         return None
     if name == "data" and parent_name not in _HOLDERS and _DECLARES.isdisjoint(parent):
         return None
     declared = get_text(parent, "media_type") or get_text(parent, "mime_type") or get_text(parent, "mimeType")
-    return _examined(text, declared, parent_name if name == "data" else name)
+    return _examined(text, declared, parent_name if name == "data" else name, parent)
 
 
 def is_seal(name: str, text: str, parent: JsonObject | None) -> bool:
@@ -156,20 +160,23 @@ def points_elsewhere(value: JsonObject, name: str) -> str:
     return "remote file" if value.get("type") == "url" else ""
 
 
-def _examined(payload: str, declared: str, name: str) -> Encoded | None:
+def _examined(payload: str, declared: str, name: str, parent: JsonObject | None) -> Encoded | None:
+    payload = _unfolded(payload)
     if not is_base64(payload):
         return None
     known = magic(_decoded(payload[:_HEAD]) or b"")
-    if known:
-        return Encoded(_kind(declared) if declared else known, False)
     data = _decoded(payload)
-    try:
-        text = data.decode("utf-8") if data else ""
-    except UnicodeDecodeError:
-        text = ""
-    if text and "\0" not in text:
-        return Encoded("", True, text)
-    return Encoded(_kind(declared) if declared else _NAMED.get(name, "file"), True)
+    if data is None:
+        return Encoded(_kind(declared) if declared else known or _NAMED.get(name, "file"), True)
+    called = next((text for member in _NAMES if parent and (text := get_text(parent, member))), "")
+    return Encoded("", not known, data, declared or (f"{_NAMED[name]}/*" if name in _NAMED else ""), called)
+
+
+def _unfolded(payload: str) -> str:
+    """``payload`` without the line ends that mail puts into base64."""
+    if "\n" not in payload or " " in payload:
+        return payload
+    return payload.replace("\r", "").replace("\n", "")
 
 
 def _decoded(payload: str) -> bytes | None:

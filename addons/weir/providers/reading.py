@@ -7,35 +7,37 @@ event leaves when it is whole, unchanged byte for byte unless a text in it chang
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from weir.model import Inspection, Reply, Unparsed
 from weir.ports import TextMap
 from weir.providers.arrays import ArrayFramer, Piece
-from weir.providers.channels import Channels
-from weir.providers.jsondoc import loads_reply, splice
+from weir.providers.editing import BOM, Editor
+from weir.providers.jsondoc import loads_reply
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.outline import outline
 from weir.providers.pointers import reply_room
 from weir.providers.sse import Frame, Framer, event_bytes, with_data
-from weir.providers.texts import texts_in
 from weir.providers.values import JsonObject
+
+T = TypeVar("T")
 
 __all__ = ["BODY_BYTES_MAX", "READ_BYTES_MAX", "EventReader", "Events"]
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 _BRACKETS_MAX: Final = 200_000  # of one document or event: each may be a value to be made
 READ_BYTES_MAX: Final = 4 * 1024 * 1024  # of one document or event: reading more would hold up everybody else
-_CHANNELS_MAX: Final = 1024
 _SPACE: Final = b" \t\r\n"
-_BOM: Final = b"\xef\xbb\xbf"
-_FIELD_STARTS: Final = frozenset({b"d", b"e", b":", b"i", b"r", _BOM[:1]})  # data, event, comment, id, retry
-# Members of a whole document that hold no text: encoded media, the provider's seals, numbers and what they belong to.
-_NO_TEXT: Final = frozenset(
-    {"encrypted_content", "signature", "thoughtSignature", "b64_json", "partial_image_b64", "logprobs", "embedding"}
-)
-_INNER: Final = frozenset({"arguments"})
+_FIELD_STARTS: Final = frozenset({b"d", b"e", b":", b"i", b"r", BOM[:1]})  # data, event, comment, id, retry
+
+
+_FRAMINGS: Final = {
+    "text/event-stream": "sse",
+    **dict.fromkeys(
+        ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl"), "lines"
+    ),
+}
 
 
 class EventReader:
@@ -46,18 +48,18 @@ class EventReader:
     ) -> None:
         self._events = events
         self._notes = Notes()
-        self._channels = Channels(text) if text is not None else None
+        self._editor = Editor(events, self._notes, text) if text is not None else None
         self._strip = strip_usage
-        self._editing = text is not None or strip_usage
-        self._open: dict[str, tuple[str, JsonObject, Place]] = {}
+        self._editing = strip_usage or (self._editor is not None and self._editor.edits)
         self._head = bytearray()  # a JSON document, until it is whole
         self._indented = False  # the last byte before the first that says something was a blank
         self._framer = Framer(READ_BYTES_MAX)
         self._array = ArrayFramer(READ_BYTES_MAX)
         self._stream = stream
-        self._framing = "sse" if content_type.partition(";")[0].strip().lower() == "text/event-stream" else ""
+        self._framing = _FRAMINGS.get(content_type.partition(";")[0].strip().lower(), "")
         self._closed = False
         self._seen = False  # any event
+        self._opened = False  # the bracket of an array has gone out
 
     def feed(self, data: bytes) -> bytes:
         """Take decoded reply bytes; return the bytes for the client."""
@@ -71,21 +73,64 @@ class EventReader:
         if self._closed:
             return b""
         self._closed = True
-        if self._framing == "sse":
-            out = self._close_sse()
-        elif self._framing == "array":
-            out = b"".join(self._piece(piece) for piece in self._array.close())
-            out += b"".join(b",\n" + _compact(doc) for _, doc in self._tails(("",)))
-        elif self._framing == "json":
-            out = self._document(bytes(self._head))
-        else:
-            out = b""
+        out = b"" if self._stopped else self._close()
         self._head.clear()
-        return out if self._editing else b""
+        # What a stop left unsaid stays unsaid.
+        return out if self._editing and not self._stopped else b""
+
+    def _close(self) -> bytes:
+        if self._framing == "sse":
+            return self._close_sse()
+        if self._framing == "array":
+            out = self._each(self._array.close(), self._piece)
+            return out + b"".join(b",\n" + _compact(doc) for _, doc in self._tails(("",)))
+        if self._framing == "json":
+            return self._document(bytes(self._head))
+        if self._framing == "lines":
+            out = self._each([bytes(self._head)], self._line)
+            return out + b"".join(b"\n" + _compact(doc) + b"\n" for _, doc in self._tails(("",)))
+        return self._editor.raw(b"", last=True) if self._editor is not None else b""
+
+    @property
+    def _stopped(self) -> bool:
+        return self._editor is not None and self._editor.stopped
+
+    def _each(self, parts: Iterable[T], read: Callable[[T], bytes]) -> bytes:
+        """What goes out for ``parts``: all before the one at which the reply is stopped."""
+        out: list[bytes] = []
+        for part in parts:
+            made = read(part)
+            if self._stopped:
+                break
+            out.append(made)
+        return b"".join(out)
+
+    def _unread(self, inspection: Inspection, reason: str) -> None:
+        if self._editor is not None:
+            self._editor.unread(inspection, reason)
+        else:
+            self._notes.mark(inspection, reason)
+
+    def _tails(self, ends: Sequence[str], places: Sequence[Place] = ()) -> list[tuple[str, JsonObject]]:
+        return [] if self._editor is None else self._editor.tails(ends, places)
 
     def reply(self) -> Reply:
         """What is known so far."""
         return self._notes.reply()
+
+    def work(self, size: int, *, end: bool) -> int:
+        """How many bytes the next ``size`` bytes, or the end, would make this read."""
+        if self._framing == "sse":
+            return self._framer.held + size
+        return len(self._head) if end else 0 if self._framing == "json" else size
+
+    def ending(self, event: bytes, document: bytes) -> bytes:
+        """What ends the reply in the middle with an error: ``event`` in a stream, ``document`` in an array."""
+        if self._framing == "sse":
+            return event
+        if self._framing == "array":
+            return (b",\n" if self._seen else b"" if self._opened else b"[") + document + b"]"
+        return b""
 
     def _take(self, data: bytes) -> bytes:
         if self._framing:
@@ -100,20 +145,24 @@ class EventReader:
         return data[:start] + self._framed(data[start:])
 
     def _framed(self, data: bytes) -> bytes:
+        if self._stopped:
+            return b""
         if self._framing == "sse":
-            return b"".join(self._frame(frame) for frame in self._framer.feed(data))
+            return self._each(self._framer.feed(data), self._frame)
         if self._framing == "array":
-            return b"".join(self._piece(piece) for piece in self._array.feed(data))
-        if self._framing != "json":
-            return data
+            return self._each(self._array.feed(data), self._piece)
+        if self._framing == "raw":
+            return data if self._editor is None else self._each([data], self._editor.raw)
+        if self._framing == "lines":
+            return self._lines(data)
         self._head += data
         if len(self._head) <= BODY_BYTES_MAX:
             return b""
         self._framing = "raw"
-        self._notes.mark(Inspection.PARTIAL, "reply over the limit")
+        self._unread(Inspection.PARTIAL, "reply over the limit")
         data = bytes(self._head)
         self._head.clear()
-        return data
+        return self._framed(data)
 
     def _sniff(self, first: bytes) -> str:
         """The framing by the first byte that says something: a reply's content type is often wrong."""
@@ -130,7 +179,7 @@ class EventReader:
         if self._crowded(_is_crowded(data)):
             return None
         try:
-            doc = loads_reply(data.removeprefix(_BOM))
+            doc = loads_reply(data.removeprefix(BOM))
         except Unparsed as error:
             self._notes.mark(Inspection.PARTIAL, f"event: {error}")
             return None
@@ -138,6 +187,10 @@ class EventReader:
             return doc
         self._notes.mark(Inspection.PARTIAL, "event: not a JSON object")
         return None
+
+    def _odd(self, data: bytes) -> bytes:
+        """An event that is no JSON object, looked at as one text."""
+        return data if self._editor is None else self._editor.text(data)
 
     def _step(self, name: str, doc: JsonObject) -> Step:
         self._notes.room = reply_room()
@@ -148,7 +201,7 @@ class EventReader:
 
     def _crowded(self, short: bool) -> bool:
         if short:
-            self._notes.mark(Inspection.PARTIAL, "too many texts")
+            self._unread(Inspection.PARTIAL, "too many texts")
         return short
 
     # ── server-sent events
@@ -156,7 +209,7 @@ class EventReader:
     def _frame(self, frame: Frame) -> bytes:
         if frame.data is None:
             if frame.oversize:
-                self._notes.mark(Inspection.PARTIAL, "event over the limit")
+                self._unread(Inspection.PARTIAL, "event over the limit")
             return frame.raw
         self._seen = True
         if frame.data.strip() in self._events.end_marks:
@@ -164,21 +217,22 @@ class EventReader:
             return self._tail_events(("",)) + frame.raw
         doc = self._load(frame.data)
         if doc is None:
-            return frame.raw
+            odd = self._odd(frame.data)
+            return frame.raw if odd is frame.data else with_data(frame, odd)
         step = self._step(frame.event, doc)
         if self._strip and step.usage_only:
             return b""
-        if self._channels is None:
+        if self._editor is None:
             return frame.raw
         before = self._tail_events(step.ends, step.places)
-        edited = self._edit(frame.event, doc, frame.data, step)
+        edited = self._editor.edit(frame.event, doc, frame.data, step)
         return before + (frame.raw if edited is frame.data else with_data(frame, edited))
 
     def _tail_events(self, ends: Sequence[str], places: Sequence[Place] = ()) -> bytes:
         return b"".join(event_bytes(_compact(doc), name) for name, doc in self._tails(ends, places))
 
     def _close_sse(self) -> bytes:
-        out = b"".join(self._frame(frame) for frame in self._framer.close())
+        out = self._each(self._framer.close(), self._frame)
         if out.strip() and not self._seen:
             self._notes.mark(Inspection.UNPARSED, "no events in an event stream")
         tails = self._tail_events(("",))
@@ -189,101 +243,61 @@ class EventReader:
 
     def _piece(self, piece: Piece) -> bytes:
         if piece.kind == "between":
+            self._opened = True
             return piece.raw
         if piece.kind == "end":
             return b"".join(b",\n" + _compact(doc) for _, doc in self._tails(("",))) + piece.raw
         if piece.oversize:
-            self._notes.mark(Inspection.PARTIAL, "event over the limit")
+            self._unread(Inspection.PARTIAL, "event over the limit")
             return piece.raw
         doc = self._load(piece.raw)
         if doc is None:
-            return piece.raw
+            return self._odd(piece.raw)
         step = self._step("", doc)
-        if self._channels is None:
+        if self._editor is None:
             return piece.raw
         before = b"".join(_compact(doc) + b",\n" for _, doc in self._tails(step.ends, step.places))
-        return before + self._edit("", doc, piece.raw, step)
+        made = before + self._editor.edit("", doc, piece.raw, step)
+        self._seen = self._seen or not self._stopped
+        return made
+
+    # ── JSON lines
+
+    def _lines(self, data: bytes) -> bytes:
+        *lines, rest = (bytes(self._head) + data).split(b"\n")
+        out = self._each([line + b"\n" for line in lines], self._line)
+        self._head[:] = rest
+        if len(self._head) > READ_BYTES_MAX:
+            self._framing = "raw"
+            self._unread(Inspection.PARTIAL, "event over the limit")
+            out += bytes(self._head)
+            self._head.clear()
+        return b"" if self._stopped else out
+
+    def _line(self, raw: bytes) -> bytes:
+        if not raw.strip():
+            return raw
+        return self._piece(Piece(raw, "element"))
 
     # ── one document
 
     def _document(self, data: bytes) -> bytes:
         if len(data) > READ_BYTES_MAX or _is_crowded(data):
-            self._notes.mark(Inspection.PARTIAL, "reply too large to read")
+            self._unread(Inspection.PARTIAL, "reply too large to read")
             self._events.whole(outline(data), self._notes)
             return data
         try:
-            doc = loads_reply(data.removeprefix(_BOM))
+            doc = loads_reply(data.removeprefix(BOM))
         except Unparsed as error:
             self._notes.mark(Inspection.UNPARSED, f"reply: {error}")
-            return data
+            return self._odd(data)
         self._notes.complete = True
         self._notes.room = reply_room()
         for _, part in self._notes.each(doc if isinstance(doc, list) else [doc]):
             if isinstance(part, dict):
                 self._events.whole(part, self._notes)
         self._crowded(self._notes.room.short)
-        return self._edit("", {}, data, Step(wholes=(("", doc),)))
-
-    # ── texts
-
-    def _edit(self, name: str, doc: JsonObject, data: bytes, step: Step) -> bytes:
-        """``data`` with its texts mapped; the same object when none changed."""
-        channels = self._channels
-        # No reply has so many texts in one event that it could be held to them all.
-        if channels is None or self._crowded(self._notes.room.short or len(step.places) > _CHANNELS_MAX):
-            return data
-        edits: dict[str, str] = {}
-        last = {place.channel: place.pointer for place in step.places}
-        for place in step.places:
-            new = channels.feed(place.channel, place.text, inner=place.inner)
-            if place.channel.startswith(tuple(step.ends)) and last[place.channel] == place.pointer:
-                new += channels.flush(place.channel)
-                self._open.pop(place.channel, None)
-            else:
-                self._open[place.channel] = (name, doc, place)
-            if new != place.text:
-                edits[place.pointer] = new
-        return self._splice(data, edits | self._wholes(channels, step))
-
-    def _wholes(self, channels: Channels, step: Step) -> dict[str, str]:
-        """New texts by pointer for the parts of an event whose every string stands complete; none if they are many."""
-        room = reply_room()
-        edits: dict[str, str] = {}
-        for pointer, value in step.wholes:
-            for text in texts_in(value, pointer, "", _NO_TEXT, room):
-                new = channels.whole(text.text, inner=text.name in _INNER)
-                if new != text.text:
-                    edits[text.pointer] = new
-        return {} if self._crowded(room.short) else edits
-
-    def _splice(self, data: bytes, edits: dict[str, str]) -> bytes:
-        if not edits:
-            return data
-        plain = data.removeprefix(_BOM)
-        try:
-            return data[: len(data) - len(plain)] + splice(plain, edits, reply=True)
-        except Unparsed as error:
-            self._notes.mark(Inspection.PARTIAL, f"edit: {error}")
-            return data
-
-    def _tails(self, ends: Sequence[str], places: Sequence[Place] = ()) -> list[tuple[str, JsonObject]]:
-        """Events with what is held back in channels that end, except those that ``places`` still add to."""
-        channels = self._channels
-        if channels is None or not self._open:
-            return []
-        going = {place.channel for place in places}
-        found: list[tuple[str, JsonObject]] = []
-        ended = [c for c in self._open if c.startswith(tuple(ends)) and c not in going]
-        if len(self._open) > _CHANNELS_MAX:
-            # No reply has so many at once: end the oldest rather than let them pile up.
-            known = {*ended, *going}
-            ended += [c for c in list(self._open)[:-_CHANNELS_MAX] if c not in known]
-        for channel in ended:
-            name, doc, place = self._open.pop(channel)
-            tail = channels.flush(channel)
-            if tail:
-                found.append((name, self._events.tail(doc, place, tail)))
-        return found
+        return data if self._editor is None else self._editor.edit("", {}, data, Step(wholes=(("", doc),)))
 
 
 def _compact(doc: JsonObject) -> bytes:

@@ -81,6 +81,11 @@ class Framer:
         self._scanned = 0
         self._oversize = False
 
+    @property
+    def held(self) -> int:
+        """Bytes of a frame that is not yet complete."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes."""
         self._buffer += data

@@ -1,8 +1,8 @@
 """Every text of a request body, whatever member it hides in.
 
 Rules name only the role of a text and whether it may be edited, never whether it is read: a string no rule knows is
-still handed on, as a `parameter`. Left out are encoded media (the exchange is `partial` then) and plain words in places
-that hold nothing else: member names, types and the like.
+still handed on, as a `parameter`. Encoded media are handed on as attachments. Left out are plain words in places that
+hold nothing else: member names, types and the like.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from weir.model import Segment
+from weir.model import Attachment, Segment
 from weir.providers.jsondoc import Written
 from weir.providers.media import ADDRESSES, HIDDEN, SEALED, encoded, is_seal, points_elsewhere, remote
 from weir.providers.pointers import Node, Room
@@ -20,7 +20,7 @@ from weir.providers.words import SHORT, is_plain_word
 
 __all__ = ["KEY_SUFFIX", "REST", "Walk"]
 
-# A pointer that ends so leads to a text that is read, never edited: an id, the model, a seal, what base64 decodes to, a
+# A pointer that ends so leads to a text that is read, never edited: an id, the model, a seal, a
 # member's name (before the mark stand the object's pointer and the member's place, so the pointer repeats no name).
 KEY_SUFFIX: Final = "#key"
 # All texts of a document that holds more of them than are kept one by one.
@@ -84,6 +84,7 @@ class Walk:
 
     def __init__(self, sections: Mapping[str, str], types: Mapping[str, str], members: Mapping[str, str]) -> None:
         self.segments: list[Segment] = []
+        self.attachments: list[Attachment] = []  # whoever takes the segments has to read these, or say that nobody did
         self.reasons: list[str] = []
         self._sections = sections
         self._types = types
@@ -183,8 +184,9 @@ class Walk:
             self.partial(found.reason)
             if found.readable:
                 self._add(top.node, _piece(step), role, text)
-            if found.text:
-                self._add(top.node, _piece(step), role, found.text, fixed=True)
+            if found.data:
+                place = f"{top.node.whole(self._room) or ''}/{_piece(step)}"
+                self.attachments.append(Attachment(place, found.data, found.name, found.media_type, role))
 
     def _once(self, node: Node, piece: str, text: str) -> None:
         if len(text) >= SHORT and text not in self._fixed and not is_plain_word(text):

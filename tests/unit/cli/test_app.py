@@ -12,7 +12,10 @@ import pytest
 
 from weir.cli import app
 
-COMMANDS = ("run", "demo", "check", "doctor", "env", "exec", "report", "ca", "keys", "identity", "audit", "tokenizers")
+COMMANDS = (
+    *("run", "demo", "check", "scan", "dlp", "doctor", "env", "exec", "report", "ca", "keys", "identity", "audit"),
+    "tokenizers",
+)
 OFFLINE = [
     ["--help"],
     ["keys", "list", "--data", "."],

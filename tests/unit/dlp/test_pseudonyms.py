@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from weir.dlp.pseudonyms import Conversations, Pseudonyms, Restorer, literals
+from weir.dlp.pseudonyms import Pseudonyms, Restorer, literals
 
 MAIL = "EMAIL_ADDRESS"
 
@@ -67,21 +67,77 @@ def test_literals() -> None:
     assert literals(texts) == {"<EMAIL_ADDRESS_1>", "<IBAN_CODE_A_12>"}
 
 
-def test_conversations_are_apart_and_bounded() -> None:
-    known = Conversations(b"key", max_conversations=2)
-    one = known.get("1")
-    one.issue([(MAIL, "a@x.com")])
-    assert known.get("2").issue([(MAIL, "b@x.com")]) == ["<EMAIL_ADDRESS_1>"]
-    assert known.get("1") is one
-    known.get("3")  # pushes out 2, the least used
-    assert known.get("1") is one
-    assert len(known) == 2
+def test_what_is_longer_than_any_name_is_not_pseudonymised() -> None:
+    assert fresh().issue([(MAIL, "a" * 4096), (MAIL, "a" * 4097)]) == ["<EMAIL_ADDRESS_1>", None]
+
+
+def test_values_by_their_placeholders() -> None:
+    names = fresh()
+    names.issue([(MAIL, "a@x.com"), (MAIL, "b@x.com")])
+    assert names.names() == {"<EMAIL_ADDRESS_1>", "<EMAIL_ADDRESS_2>"}
+    assert names.values(["<EMAIL_ADDRESS_2>", "<EMAIL_ADDRESS_3>"]) == {"<EMAIL_ADDRESS_2>": "b@x.com"}
+    names.issue([(MAIL, "a@x.com")], ["<EMAIL_ADDRESS_1>"])  # another form; the earlier one is still known
+    assert names.values(["<EMAIL_ADDRESS_2>", "<EMAIL_ADDRESS_A_1>"]) == {
+        "<EMAIL_ADDRESS_2>": "b@x.com",
+        "<EMAIL_ADDRESS_A_1>": "a@x.com",
+    }
+    names.said(["<EMAIL_ADDRESS_2>", "<IBAN_CODE_1>"])
+    assert names.values(["<EMAIL_ADDRESS_2>"]) == {} and len(names) == 2
+
+
+def test_what_the_prompt_says_is_never_given_out_again() -> None:
+    names = fresh()
+    assert names.issue([(MAIL, "a@x.com")]) == ["<EMAIL_ADDRESS_1>"]
+    names.said(["<EMAIL_ADDRESS_1>"])
+    assert names.names() == set()
+    assert names.issue([(MAIL, "a@x.com")]) == ["<EMAIL_ADDRESS_A_1>"]
+    assert names.issue([(MAIL, "b@x.com")], ["<EMAIL_ADDRESS_A_1>"]) == ["<EMAIL_ADDRESS_B_1>"]
+    # Back in a form that was left: its numbers go on.
+    assert names.issue([(MAIL, "c@x.com")], ["<EMAIL_ADDRESS_B_1>"]) == ["<EMAIL_ADDRESS_A_2>"]
+
+
+def test_values_of_earlier_forms_make_room_first() -> None:
+    names = fresh(max_values=2)
+    names.issue([(MAIL, "a"), (MAIL, "b")])
+    names.issue([(MAIL, "c")], ["<EMAIL_ADDRESS_1>"])
+    assert names.names() == {"<EMAIL_ADDRESS_2>", "<EMAIL_ADDRESS_A_1>"}
+
+
+def test_growth_and_change_are_told() -> None:
+    counts: list[int] = []
+    changes: list[bool] = []
+    names = Pseudonyms(b"k", 2, grown=counts.append, changed=lambda: changes.append(True))
+    names.issue([(MAIL, "a"), (MAIL, "b")])
+    names.issue([(MAIL, "a")])
+    names.said(["<EMAIL_ADDRESS_1>"])
+    assert (sum(counts), len(changes)) == (1, 1)
+    assert names.detach() == 1
+    names.issue([(MAIL, "c")], ["<EMAIL_ADDRESS_2>"])
+    assert (sum(counts), len(changes)) == (1, 1)
+
+
+def test_dumped_and_loaded_is_the_same() -> None:
+    names = fresh()
+    names.issue([(MAIL, "ä@x.com"), ("IBAN_CODE", "DE89")])
+    names.issue([(MAIL, "b@x.com"), ("IBAN_CODE", "DE89")], ["<PERSON_1>"])
+    again = fresh()
+    again.load(names.dump())
+    assert again.values(again.names()) == names.values(names.names())
+    assert again.issue([(MAIL, "c@x.com"), (MAIL, "b@x.com")]) == ["<EMAIL_ADDRESS_A_2>", "<EMAIL_ADDRESS_A_1>"]
+    assert again.dump() != names.dump()
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"tag": 1, "counts": [], "issued": [1]}'])
+def test_what_was_not_dumped_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no pseudonyms") as raised:
+        fresh().load(data)
+    assert raised.value.__cause__ is None
 
 
 def test_repr_hides_the_values() -> None:
-    known = Conversations(b"secret-key")
-    known.get("1").issue([(MAIL, "canary@x.com")])
-    shown = repr(known) + repr(known.get("1")) + repr(Restorer({"<EMAIL_ADDRESS_1>": "canary@x.com"}))
+    known = Pseudonyms(b"secret-key", 10)
+    known.issue([(MAIL, "canary@x.com")])
+    shown = repr(known) + repr(Restorer({"<EMAIL_ADDRESS_1>": "canary@x.com"}))
     assert "canary" not in shown and "secret-key" not in shown
 
 

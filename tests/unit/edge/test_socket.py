@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from weir.dlp.conversations import Conversations
 from weir.dlp.mask import ConversationMasker
-from weir.dlp.pseudonyms import Conversations
 from weir.edge.socket import LiveMap, Socket, opening
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.providers.frames import FrameReader, Frames

@@ -22,6 +22,12 @@ RETRIED = {408, 409, 429}
         (Verdict(Action.BLOCK), Outcome(forward=False, alert=True, status=403)),
         (Verdict(Action.BLOCK, treatments=(Action.REDACT,)), Outcome(forward=False, alert=True, status=403)),
         (Verdict(Action.BLOCK, treatments=(Action.BLOCK,)), Outcome(forward=False, alert=True, status=400)),
+        (Verdict(Action.COACH), Outcome(forward=False, alert=True, status=403, coach=True)),
+        (
+            Verdict(Action.COACH, treatments=(Action.COACH, Action.REDACT)),
+            Outcome(forward=False, alert=True, status=400, coach=True),
+        ),
+        (Verdict(Action.BLOCK, treatments=(Action.COACH,)), Outcome(forward=False, alert=True, status=403)),
         (Verdict(Action.DOWNGRADE), Outcome(forward=False, alert=True, status=403)),
     ],
 )

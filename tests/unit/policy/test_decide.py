@@ -132,3 +132,50 @@ def test_one_finding_that_cannot_be_edited_decides_whatever_its_place() -> None:
         verdict = policy(MAIL).decide(Case(findings=findings, segments=SEGMENTS))
         assert verdict.action is Action.BLOCK
         assert verdict.treatments.count(Action.PSEUDONYMISE) == len(findings) - 1
+
+
+ASK = 'id: ask, if: {finding: "pii/EMAIL_ADDRESS"}, then: coach, say: "Why {finding}?"'
+ASK_SERVICE = "id: tolerated, if: {status: tolerated}, then: coach"
+TOLERATED = Service("x", status=Status.TOLERATED)
+
+
+def test_coach_stands_between_changing_and_blocking() -> None:
+    case = Case(service=TOLERATED, findings=(EMAIL, CARD), segments=SEGMENTS)
+    verdict = policy(MAIL, ASK, CARDS).decide(case)
+    assert (verdict.action, verdict.rule_id, verdict.say) == (Action.COACH, "ask", "Why pii/EMAIL_ADDRESS?")
+    assert verdict.treatments == (Action.COACH, Action.REDACT)
+    assert policy(ASK, KEYS).decide(Case(findings=(EMAIL, KEY), segments=SEGMENTS)).action is Action.BLOCK
+    assert "asks for a reason" in policy(ASK_SERVICE).decide(case).say
+
+
+def test_what_is_held_back_and_why() -> None:
+    case = Case(service=TOLERATED, findings=(EMAIL, CARD, EMAIL), segments=SEGMENTS)
+    assert policy(ASK, ASK_SERVICE, CARDS).held(case) == {"ask": frozenset({EMAIL.detector}), "tolerated": frozenset()}
+    assert policy(CARDS).held(case) == {}
+
+
+def test_a_stated_reason_turns_asking_into_an_alert_and_nothing_else() -> None:
+    asked: list[tuple[str, frozenset[str]]] = []
+
+    def stated(rule: str, detectors: frozenset[str]) -> bool:
+        asked.append((rule, detectors))
+        return rule == "ask"
+
+    case = Case(service=TOLERATED, findings=(EMAIL, CARD), segments=SEGMENTS)
+    verdict = policy(ASK, MAIL, CARDS, KEYS).decide(case, stated)
+    assert asked == [("ask", frozenset({EMAIL.detector}))]
+    assert verdict.treatments == (Action.PSEUDONYMISE, Action.REDACT) and verdict.action is Action.PSEUDONYMISE
+    assert "ask: pii/EMAIL_ADDRESS (a reason was stated)" in verdict.reason
+    alone = policy(ASK).decide(case, stated)
+    assert (alone.action, alone.rule_id, alone.say) == (Action.ALERT, "ask", "")
+    both = policy(ASK, ASK_SERVICE).decide(case, stated)
+    assert (both.action, both.rule_id) == (Action.COACH, "tolerated")
+    assert policy(ASK, ASK_SERVICE).held(case, stated) == {"tolerated": frozenset()}
+    assert policy(ASK_SERVICE).decide(case, lambda *_: True).reason == "tolerated: a reason was stated"
+
+
+def test_of_a_reply_nobody_can_be_asked() -> None:
+    rule = 'id: ask, if: {finding: "pii/*", direction: [request, response]}, then: coach'
+    came = Finding(EMAIL.detector, "pii", 0, 0, 5, 1.0, direction="response")
+    verdict = policy(rule).decide(Case(findings=(came,), segments=SEGMENTS, direction="response"), lambda *_: True)
+    assert (verdict.action, verdict.treatments) == (Action.BLOCK, (Action.BLOCK,))

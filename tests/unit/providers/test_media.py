@@ -17,8 +17,12 @@ PDF = b64(b"%PDF-1.7\n")
 WAV = b64(b"RIFF\x10\x10\x00\x00WAVEfmt ")
 BYTES = b64(b"\x80")  # no media that anyone knows
 TEXT = base64.b64encode(b"a note with an account number in it, long enough to be a file of its own").decode()
-NOTE = base64.b64decode(TEXT).decode()
+NOTE = base64.b64decode(TEXT)
 KEY = "ghp_" + "Ab0" * 24  # passes for base64
+
+
+def raw(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_"))
 
 
 @pytest.mark.parametrize(
@@ -50,13 +54,15 @@ def test_magic(head: bytes, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "want"),
     [
-        ("url", "data:image/png;base64," + PNG, Encoded("image", False)),
-        ("url", "DATA:Audio/wav;codec=1;base64," + WAV, Encoded("audio", False)),
-        ("file_data", "data:application/pdf;base64," + PDF, Encoded("file", False)),
-        ("url", "data:;base64," + PNG, Encoded("image", False)),
-        ("url", "data:image/png;base64," + BYTES, Encoded("image", True)),
-        ("url", "data:;base64,AKIA" + "A2" * 8, Encoded("file", True)),
-        ("url", "data:text/plain;base64," + TEXT, Encoded("", True, NOTE)),
+        ("url", "data:image/png;base64," + PNG, Encoded("", False, raw(PNG), "image/png")),
+        ("url", "DATA:Audio/wav;codec=1;base64," + WAV, Encoded("", False, raw(WAV), "Audio/wav")),
+        ("file_data", "data:application/pdf;base64," + PDF, Encoded("", False, raw(PDF), "application/pdf")),
+        ("url", "data:;base64," + PNG, Encoded("", False, raw(PNG))),
+        ("url", "data:image/png;base64," + BYTES, Encoded("", True, raw(BYTES), "image/png")),
+        ("url", "data:image/png;base64," + BYTES[:-3], Encoded("image", True)),
+        ("url", "data:;base64,AKIA" + "A2" * 8, Encoded("", True, raw("AKIA" + "A2" * 8))),
+        ("url", "data:text/plain;base64," + TEXT, Encoded("", True, NOTE, "text/plain")),
+        ("url", "data:;base64," + TEXT[:40] + "\r\n" + TEXT[40:], Encoded("", True, NOTE)),
         ("url", "data:image/png;base64,not base64 at all", None),
         ("url", "data:text/plain,hello", None),
         ("content", "data:image/png;base64," + PNG, None),
@@ -70,16 +76,21 @@ def test_uris(name: str, text: str, want: Encoded | None) -> None:
 @pytest.mark.parametrize(
     ("parent", "parent_name", "member", "want"),
     [
-        ({"media_type": "image/png", "data": PNG}, "source", "data", Encoded("image", False)),
-        ({"media_type": "application/pdf", "data": PDF}, "source", "data", Encoded("file", False)),
-        ({"media_type": "text/plain", "data": TEXT}, "source", "data", Encoded("", True, NOTE)),
-        ({"media_type": "image/png", "data": KEY}, "source", "data", Encoded("image", True)),
-        ({"mimeType": "video/mp4", "data": PNG}, "inlineData", "data", Encoded("video", False)),
-        ({"data": WAV, "format": "wav"}, "input_audio", "data", Encoded("audio", False)),
-        ({"data": BYTES, "format": "pcm16"}, "input_audio", "data", Encoded("audio", True)),
-        ({"b64_json": PNG}, "", "b64_json", Encoded("image", False)),
-        ({"bytes": KEY}, "input", "bytes", Encoded("file", True)),
-        ({"file_data": KEY}, "file", "file_data", Encoded("file", True)),
+        ({"media_type": "image/png", "data": PNG}, "source", "data", Encoded("", False, raw(PNG), "image/png")),
+        (
+            {"media_type": "application/pdf", "data": PDF},
+            "source",
+            "data",
+            Encoded("", False, raw(PDF), "application/pdf"),
+        ),
+        ({"media_type": "text/plain", "data": TEXT}, "source", "data", Encoded("", True, NOTE, "text/plain")),
+        ({"media_type": "image/png", "data": KEY}, "source", "data", Encoded("", True, raw(KEY), "image/png")),
+        ({"mimeType": "video/mp4", "data": PNG}, "inlineData", "data", Encoded("", False, raw(PNG), "video/mp4")),
+        ({"data": WAV, "format": "wav"}, "input_audio", "data", Encoded("", False, raw(WAV), "audio/*")),
+        ({"data": BYTES, "format": "pcm16"}, "input_audio", "data", Encoded("", True, raw(BYTES), "audio/*")),
+        ({"b64_json": PNG}, "", "b64_json", Encoded("", False, raw(PNG), "image/*")),
+        ({"bytes": KEY}, "input", "bytes", Encoded("", True, raw(KEY))),
+        ({"file_data": KEY, "filename": "a.txt"}, "file", "file_data", Encoded("", True, raw(KEY), "", "a.txt")),
         ({"type": "text", "media_type": "text/plain", "data": PNG}, "source", "data", None),
         ({"media_type": "image/png", "data": "plain words"}, "source", "data", None),
         ({"media_type": "image/png", "data": "short"}, "source", "data", None),

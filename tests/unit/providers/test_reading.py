@@ -91,7 +91,7 @@ def test_open_channels_are_bounded() -> None:
     for at in range(3000):
         doc = {"choices": [{"index": at, "delta": {"content": "<"}}]}
         out += found.feed(b"data: " + json.dumps(doc).encode() + b"\n\n")
-    assert len(found._open) <= 1100
+    assert found._editor is not None and len(found._editor._open) <= 1100
     out += found.close()
     assert out.count(b'"<"') == 3000
 

@@ -129,20 +129,27 @@ def test_model_name() -> None:
     assert texts({"x": {"model": "gpt-5"}}) == [("/x/model", "parameter", "gpt-5")]
 
 
-def test_media_stay_out_and_are_said() -> None:
+def test_media_stay_out_of_the_texts_and_are_handed_on() -> None:
     walk = walked({"messages": [{"content": [{"image_url": {"url": "data:image/png;base64," + PNG}}]}]})
-    assert (walk.segments, walk.reasons) == ([], ["image"])
-    walk = walked({"source": {"media_type": "image/png", "data": PNG}})
-    assert walk.reasons == ["image"]
-    assert [s.text for s in walk.segments] == []
+    assert (walk.segments, walk.reasons) == ([], [])
+    assert [(a.pointer, a.media_type, a.data) for a in walk.attachments] == [
+        ("/messages/0/content/0/image_url/url", "image/png", base64.b64decode(PNG))
+    ]
+    walk = walked({"source": {"media_type": "image/png", "data": PNG}, "title": "river.png"})
+    assert [s.text for s in walk.segments] == ["river.png"] and len(walk.attachments) == 1
 
 
-def test_a_text_in_base64_is_read_both_ways() -> None:
+def test_a_file_has_its_name_and_the_role_of_its_place() -> None:
     note = "a note with an account number in it, long enough to be a file of its own"
     coded = "data:text/plain;base64," + base64.b64encode(note.encode()).decode()
-    walk = walked({"file": {"file_data": coded}})
-    assert [(s.pointer, s.text) for s in walk.segments] == [("/file/file_data", coded), ("/file/file_data#key", note)]
-    assert walk.reasons == []
+    walk = walked({"messages": [{"role": "tool", "file": {"file_data": coded, "filename": "note.txt"}}]})
+    assert ("/messages/0/file/file_data", coded) in [(s.pointer, s.text) for s in walk.segments]
+    assert [(a.name, a.role, a.data) for a in walk.attachments] == [("note.txt", "tool", note.encode())]
+
+
+def test_what_is_no_base64_after_all_is_said() -> None:
+    walk = walked({"image_url": {"url": "data:image/png;base64," + PNG.rstrip("=")[:-3]}})
+    assert walk.attachments == [] and walk.reasons == ["image"] and len(walk.segments) == 1
 
 
 def test_what_the_provider_keeps() -> None:

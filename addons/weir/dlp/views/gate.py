@@ -1,0 +1,99 @@
+"""Says at 0.2 ms per 100 KB which disguises a text can hold at all, so that only those are looked for.
+
+Two passes: one by Hyperscan for the marks that encodings leave, one that makes a character its class, in which long
+runs and even spacing are a plain search for bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+
+import hyperscan
+
+__all__ = ["PAIRS", "RUN", "RUN_MIN", "SPACED", "Gate", "look"]
+
+RUN_MIN = 24  # characters: eighteen bytes in base64, twelve in hex
+_LENGTH_MIN = 8  # characters; in less there is no secret
+RUN = b"x" * RUN_MIN
+SPACED = b"x " * 12 + b"x"
+PAIRS = b"xx " * 7 + b"xx"
+
+_WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
+_APART = frozenset(b" .,|*\t\n\r:;")
+_CLASSES = bytes(ord("x") if code in _WORD else ord(" ") if code in _APART else ord("~") for code in range(256))
+
+_KEY = rb"[A-Za-z0-9_+/=.-]"
+_MARKS: tuple[tuple[str, bytes], ...] = (
+    ("url", rb"%(?:25)*(?:[2-7][0-9A-Fa-f]|u00[2-7]|[eE]2%8[01]|[eE][fF]%[bB][bBcC])"),
+    ("escapes", rb"\\(?:[uU]|x[2-7][0-9A-Fa-f]|[01][0-7][0-7]|[nrtbf][A-Za-z0-9_+/.-]{16}|[\"'][ ]{0,4}[:=])"),
+    ("escapes", rb"[:=] ?\\+[\"']|:\\+/\\+/"),
+    ("html", rb"&(?:amp;)*(?:#[xX0-9]|(?:quot|apos);[ ]{0,4}[:=])|[:=] ?&(?:quot|apos);"),
+    ("html", rb"&(?:amp;)*(?:hyphen|dash|lowbar|UnderBar|period|colon|equals|sol|plus|commat|num|bsol|shy|Zero)"),
+    ("concat", _KEY + rb"[\"'`]\s{0,40}(?:[+.&~\\]|\.\.|\|\||<>)?\s{0,40}[bfru]{0,2}[\"'`]" + _KEY),
+    ("list", _KEY + rb"[\"'`]\s{0,40},\s{0,40}[bfru]{0,2}[\"'`]" + _KEY),
+    ("joined", rb"(?:join|concat|implode)\s{0,3}\("),
+    ("quoted", rb"[A-Za-z0-9_+/.-](?:=\r?\n[A-Za-z0-9_+/=.-]|=(?:2D|5F|2E|40)[A-Za-z0-9])"),
+    ("bytes", rb"0[xX][0-9A-Fa-f]{2}[ :,;|\t]{1,4}0[xX][0-9A-Fa-f]{2}[ :,;|\t\r\n]{1,16}0[xX]"),
+    ("reversed", rb"[A-Za-z0-9_-]{16}(?:-ks|_ks|A[IS]KA|_[pousr]hg|_tap_buhtig|azIA|-talpg|-[bpar]xox|_evil_|_ksg)"),
+    ("rot13", rb"(?:fx-|fx_|NXVN|NFVN|[tT]u[cbhfe]_|tvguho_cng_|NVmn|tycng-|kbk[bpc]-|tfx_|_yvir_)[A-Za-z0-9_-]{16}"),
+)
+# Read off the classes: a character and a gap in turn, bytes that stand apart.
+_SHAPES: tuple[tuple[str, bytes], ...] = (
+    ("spaced", rb"(?:x ){12}x"),
+    ("pairs", rb"(?:xx ){7}xx"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a first look at a text showed. ``data`` is the text with one byte a character, ``classes`` their classes:
+    ``x`` of words, space of what stands between, ``~`` of the rest."""
+
+    marks: frozenset[str]
+    data: bytes
+    classes: bytes
+
+
+class _Net:
+    """Patterns of which only is asked whether each is anywhere in a text. Safe to use from several threads."""
+
+    def __init__(self, patterns: tuple[tuple[str, bytes], ...]) -> None:
+        self._marks = [mark for mark, _ in patterns]
+        self._database = hyperscan.Database()
+        self._database.compile(
+            expressions=[pattern for _, pattern in patterns],
+            ids=list(range(len(patterns))),
+            elements=len(patterns),
+            flags=[hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(patterns),
+        )
+        self._threads = threading.local()
+
+    def marks(self, data: bytes, found: set[str]) -> None:
+        """Add to ``found`` the marks that ``data`` bears."""
+        scratch: hyperscan.Scratch | None = getattr(self._threads, "scratch", None)
+        if scratch is None:
+            scratch = self._threads.scratch = hyperscan.Scratch(self._database)
+
+        def note(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+            found.add(self._marks[number])
+
+        self._database.scan(data, match_event_handler=note, scratch=scratch)
+
+
+@cache
+def _nets() -> tuple[_Net, _Net]:
+    return _Net(_MARKS), _Net(_SHAPES)
+
+
+def look(text: str) -> Gate:
+    """One look at ``text``. Raises hyperscan's errors."""
+    data = text.encode("ascii", "replace")
+    classes = data.translate(_CLASSES)
+    found: set[str] = set()
+    if len(data) >= _LENGTH_MIN:
+        marks, shapes = _nets()
+        marks.marks(data, found)
+        shapes.marks(classes, found)
+    return Gate(frozenset(found), data, classes)

@@ -1,0 +1,146 @@
+"""Texts that a secret may be split over, read as one: parts of a message, messages, members of an array, frames.
+
+Read is only what stands around a seam that makes one word of a key's length out of two; most seams in prose make
+none. For secrets only: two list items that make a card number by chance are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+
+from weir.model import Segment
+
+__all__ = ["CATEGORIES", "Joined", "joins"]
+
+CATEGORIES = ("secret", "exact")
+REACH = 256  # characters of a long text's beginning and end that count as its edge
+_WINDOW = 2 * REACH
+_BEFORE, _AFTER = 96, 32  # read with the word: the name of a value stands before it
+_WORD_MIN = 16  # characters: no shorter key is worth a guess
+# What belongs to keys, tokens, and addresses that hold a password.
+_WORD = re.compile(r"[A-Za-z0-9_+/=.:@%?&~$!#*-]+")
+_LOOSE = " \t\r\n\"'`…\u200b\u2060\ufeff"  # quotes and blanks at a seam are not part of the value
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """What of one text takes part in a chain: ``text`` stands at ``begin`` in it."""
+
+    segment: int
+    begin: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Edges in a row and where each starts."""
+
+    edges: Sequence[_Edge]
+    starts: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A text over a seam. ``categories`` are those of the findings that may be looked for in it."""
+
+    text: str = field(repr=False)
+    chain: _Chain = field(repr=False)
+    begin: int  # where in the chain
+    categories: tuple[str, ...] = CATEGORIES
+
+    def origin(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        """Segment index, start and end in its text, for every segment that ``start`` to ``end`` touches, in order."""
+        start, end = self.begin + start, self.begin + end
+        edges, starts = self.chain.edges, self.chain.starts
+        found: list[tuple[int, int, int]] = []
+        for number in range(bisect_right(starts, start) - 1, len(edges)):
+            edge, place = edges[number], starts[number]
+            if place >= end:
+                break
+            until = min(end - place, len(edge.text))
+            found.append((edge.segment, edge.begin + max(0, start - place), edge.begin + until))
+        return found
+
+
+def joins(segments: Sequence[Segment]) -> Iterator[Joined]:
+    """The texts over all seams: between neighbours, and between those of one role that others stand between.
+
+    Each is at most 512 characters long and depends only on what stands near its seam, so that in a chat which grows
+    by a message the former ones stay the same. No text comes twice but from different seams.
+    """
+    order = [index for index, segment in enumerate(segments) if segment.text]
+    known: set[tuple[int, int]] = set()
+    yield from _over(segments, order, known)
+    roles: dict[str, list[int]] = {}
+    for index in order:
+        roles.setdefault(segments[index].role, []).append(index)
+    if len(roles) > 1:
+        for indexes in roles.values():
+            yield from _over(segments, indexes, known)
+
+
+def _over(segments: Sequence[Segment], indexes: Sequence[int], known: set[tuple[int, int]]) -> Iterator[Joined]:
+    """The joined texts over ``indexes`` in this order, but for those over seams that are ``known`` already."""
+    for edges in _chains(segments, indexes):
+        if len(edges) < 2:
+            continue
+        starts = [0, *accumulate(len(edge.text) for edge in edges)][: len(edges)]
+        chain = _Chain(edges, starts)
+        text = "".join(edge.text for edge in edges)
+        for begin, end in _windows(text, starts):
+            first, last = bisect_right(starts, begin) - 1, bisect_right(starts, end - 1) - 1
+            seams = {(edges[number].segment, edges[number + 1].segment) for number in range(first, last)}
+            if not seams <= known:
+                yield Joined(text[begin:end], chain, begin)
+        known.update((one.segment, other.segment) for one, other in pairwise(edges))
+
+
+def _chains(segments: Sequence[Segment], indexes: Sequence[int]) -> Iterator[list[_Edge]]:
+    """Texts in a row that may hold one secret: a long one ends a chain with its head and begins one with its tail."""
+    chain: list[_Edge] = []
+    for index in indexes:
+        text = segments[index].text
+        begin, end = _inner(text)
+        if begin >= end:
+            continue
+        if end - begin <= _WINDOW:
+            chain.append(_Edge(index, begin, text[begin:end]))
+            continue
+        chain.append(_Edge(index, begin, text[begin : begin + REACH]))
+        yield chain
+        chain = [_Edge(index, end - REACH, text[end - REACH : end])]
+    yield chain
+
+
+def _inner(text: str) -> tuple[int, int]:
+    """Where ``text`` begins and ends without what is loose at its edges."""
+    head, tail = text[:_WINDOW], text[-_WINDOW:]
+    begin = len(head) - len(head.lstrip(_LOOSE))
+    end = len(text) - (len(tail) - len(tail.rstrip(_LOOSE)))
+    if end - begin > 3 and text.endswith("...", begin, end):
+        end -= 3
+    if end - begin > 3 and text.startswith("...", begin, end):
+        begin += 3
+    return begin, end
+
+
+def _windows(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Stretches of ``text`` around the words that lie over a seam (a place in ``starts`` but the first)."""
+    done = 0
+    for seam in starts[1:]:
+        if seam < done:
+            continue
+        back = _WORD.match(text[max(0, seam - REACH) : seam][::-1])
+        forth = _WORD.match(text, seam)
+        if back is None or forth is None:
+            continue
+        begin, end = seam - back.end(), forth.end()
+        if end - begin < _WORD_MIN:
+            continue
+        done = end
+        for place in range(begin, max(begin + 1, end - REACH), REACH):
+            yield max(0, place - _BEFORE), min(len(text), place + _WINDOW - _BEFORE, end + _AFTER)

@@ -1,0 +1,37 @@
+"""The files of a request, read into its trace before the scan."""
+
+from __future__ import annotations
+
+import time
+
+from weir.dlp.files import FileLimits, attach
+from weir.dlp.patterns import Deadline
+from weir.edge.trace import Trace
+from weir.model import Exchange
+
+__all__ = ["WEIGHED_CHARS_MAX", "WEIGHED_TEXTS_MAX", "is_light", "read_files"]
+
+# Of more characters, or of more texts, not even the part that is new is worked out on the loop.
+WEIGHED_CHARS_MAX = 1024 * 1024
+WEIGHED_TEXTS_MAX = 2000
+
+
+def is_light(exchange: Exchange) -> bool:
+    """Whether the event loop may look at the texts of ``exchange``: few, and no files among them still to be read."""
+    segments = exchange.segments
+    few = not exchange.attachments and len(segments) <= WEIGHED_TEXTS_MAX
+    return few and sum(len(segment.text) for segment in segments) <= WEIGHED_CHARS_MAX
+
+
+def read_files(trace: Trace, end: float) -> None:
+    """Put the texts of all attachments among the segments of the exchange; work for a thread, not for the loop.
+
+    ``end`` is when to stop, on the monotonic clock. What was not seen shows in the inspection.
+    """
+    if trace.exchange is None or not trace.exchange.attachments:
+        return
+    bounds = trace.snapshot.settings.dlp.files
+    deadline = Deadline(max(0.0, end - time.monotonic()))
+    trace.exchange = attach(trace.exchange, FileLimits(bounds.bytes_max, bounds.depth_max), deadline)
+    if not trace.failed:
+        trace.inspection, trace.reason = trace.exchange.inspection, trace.exchange.reason

@@ -1,0 +1,114 @@
+"""Full Presidio, and weir's detectors behind their prefilter, over the same text and for the same entities."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import tldextract
+from presidio_analyzer import (
+    AnalyzerEngine,
+    EntityRecognizer,
+    PatternRecognizer,
+    RecognizerRegistry,
+    RecognizerResult,
+    predefined_recognizers,
+)
+from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+from weir.dlp.detector import Detector
+from weir.dlp.patterns import Deadline, Marked
+from weir.dlp.prefilter import Prefilter
+from weir.dlp.presidio import known_entities, load_detectors
+
+__all__ = ["THRESHOLD", "Ours", "Result", "entities", "recognizers", "theirs"]
+
+THRESHOLD = 0.5
+PHONE_THRESHOLD = 0.4  # Presidio without a language model never gives more to a phone number
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Result:
+    """One find. ``pattern`` is Presidio's name of the pattern, and empty in our results."""
+
+    entity: str
+    start: int
+    end: int
+    score: float
+    pattern: str = ""
+
+    @property
+    def span(self) -> tuple[str, int, int]:
+        """What has to be the same on both sides."""
+        return self.entity, self.start, self.end
+
+
+@cache
+def recognizers() -> dict[str, PatternRecognizer]:
+    """Every pattern recognizer of the installed version, by the name of its class; all said to speak English."""
+    # The list of public suffixes that ships with the package: tests fetch nothing.
+    tldextract.extract = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())  # type: ignore[assignment]
+    found: dict[str, PatternRecognizer] = {}
+    for name, item in sorted(vars(predefined_recognizers).items()):
+        if inspect.isclass(item) and issubclass(item, PatternRecognizer) and item is not PatternRecognizer:
+            make: Any = item
+            found[name] = make(supported_language="en")
+    return found
+
+
+def entities() -> tuple[str, ...]:
+    """Every entity that both sides can be asked for."""
+    return (*sorted({r.supported_entities[0] for r in recognizers().values()}), "PHONE_NUMBER")
+
+
+@cache
+def _analyzer() -> AnalyzerEngine:
+    logging.getLogger("presidio-analyzer").disabled = True
+    phones = predefined_recognizers.PhoneRecognizer(supported_language="en")
+    registry = RecognizerRegistry([*recognizers().values(), phones], supported_languages=["en"])
+    return AnalyzerEngine(
+        registry=registry,
+        nlp_engine=NoOpNlpEngine([{"lang_code": "en", "model_name": "no_op"}]),
+        supported_languages=["en"],
+    )
+
+
+def theirs(text: str) -> set[Result]:
+    """What full Presidio finds."""
+    found = _analyzer().analyze(
+        text, "en", entities=list(entities()), score_threshold=PHONE_THRESHOLD, return_decision_process=True
+    )
+    return {
+        Result(r.entity_type, r.start, r.end, r.score, r.analysis_explanation.pattern_name or "")
+        for r in found
+        if r.score >= THRESHOLD or r.entity_type == "PHONE_NUMBER"
+    }
+
+
+class Ours:
+    """All of weir's detectors of personal data."""
+
+    def __init__(self, without: Iterable[str] = ()) -> None:
+        """``without`` names entities whose detectors are left out."""
+        self.detectors: Sequence[Detector] = [
+            detector
+            for detector in load_detectors(tuple(known_entities()), THRESHOLD)
+            if detector.name.removeprefix("pii/") not in set(without)
+        ]
+        self.prefilter = Prefilter([detector.sources for detector in self.detectors])
+
+    def find(self, text: str) -> set[Result]:
+        """What they find, run as the engine runs them: only those the prefilter names, around its places."""
+        located = self.prefilter.locate(text.encode("utf-8", "surrogatepass"))
+        marked = Marked(text, located.places) if located.places else text
+        found = [
+            RecognizerResult(detector.name.removeprefix("pii/"), start, end, score)
+            for detector in (self.detectors[number] for number in sorted(located.items))
+            for start, end, score in detector.find(marked, Deadline(30))
+        ]
+        kept = EntityRecognizer.remove_duplicates(found)  # Presidio does so with its own
+        return {Result(r.entity_type, r.start, r.end, r.score) for r in kept}
