@@ -12,10 +12,11 @@ from weir.model import Segment
 
 __all__ = ["chat", "code", "filled", "hostile", "key", "prose"]
 
-WORDS = (
+_SAID = (
     "the river runs past old stone walls and every ledger in this harbour keeps a record of what was sold to whom when "
     "market day came around again so that people could read it later if they wished while the engine kept time"
-).split()
+)
+WORDS = _SAID.split()
 VALUES = (
     "bob.{n}@acme-corp.com",
     "card 4111 1111 1111 1111",

@@ -100,7 +100,12 @@ each = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 def carried(body: bytes, data: bytes) -> bool:
     """Whether a request brought ``data``, as it is or in base64."""
-    return data in body or base64_of(data).encode() in body
+    return any(form in body for form in (data, base64.b64encode(data), base64.urlsafe_b64encode(data)))
+
+
+def refused(way: Way, house: House) -> dict[str, Any]:
+    """The record of the refusal; Google's SDK asks three times when an upload is refused."""
+    return house.until(3 if way.name == "gemini files" else 1, "block")[0]
 
 
 @each
@@ -124,7 +129,7 @@ def test_a_credential_in_a_file_stays_here(name: str, way: Way, house: House) ->
     said = str(raised.value)
     assert "no-credentials-leave" in said and secret not in said
     assert not any(carried(row.body, secret.encode()) for row in house.doubles.requests())
-    block = house.only("block")
+    block = refused(way, house)
     assert (block["action"], block["rule_id"], block["inspection"]) == ("block", "no-credentials-leave", "inspected")
     rows = house.weir.sql("select distinct detector from findings where exchange_id = ?", [block["exchange_id"]])
     assert rows == [(FOUND,)]
@@ -135,7 +140,7 @@ def test_a_bomb_is_not_inspected_and_does_not_pass(way: Way, house: House) -> No
     with pytest.raises((openai.APIStatusError, anthropic.APIStatusError, errors.APIError)) as raised:
         way.send(house, "all.zip", papers.zip_bomb())
     assert "on-failure" in str(raised.value)
-    block = house.only("block")
+    block = refused(way, house)
     assert (block["inspection"], block["rule_id"]) == ("failed", "on-failure")
     assert "unpacks to more than the limit" in block["reason"]
 

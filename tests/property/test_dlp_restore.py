@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weir import sections
+from weir.dlp.conversation import masker_for
 from weir.dlp.conversations import Conversations
+from weir.dlp.engine import Engine
 from weir.dlp.mask import ConversationMasker
 from weir.dlp.pseudonyms import Pseudonyms, Restorer
-from weir.model import Action, Finding, Segment
+from weir.model import Action, Endpoint, Exchange, Finding, Segment
+from weir.providers.dialects import dialects
 
+ENGINE = functools.cache(lambda: Engine.load(fingerprint_key=b"property-test-fingerprint-key"))
 quick = settings(deadline=None, max_examples=300)
 
 plain = st.text(alphabet="ab <>_1EMAILADRSX\n日", max_size=12)
@@ -103,3 +110,101 @@ def test_a_conversation_numbers_its_values_the_same_after_it_was_forgotten(value
     known.get("b")  # pushes a out
     assert known.get("a").issue(wanted) == first
     assert len(set(first)) == len(set(values))
+
+
+# A reply as it comes: texts and tool-call arguments (JSON inside a string), in SSE, cut into bytes anywhere.
+
+
+def events(pieces: list[tuple[str, str]]) -> bytes:
+    """A streamed chat completion: each piece is the next text of ``content`` or ``arguments``."""
+    out = []
+    for kind, text in pieces:
+        call = {"index": 0, "id": "c", "type": "function", "function": {"name": "note", "arguments": text}}
+        delta = {"content": text} if kind == "content" else {"tool_calls": [call]}
+        out.append({"id": "r", "model": "m", "choices": [{"index": 0, "delta": delta}]})
+    lines = [f"data: {json.dumps(one)}\n\n" for one in (*out, {"choices": [{"delta": {}, "finish_reason": "stop"}]})]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()
+
+
+def read(stream: bytes) -> tuple[str, str]:
+    """The content and the arguments that a client puts together."""
+    content, arguments = "", ""
+    for line in stream.split(b"\n\n"):
+        if line.startswith(b"data: {"):
+            delta = json.loads(line[6:])["choices"][0]["delta"]
+            content += delta.get("content") or ""
+            arguments += "".join(call["function"]["arguments"] for call in delta.get("tool_calls", ()))
+    return content, arguments
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data(), prompts())
+def test_out_and_back_through_a_stream_cut_anywhere(data: st.DataObject, drawn: tuple[str, list[Finding]]) -> None:
+    text, findings = drawn
+    masker = ConversationMasker(Pseudonyms(b"key", 1000))
+    sent = masker.edits([Segment("/0", "user", text)], findings, [Action.PSEUDONYMISE] * len(findings)).get("/0", text)
+    restorer = masker.restorer()
+    if restorer is None:
+        return
+    arguments = json.dumps({"to": sent, "n": [1, sent]}, ensure_ascii=data.draw(st.booleans()))
+    pieces = [("content", one) for one in cut(data.draw, sent)] + [("arguments", o) for o in cut(data.draw, arguments)]
+    stream = events(pieces)
+    at = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+    dialect = dialects(frozenset())["openai_chat"]
+    exchange = Exchange(Endpoint("openai", "openai_chat", "chat"), "m", True)
+    reader = dialect.reader(exchange, "text/event-stream", restorer)
+    out = b"".join(reader.feed(stream[a:b]) for a, b in zip([0, *at], [*at, len(stream)], strict=True)) + reader.close()
+    content, called = read(out)
+    assert content == text
+    assert json.loads(called) == {"to": text, "n": [1, text]}
+
+
+@quick
+@given(st.lists(st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["a", "b", "c"])), min_size=2, max_size=12))
+def test_only_what_was_said_behind_a_reply_comes_back(turns: list[tuple[str, str]]) -> None:
+    """Callers with the same words and the same reply ids, each going on from the reply before."""
+    known, kept = Conversations(b"key"), sections.Pseudonyms()
+    said: dict[str, set[str]] = {"ann": set(), "bob": set()}
+    for number, (who, name) in enumerate(turns):
+        address = f"{who}.{name}@x.com"
+        exchange = Exchange(Endpoint("o", "d", "responses"), "m", False, (Segment("/input", "user", address),))
+        body = json.dumps({"previous_response_id": "resp"} if said[who] else {}).encode()
+        masker = masker_for(known, kept, b"key", who, exchange, body)
+        found = Finding("pii/EMAIL_ADDRESS", "pii", 0, 0, len(address), 1.0)
+        masker.edits(exchange.segments, [found], [Action.PSEUDONYMISE])
+        masker.answered("resp")
+        said[who].add(address)
+        restorer = masker.restorer()
+        assert restorer is not None
+        asked = "".join(f"<EMAIL_ADDRESS_{n}>" for n in range(1, 20))
+        back = re.sub(r"<[A-Z_0-9]+>", " ", restorer.feed("c", asked) + restorer.flush("c")).split()
+        got = {one + "@x.com" for part in back for one in part.split("@x.com") if one}
+        assert got == said[who], number
+
+
+scanned = st.lists(
+    st.one_of(
+        st.sampled_from(["jane.doe@example.org", "DE89 3704 0044 0532 0130 00", "4111 1111 1111 1111", "10.20.30.40"]),
+        st.just("AKIA" + "3QZ7TX5NWJ2KDLPV"),
+        st.sampled_from([" mail ", " card ", ", ", "\n", " and ", ": ", "<EMAIL_ADDRESS_1>", "key=", "\u200b"]),
+    ),
+    max_size=8,
+).map("".join)
+
+
+@settings(deadline=None, max_examples=100)
+@given(texts=st.lists(scanned, min_size=1, max_size=3), action=st.sampled_from([Action.REDACT, Action.PSEUDONYMISE]))
+def test_what_was_treated_is_not_found_again(texts: list[str], action: Action) -> None:
+    segments = [Segment(f"/{n}", "user", text) for n, text in enumerate(texts)]
+    before = ENGINE().scan(segments, deadline_s=30)
+    treatments = [action] * len(before.findings)
+    masker = ConversationMasker(Pseudonyms(b"key", 1000), rescan=lambda now: ENGINE().scan(now).findings)
+    edits = masker.edits(segments, before.findings, treatments)
+    after = ENGINE().scan([Segment(s.pointer, s.role, edits.get(s.pointer, s.text)) for s in segments], deadline_s=30)
+    assert before.complete and after.complete
+    treated = {finding.detector for finding in before.findings}
+    marks = re.compile(r"<[A-Z_0-9]+>|\[REDACTED:[^\]]+\]")
+    for finding in after.findings:
+        pointer, text = segments[finding.segment].pointer, segments[finding.segment].text
+        found = edits.get(pointer, text)[finding.start : finding.end]
+        assert finding.detector not in treated or not marks.sub("", found)

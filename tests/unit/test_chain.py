@@ -36,8 +36,8 @@ def test_the_order(addons: tuple[list[Any], list[Any]]) -> None:
     first, rest = addons
     assert [a.name for a in first] == ["drain"]
     assert [a.name for a in rest] == [
-        "resolve", "begin", "tls", "identity", "providers", "shadow", "dlp", "policy", "usage", "keys", "connections",
-        "audit",
+        "resolve", "begin", "tls", "identity", "coach", "providers", "shadow", "dlp", "policy", "sockets", "usage",
+        "keys", "connections", "audit",
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,7 @@ def network_mistakes(settings: Settings) -> tuple[Mistake, ...]:
 
 
 def _detectors(settings: Settings) -> tuple[Mistake, ...]:
+    from weir.dlp.exactfile import read_label
     from weir.dlp.presidio import load_detectors
     from weir.dlp.rules import load_rules
 
@@ -72,8 +73,10 @@ def _detectors(settings: Settings) -> tuple[Mistake, ...]:
     try:
         if dlp.rules:
             load_rules(dlp.rules)
-        if dlp.entities is not None:
-            load_detectors(dlp.entities, dlp.threshold)
+        if dlp.entities is not None or dlp.packs or dlp.thresholds:
+            load_detectors(dlp.entities, dlp.threshold, dlp.packs, dlp.thresholds)
+        for path in dlp.exact:
+            read_label(path)
     except (ValueError, OSError) as error:
         return (detector_mistake(settings, error),)
     return ()
@@ -81,25 +84,45 @@ def _detectors(settings: Settings) -> tuple[Mistake, ...]:
 
 def detector_mistake(settings: Settings, error: ValueError | OSError) -> Mistake:
     """What the detectors said when they could not be loaded, as a mistake at its place."""
+    from weir.dlp.build import ExactKeyMissing
+    from weir.dlp.exactfile import ExactFileError
+    from weir.dlp.packs import UnknownPack
     from weir.dlp.presidio import UnknownEntity
     from weir.dlp.rules import RuleError
 
+    dlp = settings.dlp
     if isinstance(error, RuleError):
         start, end = f"{error.file}:{error.line}: {error.field}: ", f"; {error.remedy}"
         problem = str(error).removeprefix(start).removesuffix(end)
         return Mistake(str(error.file), error.line, error.field, problem, error.remedy)
     if isinstance(error, OSError):
         told = f"{error.filename or 'a file of theirs'} cannot be read ({error.strerror or type(error).__name__})"
-        return settings.mistake(("dlp", "rules"), told, "let weir's user read it")
+        place = "exact" if error.filename in map(str, dlp.exact) else "rules"
+        return settings.mistake(("dlp", place), told, "let weir's user read it")
     if isinstance(error, UnknownEntity):
-        remedy = str(error).partition("; ")[2]
-        names = remedy.removeprefix("write one of ").split(", ")
-        wrong = [(index, name) for index, name in enumerate(settings.dlp.entities or ()) if name not in names]
-        index, name = wrong[0] if wrong else (0, "")
-        guess = nearest(name, names)
-        place = ("dlp", "entities", index)
-        return settings.mistake(place, "is nothing that a recognizer finds", f"write {guess}" if guess else remedy)
+        return _unknown(settings, error, (("entities", dlp.entities or ()), ("thresholds", tuple(dlp.thresholds))))
+    if isinstance(error, UnknownPack):
+        return _unknown(settings, error, (("packs", dlp.packs),))
+    if isinstance(error, ExactFileError | ExactKeyMissing):
+        problem, _, remedy = str(error).partition("; ")
+        return settings.mistake(("dlp", "exact"), problem, remedy or "make the file anew: weir dlp fingerprint")
+    if str(error).startswith("nlp: "):
+        problem, _, remedy = str(error).removeprefix("nlp: ").partition("; ")
+        return settings.mistake(("dlp", "nlp"), problem, remedy)
     return settings.mistake(("dlp",), f"the detectors refuse it: {error}", "correct this section")
+
+
+def _unknown(settings: Settings, error: ValueError, lists: Sequence[tuple[str, Sequence[str]]]) -> Mistake:
+    """The first word of ``lists`` that is not among those the error says there are."""
+    remedy = str(error).partition("; ")[2]
+    names = remedy.removeprefix("write one of ").split(", ")
+    for field, words in lists:
+        for index, word in enumerate(words):
+            if word not in names:
+                guess = nearest(word, names)
+                place = ("dlp", field, word if field == "thresholds" else index)
+                return settings.mistake(place, "is nothing that a recognizer finds", f"write {guess}" if guess else remedy)
+    return settings.mistake(("dlp",), str(error).partition("; ")[0], remedy)
 
 
 def doubts(settings: Settings) -> tuple[Mistake, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -131,17 +130,12 @@ class ToolError(Exception):
 
 def real_tools(settings: Settings) -> Tools:
     """The detectors and the catalogue of this installation. Raises ToolError."""
-    from weir.dlp.engine import Engine
+    from weir.dlp.build import engine_without_exact
     from weir.dlp.examples import expand
     from weir.shadow.catalogue import Catalogue, with_status
 
     try:
-        engine = Engine.load(
-            rule_dirs=settings.dlp.rules,
-            entities=settings.dlp.entities,
-            threshold=settings.dlp.threshold,
-            fingerprint_key=os.urandom(32),  # nothing found here is kept or compared with anything
-        )
+        engine, names = engine_without_exact(settings.dlp)
     except (ValueError, OSError) as error:
         raise ToolError(detector_mistake(settings, error)) from None
     services = Catalogue.load().services
@@ -159,7 +153,7 @@ def real_tools(settings: Settings) -> Tools:
         services=frozenset(services),
         vendors=frozenset(service.vendor for service in services.values()),
         categories=frozenset(service.category for service in services.values()),
-        detectors=frozenset(engine.detectors),
+        detectors=names,
     )
     return Tools(scan, service_of, expand, vocabulary)
 

@@ -28,7 +28,7 @@ def fingerprint(
     source: Annotated[
         Path, typer.Argument(metavar="CSV", help="The table, plain or gzipped; its first line names columns.")
     ],
-    columns: Annotated[str, typer.Option(metavar="NAME,NAME", help="The columns whose values are to be found.")],
+    columns: Annotated[str, typer.Option(metavar="NAME,NAME", help="Columns to be found; a+b is two as one.")],
     out: Annotated[Path | None, typer.Option(help="The file to make; default: LABEL.fp.")] = None,
     label: Annotated[str, typer.Option(help="Findings are called exact/LABEL; default: the table's name.")] = "",
     allow_short: Annotated[

@@ -27,6 +27,8 @@ def error(code: int, text: str, status: str, reason: str = "") -> Answer:
 
 def answer(ask: Ask, keys: Collection[str]) -> Answer:
     """What generativelanguage.googleapis.com would say; like the real one, a wrong key is a 400 and none a 403."""
+    if "upload_id" in ask.query and (file := gemini_files(ask)) is not None:
+        return file  # whoever has the address may use it
     key = ask.headers.get("x-goog-api-key") or ask.query.get("key", "")
     if not key:
         return error(403, "Method doesn't allow unregistered callers.", "PERMISSION_DENIED")

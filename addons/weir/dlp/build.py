@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
+
 from weir.dlp.engine import Engine
 from weir.sections import Dlp
 
-__all__ = ["FINDINGS_MAX", "ExactKeyMissing", "engine_of"]
+__all__ = ["FINDINGS_MAX", "ExactKeyMissing", "engine_of", "engine_without_exact"]
 
 FINDINGS_MAX = 200  # of one request; who reads whole files asks for more
 
 
 class ExactKeyMissing(ValueError):
     """The policy names fingerprint files and whoever loads it has no key to read them with."""
+
+
+def engine_without_exact(dlp: Dlp) -> tuple[Engine, frozenset[str]]:
+    """For checking a policy where no data directory is at hand: an engine, and the names of all possible findings.
+
+    Files of exact values are looked at only for what they are called. Raises as `engine_of`.
+    """
+    from weir.dlp.exactfile import read_label  # what it imports is needed only where there are such files
+
+    labels = {f"exact/{read_label(path)}" for path in dlp.exact}
+    engine = engine_of(dlp.model_copy(update={"exact": ()}), os.urandom(32))
+    return engine, frozenset({*engine.detectors, *labels})
 
 
 def engine_of(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import orjson
 
 from weir.dlp.conversations import Conversations, Link
+from weir.dlp.leftovers import Rescan
 from weir.dlp.mask import ConversationMasker
 from weir.dlp.pseudonyms import TAGS
 from weir.model import Exchange, Segment
@@ -66,6 +67,7 @@ def masker_for(
     principal_tag: str,
     exchange: Exchange,
     body: bytes | None,
+    rescan: Rescan | None = None,
 ) -> ConversationMasker:
     """The masker for an exchange, with the conversation that it belongs to. ``body`` is decoded.
 
@@ -91,7 +93,7 @@ def masker_for(
             conversations.link(principal_tag, response_id, Link(link.conversation, seen), hours=hours, keep=keep)
 
     earlier = names.names() if within else link.names
-    return ConversationMasker(names, link.conversation, earlier, exchange.segments, answered)
+    return ConversationMasker(names, link.conversation, earlier, exchange.segments, answered, rescan)
 
 
 def _digest(key: bytes, *parts: str) -> str:

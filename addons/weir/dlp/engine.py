@@ -7,6 +7,7 @@ own where these were asked for (see pool.py): what a pattern does with a text ne
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +56,7 @@ class Engine:
         self.version = version
         self.slow = slow  # True: even a short text takes too long for the event loop
         key = derived_key(fingerprint_key)
-        self._scanner = Scanner(detectors, key=key, findings_max=findings_max)
+        self._scanner = Scanner(detectors, key=key, findings_max=findings_max, slow=slow)
         self._cache = ScanCache(key, version, cache_entries)
         self._helpers = helpers
 
@@ -125,9 +126,14 @@ class Engine:
         return self._helpers
 
     def start(self) -> None:
-        """Begin to start the helpers, if there are to be any; until they are ready, threads do their work."""
+        """Begin to get ready what only some texts need: helpers, if there are to be any, and more of the prefilter.
+
+        Until then threads do the helpers' work.
+        """
         if self._helpers is not None:
             self._helpers.start()
+        warm = self._scanner.prefilter.warm
+        threading.Thread(target=warm, kwargs={"long": False}, name="weir-prefilter", daemon=True).start()
 
     def close(self) -> None:
         """End the helpers; scans go on without them."""

@@ -28,7 +28,10 @@ class TableError(ValueError):
 
 @dataclass(slots=True)
 class Table:
-    """An opened table. ``rows`` reads it once."""
+    """A table. ``rows`` reads it once.
+
+    A column may be made of several: ``first_name+last_name`` is both with a blank between them, where neither is empty.
+    """
 
     path: Path
     columns: tuple[str, ...]  # as asked for
@@ -66,7 +69,7 @@ class Table:
         self.delimiter = max(_DELIMITERS, key=first.count)
         header = [name.strip() for name in next(csv.reader([first], delimiter=self.delimiter))]
         self.lines = 1
-        picked = [self._index(header, column) for column in self.columns]
+        picked = [self._indexes(header, column) for column in self.columns]
         reader = csv.reader(text, delimiter=self.delimiter)
         while True:
             try:
@@ -83,7 +86,7 @@ class Table:
                 if row:  # an empty line is none
                     self._bad(self.lines)
                 continue
-            cells = tuple([row[index] for index in picked])
+            cells = tuple([row[one[0]] if len(one) == 1 else _together(row, one) for one in picked])
             if "\ufffd" in "".join(cells):
                 self._bad(self.lines)
                 continue
@@ -93,6 +96,10 @@ class Table:
         self.bad += 1
         if len(self.bad_lines) < BAD_LINES_KEPT:
             self.bad_lines.append(line)
+
+    def _indexes(self, header: Sequence[str], column: str) -> tuple[int, ...]:
+        parts = [column] if column in header else column.split("+")
+        return tuple(self._index(header, part.strip()) for part in parts)
 
     def _index(self, header: Sequence[str], column: str) -> int:
         found = [index for index, name in enumerate(header) if name == column]
@@ -106,6 +113,11 @@ class Table:
         guess = nearest(column, header)
         there = f"write {guess}" if guess else f"there are {', '.join(header[:20])}"
         raise TableError(f"{self.path}:1: no column is called {column}; {there}")
+
+
+def _together(row: Sequence[str], indexes: Sequence[int]) -> str:
+    cells = [row[index].strip() for index in indexes]
+    return " ".join(cells) if all(cells) else ""
 
 
 def _encoding(data: bytes) -> str:

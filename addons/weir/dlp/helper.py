@@ -40,13 +40,14 @@ def main(number: int) -> int:
     except (ValueError, OSError):
         send(control, UNUSABLE)  # weir has loaded the same and said what is wrong with it
         return 1
-    scanner = Scanner(made.detectors, key=derived_key(recipe.fingerprint_key), findings_max=recipe.findings_max)
+    key, slow = derived_key(recipe.fingerprint_key), bool(recipe.nlp)
+    scanner = Scanner(made.detectors, key=key, findings_max=recipe.findings_max, slow=slow)
     scanner.prefilter.warm()
     gc.collect()
     gc.freeze()  # what all forks share is not touched again
-    send(control, READY)
     forked: set[int] = set()
     try:
+        send(control, READY)
         _tend(control, scanner, forked)
     except OSError:
         return 1

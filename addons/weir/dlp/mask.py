@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from weir.dlp.leftovers import Rescan, strike_out
 from weir.dlp.overlaps import strength
 from weir.dlp.pseudonyms import Pseudonyms, Restorer, literals
 from weir.model import Action, Finding, Segment
 from weir.ports import TextMap
 
 __all__ = ["ConversationMasker"]
+
+_EDITS = (Action.REDACT, Action.PSEUDONYMISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class ConversationMasker:
 
     ``earlier`` are placeholders of the conversation that the provider has seen in turns it keeps: they may come back
     too. ``segments`` are what the exchange says, in case nothing of it is edited. ``answered`` is told the id of the
-    reply and all placeholders that stand behind it.
+    reply and all placeholders that stand behind it. ``rescan`` looks for what an edit leaves behind.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class ConversationMasker:
         earlier: frozenset[str] = frozenset(),
         segments: Sequence[Segment] = (),
         answered: Callable[[str, frozenset[str]], None] | None = None,
+        rescan: Rescan | None = None,
     ) -> None:
         self.conversation = conversation
         self._pseudonyms = pseudonyms
         self._earlier = earlier
         self._segments = segments
         self._answered = answered
+        self._rescan = rescan
         self._issued: dict[str, str] = {}
 
     def edits(
@@ -52,11 +57,19 @@ class ConversationMasker:
         """New texts by pointer, for the segments that a REDACT or PSEUDONYMISE treatment changes.
 
         ``treatments`` has one entry a finding. Findings that overlap are replaced as one, and if one of them is
-        redacted, all are. A secret is redacted even where PSEUDONYMISE is asked: it must never come back.
+        redacted, all are. A secret is redacted even where PSEUDONYMISE is asked: it must never come back. Raises
+        ValueError when what was treated is still found afterwards.
         """
         cuts = _cuts(segments, findings, treatments)
         if not cuts:
             return {}
+        texts = self._replaced(segments, cuts)
+        if self._rescan is None:
+            return texts
+        treated = frozenset(f.detector for f, action in zip(findings, treatments, strict=True) if action in _EDITS)
+        return strike_out(segments, texts, treated, self._rescan)
+
+    def _replaced(self, segments: Sequence[Segment], cuts: Sequence[tuple[int, _Cut]]) -> dict[str, str]:
         taken = self._take(segments)
         wanted = [(cut.kind, segments[index].text[cut.start : cut.end]) for index, cut in cuts if cut.restorable]
         placeholders = iter(self._pseudonyms.issue(wanted, taken) if wanted else ())
@@ -114,7 +127,7 @@ def _cuts(
     treated = [
         (finding, action is Action.PSEUDONYMISE and finding.category != "secret")
         for finding, action in zip(findings, treatments, strict=True)
-        if action in (Action.REDACT, Action.PSEUDONYMISE) and finding.start < finding.end
+        if action in _EDITS and finding.start < finding.end
     ]
     treated.sort(key=lambda item: (item[0].segment, item[0].start, -item[0].end, item[0].detector))
     cuts: list[tuple[int, _Cut]] = []

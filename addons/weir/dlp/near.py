@@ -41,10 +41,13 @@ class NearPattern:
 
     def _around(self, text: str, stretches: list[tuple[int, int]], timeout: float | None) -> Iterator[Match]:
         deadline = None if timeout is None else Deadline(timeout)
+        ahead = self._width.ahead if self._width is not None else 0
         done = 0
         for begin, end in stretches:
             left = None if deadline is None else deadline.left()
             for match in self.body.finditer(text, pos=max(begin, done), endpos=end, timeout=left):
+                if match.end() + ahead > end < len(text):
+                    continue  # out of reach of the word; what follows it was not looked at
                 done = match.end()
                 yield match
 

@@ -10,14 +10,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from weir.dlp.context import ContextWords
-from weir.dlp.patterns import Deadline, Match, Pattern
+from weir.dlp.context import NEAR_AFTER_CHARS, NEAR_BEFORE_CHARS, ContextWords
+from weir.dlp.patterns import Deadline, Match, Pattern, stretches
 from weir.dlp.prefilter import Source
 
-__all__ = ["CONTEXT_BOOST", "CONTEXT_SCORE_MIN", "EmailDetector", "PatternDetector", "surely"]
+__all__ = ["CONTEXT_BOOST", "CONTEXT_SCORE_MIN", "BesideWords", "EmailDetector", "PatternDetector", "surely"]
 
 CONTEXT_BOOST = 0.35  # Presidio's own
 CONTEXT_SCORE_MIN = 0.5
+
+_SOURCE_FLAGS = re.IGNORECASE | re.MULTILINE | re.DOTALL
 
 
 def surely(_text: str, _start: int, _end: int) -> bool:
@@ -51,6 +53,7 @@ class PatternDetector:
     doubtful: Callable[[str, int, int], bool] = surely
     excluded: Callable[[str, int, int], bool] = surely
     cap: Callable[[str], float] = _as_it_is
+    near: int = 0  # characters around a place of the source that hold every match; 0 where the pattern knows it
     shape: str = ""  # a pattern that matches wherever this one does and that the prefilter finds sooner
 
     @property
@@ -60,11 +63,19 @@ class PatternDetector:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The pattern itself, or its shape; and the context words, where without one of them there is no hit."""
-        flags = self.pattern.flags & (re.IGNORECASE | re.MULTILINE | re.DOTALL)
-        pattern = Source(self.shape or self.pattern.pattern, flags)
-        only_beside_words = self.needs_context or (self.score < self.threshold and not self.proves)
-        return (pattern, Source(self.context.gate)) if only_beside_words and self.context.gate else (pattern,)
+        """The pattern itself, or its shape; where without a word there is no hit, the words alone.
+
+        Words are rarer than nine digits, and the pattern then only has to be run near them.
+        """
+        if self.beside_words:
+            return (Source(self.context.gate),)
+        return (Source(self.shape or self.pattern.pattern, self.pattern.flags & _SOURCE_FLAGS),)
+
+    @property
+    def beside_words(self) -> bool:
+        """Whether there can be a hit only where one of the context words stands."""
+        only = self.needs_context or (self.score < self.threshold and not self.proves)
+        return only and bool(self.context.gate)
 
     def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
         """Hits at or above the threshold. Raises TimeoutError."""
@@ -75,8 +86,18 @@ class PatternDetector:
                 yield found
 
     def matches(self, text: str, deadline: Deadline) -> Iterator[Match]:
-        """Matches of the pattern, before any check."""
-        return self.pattern.finditer(text, timeout=deadline.left())
+        """Matches of the pattern, before any check; around the places of `sources` where that is enough."""
+        before, after = self.near, self.near
+        if self.beside_words:
+            before, after = NEAR_BEFORE_CHARS, NEAR_AFTER_CHARS
+        if not after:
+            yield from self.pattern.finditer(text, timeout=deadline.left())
+            return
+        for begin, end in stretches(text, self.sources[0].pattern, before, after):
+            for match in self.pattern.finditer(text, pos=begin, endpos=end, timeout=deadline.left()):
+                # At the edge of a stretch a part of a longer word can look like a whole one; no hit reaches there.
+                if (begin == 0 or match.start() > begin) and (end == len(text) or match.end() < end):
+                    yield match
 
     def judge(self, text: str, match: Match) -> tuple[int, int, float] | None:
         """The hit that ``match`` is, or None."""
@@ -121,3 +142,35 @@ class EmailDetector(PatternDetector):
                 yield match
                 break
             at = text.find("@", max(at + 1, done))
+
+
+@dataclass(frozen=True, slots=True)
+class BesideWords:
+    """All patterns of one entity that need a word, behind one search for the words."""
+
+    members: tuple[PatternDetector, ...]
+
+    @property
+    def entity(self) -> str:
+        """The entity of all members."""
+        return self.members[0].entity
+
+    @property
+    def name(self) -> str:
+        """pii/ and the entity."""
+        return self.members[0].name
+
+    @property
+    def severity(self) -> str:
+        """The entity's."""
+        return self.members[0].severity
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The words."""
+        return self.members[0].sources
+
+    def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
+        """Hits of all members. Raises TimeoutError."""
+        for member in self.members:
+            yield from member.find(text, deadline)

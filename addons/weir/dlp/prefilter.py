@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import hyperscan
 
 from weir.dlp.patterns import Deadline
+from weir.dlp.reach import reach_of
 from weir.dlp.relax import Unrelaxable, relax
 
 __all__ = ["ANALYSER_ERRORS", "OVERLAP_CHARS", "WINDOW_BYTES", "Located", "Prefilter", "Source"]
@@ -33,6 +34,8 @@ OVERLAP_CHARS = 8 * 1024
 _OVERLAP_BYTES = 4 * OVERLAP_CHARS  # a character has at most four bytes
 _PLACES_BASE = 2000  # places in one window: above what text has that is dense with findings
 _BYTES_A_PLACE = 16
+_PLACES_MAX = 60_000  # in a text of any length: each takes some 100 bytes
+_SHORT_BYTES = 16 * 1024
 
 _FLAGS: int = hyperscan.HS_FLAG_DOTALL
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
@@ -40,10 +43,15 @@ _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One pattern: its text and the `re` flags it is compiled with."""
+    """One pattern: its text and the `re` flags it is compiled with.
+
+    ``shape_of`` names the pattern that this one stands for, where every match of that one holds a match of this one:
+    the places found are then that pattern's.
+    """
 
     pattern: str
     flags: int = 0
+    shape_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +73,11 @@ class Prefilter:
         self._made: dict[bool, _Net] = {}
         self._lock = threading.Lock()
 
-    def warm(self) -> None:
-        """Compile now what only long and hostile texts need."""
+    def warm(self, *, long: bool = True) -> None:
+        """Compile now what only hostile and (with ``long``) long texts need. Others go on meanwhile."""
         self._long(single=True)
-        self._long(single=False)
+        if long:
+            self._long(single=False)
 
     def hits(self, text: str, deadline: Deadline | None = None) -> frozenset[int]:
         """Indexes of the items that may match ``text``: a superset of those that do.
@@ -91,13 +100,15 @@ class Prefilter:
             if deadline is not None:
                 deadline.left()
             found = net.scan(window, _PLACES_BASE + len(window) // _BYTES_A_PLACE)
-            if found is None:
+            if found is None or len(places) + len(found) > _PLACES_MAX:
                 return Located(self._crowded(data, deadline))
             places += ((number, begin + end) for number, end in found)
         return net.located(places, data)
 
     def _crowded(self, data: bytes, deadline: Deadline | None) -> frozenset[int]:
         """The items alone, for a text that has too many places."""
+        if len(data) <= _SHORT_BYTES and True not in self._made:
+            return frozenset(range(len(self._items)))  # sooner done than compiling, which must not hold up the loop
         net = self._long(single=True)
         numbers: set[int] = set()
         for _begin, window in _windows(data):
@@ -130,16 +141,17 @@ class _Net:
         self, items: Sequence[Sequence[Source]], chars_max: int | None = None, *, single: bool = False
     ) -> None:
         expressions: dict[int, tuple[bytes, int]] = {}
-        self._sources = [source.pattern for item in items for source in item]
-        # An item's first pattern is what it runs; of the words that must stand near it, one is enough.
-        firsts = [not place for item in items for place, _ in enumerate(item)]
+        self._sources = [source.shape_of or source.pattern for item in items for source in item]
+        # Places are of use for an item's first pattern, which it runs, if its reach is bounded. Of the others, and of
+        # the words that must stand near, one is enough.
+        placed = [not at and reach_of(s.pattern, s.flags) is not None for item in items for at, s in enumerate(item)]
         for number, source in enumerate(source for item in items for source in item):
             try:
                 relaxed, ignore_case = relax(source.pattern, source.flags, chars_max)
             except Unrelaxable:
                 continue  # runs on every text, see `always`
             flags = _FLAGS | (hyperscan.HS_FLAG_CASELESS if ignore_case else 0)
-            flags |= hyperscan.HS_FLAG_SINGLEMATCH if single or not firsts[number] else 0
+            flags |= hyperscan.HS_FLAG_SINGLEMATCH if single or not placed[number] else 0
             expressions[number] = (relaxed.encode("ascii"), flags)
         self._database: hyperscan.Database | None = None
         accepted: set[int] = set()
@@ -149,7 +161,7 @@ class _Net:
         self._placeless = {
             source
             for number, source in enumerate(self._sources)
-            if single or not firsts[number] or number not in accepted
+            if single or not placed[number] or number not in accepted
         }
         # For each pattern the item it counts for, and for each item how many of its patterns must match.
         self._item_of = [index for index, item in enumerate(items) for _ in item]

@@ -8,7 +8,7 @@ nothing is logged. No language model: what depends on the words around it needs 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -21,7 +21,7 @@ from weir.dlp.ibans import IbanDetector
 from weir.dlp.packs import GENERIC, Entity, chosen, digest, load_packs
 from weir.dlp.patterns import compile_pattern
 from weir.dlp.phones import PhoneDetector
-from weir.dlp.pii import EmailDetector, PatternDetector, surely
+from weir.dlp.pii import BesideWords, EmailDetector, PatternDetector, surely
 
 __all__ = ["DEFAULT_ENTITIES", "NER_ENTITIES", "UnknownEntity", "known_entities", "library_versions", "load_detectors"]
 
@@ -35,6 +35,9 @@ _WEAK_SCORE = 0.4  # a pattern that Presidio itself scores lower proves little b
 # Presidio's pattern begins with one of three characters that are also in what follows. In Hyperscan, beside other
 # long repeats, that takes time in the square of the text's length: three minutes for 8 MB of digits.
 _SHAPES = {"CRYPTO": "[a-zA-HJ-NP-Z0-9]{26}"}
+_ZONE = "(?:%[0-9a-zA-Z]+)?"  # of an IPv6 address; the only part without a bound
+# Characters that hold an address or wallet, whose patterns have no bound of their own.
+_NEAR = {"IP_ADDRESS": 256, "CRYPTO": 256}
 _REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")  # those Presidio tries
 
 Validate = Callable[[str], bool | None]
@@ -79,7 +82,7 @@ def load_detectors(
     detectors: list[Detector] = []
     for name in dict.fromkeys(wanted):
         if name in known:
-            detectors += _of_entity(known[name], bars.get(name, threshold), regions)
+            detectors += _together(_of_entity(known[name], bars.get(name, threshold), regions))
     return tuple(detectors)
 
 
@@ -100,7 +103,7 @@ def _of_entity(entity: Entity, threshold: float, regions: Sequence[str]) -> Iter
     theirs = () if recognizer is None else tuple(recognizer.context or ())
     context = ContextWords((*(entity.context or theirs), *entity.also))
     if entity.name == "PHONE_NUMBER":
-        yield _phone(entity, threshold, context, regions)
+        yield from _phones(entity, threshold, context, regions)
     elif entity.name == "CREDIT_CARD":
         yield CardDetector(severity=entity.severity, threshold=threshold, context=context)
     elif recognizer is not None and entity.name == "IBAN_CODE":
@@ -121,6 +124,18 @@ def _of_entity(entity: Entity, threshold: float, regions: Sequence[str]) -> Iter
             needs_context=_strict(entity, own.score),
             doubtful=_bare if entity.needs_context == "bare" else surely,
         )
+
+
+def _together(detectors: Iterable[Detector]) -> Iterator[Detector]:
+    """The same, with the patterns that need a word as one detector."""
+    beside: list[PatternDetector] = []
+    for detector in detectors:
+        if isinstance(detector, PatternDetector) and detector.beside_words:
+            beside.append(detector)
+        else:
+            yield detector
+    if beside:
+        yield BesideWords(tuple(beside))
 
 
 def _no_check(_value: str) -> bool | None:
@@ -164,9 +179,16 @@ def _of_recognizer(
             invalidate=invalidate,
             proves=_proves(recognizer),
             needs_context=_strict(entity, pattern.score),
-            shape=_SHAPES.get(entity.name, ""),
+            shape=_shape(entity.name, pattern.regex),
+            near=_NEAR.get(entity.name, 0),
             **more,
         )
+
+
+def _shape(entity: str, regex: str) -> str:
+    if entity == "IP_ADDRESS":
+        return regex.replace(_ZONE, "")
+    return _SHAPES.get(entity, "")
 
 
 def _proves(recognizer: Any) -> bool:
@@ -210,7 +232,7 @@ def _iban_format(recognizer: Any) -> Validate:
     return has_format
 
 
-def _phone(entity: Entity, threshold: float, context: ContextWords, regions: Sequence[str]) -> PhoneDetector:
+def _phones(entity: Entity, threshold: float, context: ContextWords, regions: Sequence[str]) -> Iterator[PhoneDetector]:
     recognizer = _recognizers()["PhoneRecognizer"]
     # A number with a country code means the same in every region: one pass instead of eight.
     international, national = recognizer(supported_regions=("US",)), recognizer(supported_regions=tuple(regions))
@@ -220,6 +242,12 @@ def _phone(entity: Entity, threshold: float, context: ContextWords, regions: Seq
         return [(result.start, result.end) for result in found]
 
     locate("call 212-555-0100", False)  # reads the number tables now, not at the first message
-    return PhoneDetector(
-        severity=entity.severity, threshold=threshold, context=context, locate=locate, cap=reserved.phone_cap
-    )
+    for beside_words in (False, True):
+        yield PhoneDetector(
+            severity=entity.severity,
+            threshold=threshold,
+            context=context,
+            locate=locate,
+            beside_words=beside_words,
+            cap=reserved.phone_cap,
+        )

@@ -52,8 +52,9 @@ class Unrelaxable(ValueError):
 def relax(source: str, flags: int = 0, chars_max: int | None = None) -> tuple[str, bool]:
     """The weaker pattern for ``source`` and whether it ignores case.
 
-    ``flags`` are `re` flags given apart from the pattern. With ``chars_max`` the result matches within the first so
-    many characters of every match of ``source``: of a pattern that could take in more, only the beginning is kept.
+    ``flags`` are `re` flags given apart from the pattern. With ``chars_max`` the result matches no more than so many
+    characters, and does so in every match of ``source``: of a pattern that could take in more, only a beginning is
+    kept, without what it may repeat before it.
     Raises Unrelaxable when a construct has no weaker form.
     """
     try:
@@ -62,7 +63,9 @@ def relax(source: str, flags: int = 0, chars_max: int | None = None) -> tuple[st
             tree = _parser.parse(source, flags)
     except (re.error, OverflowError, RecursionError) as error:
         raise Unrelaxable(f"not readable: {type(error).__name__}") from None
-    nodes: list[Node] = list(tree) if chars_max is None else _beginning(tree, list(tree), chars_max)
+    nodes: list[Node] = list(tree)
+    if chars_max is not None:
+        nodes = _beginning(tree, _headless(nodes), chars_max)
     ignore_case = bool(tree.state.flags & re.IGNORECASE)
     boundary = len(nodes) > 1 and nodes[0] == (_c.AT, _c.AT_BOUNDARY) and _starts_with_ascii_word(nodes[1:])
     core = _trim([node for node in nodes if node[0] not in _ASSERTIONS], keep_head=boundary)
@@ -88,6 +91,19 @@ def _trim(nodes: list[Node], *, keep_head: bool) -> list[Node]:
                 nodes[index] = (_c.MAX_REPEAT, (low, low, inner))
                 break
             nodes.pop(index)
+    return nodes
+
+
+def _headless(nodes: list[Node]) -> list[Node]:
+    """Without what may repeat without end before anything else: the rest matches wherever the whole does."""
+    if _refers_back(nodes):
+        return nodes
+    for index, (op, value) in enumerate(nodes):
+        if op in _REPEATS and value[1] == _c.MAXREPEAT:
+            low, _high, inner = value
+            return ([(_c.MAX_REPEAT, (low, low, inner))] if low else []) + nodes[index + 1 :]
+        if op not in _ASSERTIONS:
+            break
     return nodes
 
 

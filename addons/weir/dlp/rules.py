@@ -31,6 +31,8 @@ _KINDS = ("regex", "words", "words_file")  # exactly one of them
 _OPTIONAL = ("source", "match", "miss", "score", "case")
 _OF_A_REGEX = ("keywords", "reach", "secret_group", "entropy_min", "validator", "filler")
 _ID = re.compile(r"(?!exact/)[a-z][a-z0-9-]{0,30}/[a-z0-9][a-z0-9-]{0,62}|pii/[A-Z][A-Z0-9_]{0,62}")
+_SEPARATOR = re.compile(r"(?<=[a-z0-9])[ _-](?=[a-z0-9])")
+_SHORT_NAME_CHARS = 3
 _EXAMPLE_SECONDS = 1.0
 _WORDS_MAX = 200_000
 _WORDS_FILE_BYTES_MAX = 16 << 20
@@ -64,7 +66,7 @@ def load_rules(directories: Sequence[Path] = ()) -> RuleSet:
 def _files(directory: Path) -> list[Path]:
     if not directory.is_dir():
         raise RuleError(directory, 1, "rules", "is not a folder", "name a folder that holds *.yaml rule files")
-    return sorted(file for file in directory.rglob("*") if file.suffix in (".yaml", ".yml") and file.is_file())
+    return sorted(file for file in directory.rglob("*") if file.suffix in (".yaml", ".yml"))
 
 
 def _rule(entry: Entry, digest: hashlib._Hash) -> SecretRule:
@@ -113,9 +115,9 @@ def _regex_fields(entry: Entry) -> dict[str, Any]:
     reach = entry.number("reach", KEYWORD_REACH_CHARS)
     if reach != int(reach) or not 1 <= reach <= KEYWORD_REACH_CHARS:
         raise entry.error("reach", "is no number of characters", f"write 1 to {KEYWORD_REACH_CHARS}")
-    keywords = tuple(keyword.lower() for keyword in entry.texts("keywords"))
-    if not all(keyword.strip() for keyword in keywords):
+    if not all(keyword.strip() for keyword in entry.texts("keywords")):
         raise entry.error("keywords", "holds an empty word", "remove it")
+    keywords = tuple(dict.fromkeys(form for word in entry.texts("keywords") for form in _forms(word.lower())))
     return {
         "pattern": NearPattern(pattern, keywords, int(reach)) if keywords else pattern,
         "group": int(group),
@@ -125,6 +127,15 @@ def _regex_fields(entry: Entry) -> dict[str, Any]:
         "validator": validator,
         "filler": entry.flag("filler"),
     }
+
+
+def _forms(keyword: str) -> Iterator[str]:
+    """``acme_api`` as people write it: with an underscore, a hyphen, a space, or nothing, as in acmeApi."""
+    yield keyword
+    first = _SEPARATOR.split(keyword)[0]
+    # Of a short name, "dd api", the open forms stand in "add api" too.
+    for separator in ("_", "-", " ", "") if len(first) > _SHORT_NAME_CHARS else ("_", "-", ""):
+        yield _SEPARATOR.sub(separator, keyword)
 
 
 def _pattern(entry: Entry) -> Pattern:

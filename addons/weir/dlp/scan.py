@@ -21,11 +21,10 @@ from weir.dlp.views.joins import CATEGORIES
 
 __all__ = ["LATE", "Scanner", "derived_key"]
 
-# Time for one text, far above what honest text needs (30 µs a KB). It is given twice, first by the wall clock, which
-# is cheap to read. Where that runs out the machine may only have been busy, so the second time is processor time:
-# load alone refuses no request, and hostile text holds a worker for no more than twice as long.
-_SECONDS_BASE = 0.08
+# Time for one text with all its readings, far above what honest text needs (50 µs a KB).
+_SECONDS_BASE = 0.06
 _SECONDS_A_CHAR = 0.4e-6
+_SLOW_SECONDS_A_CHAR = 40e-6  # with a language model
 LATE = "out of time"  # the whole scan's, not one detector's
 _FINGERPRINT_HEX = 32
 # What foreign code (validators, number libraries, the scanners) may raise on strange text.
@@ -42,11 +41,44 @@ _FAULTS: tuple[type[Exception], ...] = (
 _SCANNER_FAULTS: tuple[type[Exception], ...] = ANALYSER_ERRORS + _FAULTS
 
 
+class _Budget:
+    """The time for one text. It is given twice, first by the wall clock, which is cheap to read.
+
+    Where that runs out the machine may only have been busy, so the second time is processor time: load alone refuses
+    no request, and hostile text holds a worker for no more than twice as long.
+    """
+
+    def __init__(self, seconds: float, whole: Deadline | None) -> None:
+        self._seconds = seconds
+        self._whole = whole
+        self._deadline: Deadline | None = None
+        self._second = False
+
+    def deadline(self) -> Deadline:
+        """What a search has now. The time begins when this is first asked."""
+        if self._deadline is None:
+            self._deadline = Deadline(self._seconds, within=self._whole)
+        return self._deadline
+
+    def again(self) -> bool:
+        """Begin the second time; False when it had begun before."""
+        if self._second:
+            return False
+        self._second = True
+        self._deadline = Deadline(self._seconds, time.thread_time, within=self._whole)
+        return True
+
+    def over(self) -> bool:
+        """True when it is the whole scan's time that ran out."""
+        return self._whole is not None and self._whole.spent()
+
+
 class Scanner:
     """All detectors behind one prefilter. Immutable; safe to use from several threads at once."""
 
-    def __init__(self, detectors: Sequence[Detector], *, key: bytes, findings_max: int) -> None:
-        """``key`` keys the fingerprints."""
+    def __init__(self, detectors: Sequence[Detector], *, key: bytes, findings_max: int, slow: bool = False) -> None:
+        """``key`` keys the fingerprints. With ``slow`` there is a detector that reads as slowly as a model does."""
+        self._seconds_a_char = _SLOW_SECONDS_A_CHAR if slow else _SECONDS_A_CHAR
         self.detectors = tuple(detectors)
         self.prefilter = Prefilter([detector.sources for detector in self.detectors])
         self.findings_max = findings_max
@@ -63,13 +95,14 @@ class Scanner:
         and only what may be split (`joins.CATEGORIES`) is looked for. Does not raise.
         """
         hits: list[Hit] = []
-        reasons = self._run(text, data, hits, whole, seam)
+        budget = _Budget(_SECONDS_BASE + self._seconds_a_char * len(text), whole)
+        reasons = self._run(text, data, hits, whole, budget, seam)
         read: dict[tuple[int, int, str], str] = {}  # what a hit in another reading says, for its fingerprint
         reading = readings(text, whole)
         reasons += [reading.reason] if reading.reason else []
         for other in reading.views:
             seen: list[Hit] = []
-            reasons += self._run(other.text, _encoded(other.text), seen, whole, seam)
+            reasons += self._run(other.text, _encoded(other.text), seen, whole, budget, seam)
             for start, end, score, severity, name in seen:
                 origin = other.origin(start, end)
                 read.setdefault((*origin, name), other.text[start:end])
@@ -85,7 +118,9 @@ class Scanner:
         final = all(reason in (self.too_many, reading.reason) and reason != LATE for reason in reasons)
         return Scanned(tuple(spans), "; ".join(dict.fromkeys(reasons))), final
 
-    def _run(self, text: str, data: bytes, hits: list[Hit], whole: Deadline | None, seam: bool) -> list[str]:
+    def _run(
+        self, text: str, data: bytes, hits: list[Hit], whole: Deadline | None, budget: _Budget, seam: bool
+    ) -> list[str]:
         """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
         try:
             located = self.prefilter.locate(data, whole)
@@ -98,18 +133,15 @@ class Scanner:
             return []  # as for most texts, and then a clock costs as much as all the rest
         if located.places:
             text = Marked(text, located.places)
-        seconds = _SECONDS_BASE + _SECONDS_A_CHAR * len(text)
-        deadline, second_chance = Deadline(seconds, within=whole), True
         reasons: list[str] = []
         for number in numbers:
             detector = self.detectors[number]
             try:
-                found, all_found = self._find(detector, text, deadline)
+                found, all_found = self._find(detector, text, budget.deadline())
             except TimeoutError:
-                if whole is not None and whole.spent():
+                if budget.over():
                     return [*reasons, LATE]
-                if second_chance:
-                    deadline, second_chance = Deadline(seconds, time.thread_time, within=whole), False
+                if budget.again():
                     numbers.append(number)
                 else:
                     reasons.append(f"out of time in {detector.name}")

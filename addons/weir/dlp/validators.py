@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 __all__ = ["VALIDATORS", "crc62"]
 
@@ -16,10 +17,75 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CRC62_DIGITS = 6  # 62^6 > 2^32
 _BITLOCKER_GROUPS = 8
 _LOGIN_CHARS_MIN = 6
+_CHANGES_MIN = 3
 _COMMON_WORDS = frozenset(
-    "the and that this with your you are for not from have has was were will can our their they them then than when "
-    "what which who how why all any been some more most into over also only very just here there where must should "
-    "would could about after before these those such page need make sure keep safe never ever good news look".split()
+    [
+        "the",
+        "and",
+        "that",
+        "this",
+        "with",
+        "your",
+        "you",
+        "are",
+        "for",
+        "not",
+        "from",
+        "have",
+        "has",
+        "was",
+        "were",
+        "will",
+        "can",
+        "our",
+        "their",
+        "they",
+        "them",
+        "then",
+        "than",
+        "when",
+        "what",
+        "which",
+        "who",
+        "how",
+        "why",
+        "all",
+        "any",
+        "been",
+        "some",
+        "more",
+        "most",
+        "into",
+        "over",
+        "also",
+        "only",
+        "very",
+        "just",
+        "here",
+        "there",
+        "where",
+        "must",
+        "should",
+        "would",
+        "could",
+        "about",
+        "after",
+        "before",
+        "these",
+        "those",
+        "such",
+        "page",
+        "need",
+        "make",
+        "sure",
+        "keep",
+        "safe",
+        "never",
+        "ever",
+        "good",
+        "news",
+        "look",
+    ]
 )
 
 
@@ -69,6 +135,18 @@ def is_mixed(value: str) -> bool:
 def is_letters_digits(value: str) -> bool:
     """True when ``value`` has letters and digits: the names and sentences in web addresses mostly have no digits."""
     return any(character.isalpha() for character in value) and any(character.isdigit() for character in value)
+
+
+def is_assigned(value: str) -> bool:
+    """True when letters, digits and signs change places in ``value`` often: not in names, versions and file paths.
+
+    Hyphens, underscores, full stops, colons and slashes divide names, so changes across them do not count.
+    """
+    changes = 0
+    for part in re.split(r"[-_.:/]+", value):
+        kinds = ["d" if c.isdigit() else "l" if c.isalpha() else "s" for c in part]
+        changes += sum(first != second for first, second in pairwise(kinds))
+    return changes >= _CHANGES_MIN and is_letters_digits(value)
 
 
 def crc62(text: str) -> str:
@@ -127,6 +205,7 @@ VALIDATORS: Mapping[str, Callable[[str], bool]] = {
     "jwt": is_jwt,
     "basic_credentials": is_basic_credentials,
     "mixed": is_mixed,
+    "assigned": is_assigned,
     "letters_digits": is_letters_digits,
     "crc62": is_crc62,
     "crc62_body": is_crc62_body,

@@ -30,7 +30,7 @@ log = logging.getLogger("weir.dlp")
 
 _BLOCK = 512  # records are padded to multiples of it: a length would tell how many values there are
 _NONCE = 12
-_WAIT_S, _GLANCE_S = 2.0, 0.05  # for another connection's lock; a reader may stand on the event loop
+_WAIT_S, _GLANCE_S = 2.0, 0.25  # for another connection's lock; a reader may stand on the event loop
 _PRUNE_EVERY = 64  # batches
 _PROBE = "#probe"  # the record that tells whether the key is the right one
 _TABLE = "CREATE TABLE IF NOT EXISTS sealed (name BLOB PRIMARY KEY, seen INTEGER, data BLOB) WITHOUT ROWID"
@@ -57,6 +57,7 @@ class Vault:
         self._master = b""
         self._lock = threading.Lock()  # of what waits
         self._store = threading.RLock()  # of the file, for those that write
+        self._connecting = threading.Lock()
         self._reading = threading.Lock()  # of the reader, which a writer does not hold up
         self._reader: sqlite3.Connection | None = None
         self._waiting: dict[str, Callable[[], bytes]] = {}
@@ -154,23 +155,28 @@ class Vault:
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         connection = sqlite3.connect(self._path, timeout=wait_s, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the disk too
-            probe = self._digest(_PROBE)
-            with connection:
-                connection.execute(_TABLE)
-                found = connection.execute("SELECT data FROM sealed WHERE name = ?", (probe,)).fetchone()
-                used = found or connection.execute("SELECT 1 FROM sealed LIMIT 1").fetchone()
-                if not used:
-                    row = (probe, self._minute(), self._seal(probe, b"weir"))
-                    connection.execute("INSERT INTO sealed VALUES (?, ?, ?)", row)
-            if used and (not found or self._open(probe, bytes(found[0])) != b"weir"):
-                raise sqlite3.DatabaseError("sealed with another key")
+            with self._connecting:  # a second one finds all in place, and has nothing to wait for
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the disk too
+                self._prove(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _prove(self, connection: sqlite3.Connection) -> None:
+        """Raise DatabaseError unless this key sealed the store; one that is empty gets its proof now."""
+        probe, asked = self._digest(_PROBE), "SELECT data FROM sealed WHERE name = ?"
+        made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed'").fetchone()
+        found = connection.execute(asked, (probe,)).fetchone() if made else None
+        if found is None and not (made and connection.execute("SELECT 1 FROM sealed LIMIT 1").fetchone()):
+            with connection:
+                connection.execute(_TABLE)
+                row = (probe, self._minute(), self._seal(probe, b"weir"))
+                connection.execute("INSERT INTO sealed VALUES (?, ?, ?)", row)
+        elif found is None or self._open(probe, bytes(found[0])) != b"weir":
+            raise sqlite3.DatabaseError("sealed with another key")
 
     def _guarded[T](self, work: Callable[[], T]) -> T | None:
         """Do ``work``; a store that can't be read is put aside, told, and tried once more."""

@@ -16,7 +16,7 @@ from weir.dlp.patterns import Match
 
 __all__ = ["CHARS_MAX", "CHARS_MIN", "WordPattern", "word_problem"]
 
-CHARS_MIN = 2  # of letters and digits: a single one stands in every text
+CHARS_MIN = 2  # a single letter stands in every text; C++ does not
 CHARS_MAX = 100
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -45,8 +45,8 @@ class _Found:
 
 def word_problem(word: str) -> str:
     """Why ``word`` can't be an entry of a list ("" when it can). The answer does not quote it."""
-    if sum(len(token) for token in _TOKEN.findall(word)) < CHARS_MIN:
-        return f"has fewer than {CHARS_MIN} letters or digits"
+    if len(word.strip(" _-")) < CHARS_MIN or _TOKEN.search(word) is None:
+        return f"has fewer than {CHARS_MIN} characters, or no letter and no digit"
     return f"is longer than {CHARS_MAX} characters" if len(word) > CHARS_MAX else ""
 
 

@@ -7,6 +7,7 @@ is answered by weir whatever the mode: nothing below `/.well-known/weir/` is eve
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from mitmproxy import http
 
@@ -21,11 +22,12 @@ from weir.edge.trace import Trace, trace_of
 from weir.edge.turns import tag_of
 from weir.model import Action, Inspection, Segment, Verdict
 from weir.policy import coach_page as pages
+from weir.policy.case import Case
 from weir.policy.coach import Grant, Held, Ticket
 from weir.policy.decide import Excused
 from weir.policy.refusal import wants_html
 
-__all__ = ["OWN", "Coach", "decide", "hold"]
+__all__ = ["OWN", "Coach", "decide", "explained", "hold"]
 
 OWN = "/.well-known/weir/"
 _PAGE = OWN + "coach/"
@@ -34,10 +36,10 @@ _WITHHELD = "[withheld: it could not be checked]"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
-def decide(trace: Trace, flow: http.HTTPFlow) -> Verdict:
+def decide(trace: Trace, flow: http.HTTPFlow, case: Case) -> Verdict:
     """The policy's verdict, with what a person has stated taken into account and noted for the record."""
     used: list[Grant] = []
-    verdict = trace.snapshot.policy.decide(case_of(trace), _excused(trace, flow, used))
+    verdict = trace.snapshot.policy.decide(case, _excused(trace, flow, used))
     if used:
         trace.coach_grant = " ".join(dict.fromkeys(grant.id for grant in used))
         trace.coach_reason = used[0].reason
@@ -60,14 +62,32 @@ def _excused(trace: Trace, flow: http.HTTPFlow, used: list[Grant]) -> Excused:
 
 def hold(flow: http.HTTPFlow, trace: Trace, status: int) -> None:
     """Answer a request whose verdict is COACH: a form for a navigating browser, for others where to find it."""
-    request, verdict = flow.request, trace.verdict
-    navigates = wants_html(request.headers)
-    back = _origin(flow, trace) + request.path if navigates and request.method == "GET" else ""
+    token, ticket = _ticket(trace, flow, case_of(trace), trace.verdict)
+    url = _origin(flow, trace) + _PAGE + token
+    answer(flow, trace, status, trace.verdict.rule_id, pages.how_to_go_on(trace.verdict.say, url))
+    assert flow.response
+    flow.response.headers["x-weir-coach"] = url
+    if wants_html(flow.request.headers):
+        _show(flow, status, pages.ask(ticket, _PAGE + token, trace.snapshot.settings.coach.minutes))
+
+
+def explained(trace: Trace, flow: http.HTTPFlow, case: Case, verdict: Verdict) -> Verdict:
+    """A verdict on a part of the exchange (a WebSocket message); one that is COACH says where to state a reason."""
+    if verdict.action is not Action.COACH or not trace.enforcing:
+        return verdict
+    token, _ = _ticket(trace, flow, case, verdict)
+    return replace(verdict, say=pages.how_to_go_on(verdict.say, _origin(flow, trace) + _PAGE + token))
+
+
+def _ticket(trace: Trace, flow: http.HTTPFlow, case: Case, verdict: Verdict) -> tuple[str, Ticket]:
+    request = flow.request
+    navigates = request.method == "GET" and wants_html(request.headers)
+    back = _origin(flow, trace) + request.path if navigates else ""
     held = Held(
         caller=tag_of(trace, flow),
         address=address_of(flow.client_conn),
         service=_service(trace),
-        rules=trace.snapshot.policy.held(case_of(trace), _excused(trace, flow, [])),
+        rules=trace.snapshot.policy.held(case, _excused(trace, flow, [])),
         rule_id=verdict.rule_id,
         say=verdict.say,
         user=trace.principal.user if trace.principal.strength > 1 else "",
@@ -75,12 +95,7 @@ def hold(flow: http.HTTPFlow, trace: Trace, status: int) -> None:
     )
     token, ticket = trace.state.coaching.hold(held)
     trace.coach_grant = ticket.id
-    url = _origin(flow, trace) + _PAGE + token
-    answer(flow, trace, status, verdict.rule_id, pages.how_to_go_on(verdict.say, url))
-    assert flow.response
-    flow.response.headers["x-weir-coach"] = url
-    if navigates:
-        _show(flow, status, pages.ask(ticket, _PAGE + token, trace.snapshot.settings.coach.minutes))
+    return token, ticket
 
 
 class Coach:

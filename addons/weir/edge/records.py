@@ -212,7 +212,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
             ToolCallRow(ord=i, name=_brief(name), call_id=_brief(call_id))
             for i, (call_id, name) in enumerate(reply.tool_calls if reply else ())
         ),
-        findings=_findings(look.findings, look.verdict, acted=look.acting) if look else (),
+        findings=_findings(look.findings, look.verdict, acted=trace.acted or look.acting) if look else (),
         extra=_extra(trace),
     )
 

@@ -42,8 +42,9 @@ _UNINSPECTED = "This reply could not be inspected, and the company's AI policy l
 class ReplyLook:
     """What one reply is looked at with, what it shows, and what was decided on it."""
 
-    policy: ReplyPolicy
+    policy: ReplyPolicy = field(repr=False)
     acting: bool  # policy's rules may change or stop it
+    status_code: int = 200  # the upstream's
     editable: bool = True  # its texts can be replaced
     watch: Guard | Listener | None = None  # None: nothing in it can be read
     holds: bool = False  # its head waits until the first bytes may go
@@ -107,7 +108,7 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
         return
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     policy = ReplyPolicy.of(trace.snapshot.policy)
-    look = trace.look = ReplyLook(policy, acting=trace.enforcing and policy.acts)
+    look = trace.look = ReplyLook(policy, trace.enforcing and policy.acts, response.status_code)
     if kind.startswith(_BINARY):
         look.inspection, look.reason = Inspection.PARTIAL, f"reply is {kind.partition('/')[0]}"
     look.verdict = policy.decide(case_of_reply(trace, look))
@@ -204,7 +205,7 @@ def decide_reply(trace: Trace) -> None:
     reply = trace.reply or Reply()
     if failed:
         look.inspection, look.reason = Inspection.FAILED, failed
-    elif reply.inspection is not Inspection.INSPECTED:
+    elif reply.inspection is not Inspection.INSPECTED and look.inspection is Inspection.INSPECTED:
         look.inspection, look.reason = reply.inspection, reply.reason
     verdict = look.policy.decide(case_of_reply(trace, look))
     if failed and look.acting and trace.on_failure is OnFailure.BLOCK and verdict.action is not Action.BLOCK:

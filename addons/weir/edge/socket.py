@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from weir.dlp.files import FileLimits, attach
+from weir.dlp.patterns import Deadline
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.ports import Masker, TextMap
 from weir.providers.frames import FrameReader, Frames, read_frame
@@ -74,6 +76,14 @@ class Socket:
         self.before = self._tails.get(from_client, ())
         tails = [replace(s, text=s.text[-_TAIL_CHARS:]) for s in self.exchange.segments[-_TAIL_PARTS:]]
         self._tails[from_client] = tuple(tails) or self.before
+        return self.exchange
+
+    def read_files(self, limits: FileLimits, deadline: Deadline) -> Exchange:
+        """The message at hand with the texts of its files: work for a thread, when there are any."""
+        assert self.exchange is not None
+        if self.exchange.attachments:
+            found = attach(self.exchange, limits, deadline)
+            self.exchange = replace(found, segments=tuple(replace(s, frame=self.number) for s in found.segments))
         return self.exchange
 
     def take_findings(self, found: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -10,10 +10,13 @@ from mitmproxy import http, websocket
 from weir.audit.spool import SpoolUnavailable
 from weir.dlp.conversation import conversation_id
 from weir.dlp.engine import Scan
+from weir.dlp.files import FileLimits
 from weir.dlp.mask import ConversationMasker
+from weir.dlp.patterns import Deadline
 from weir.edge import records
 from weir.edge.callers import address_of
 from weir.edge.case import case_of
+from weir.edge.coach import decide, explained
 from weir.edge.guard import guarded
 from weir.edge.socket import LiveMap, Socket
 from weir.edge.state import State
@@ -65,6 +68,8 @@ class Sockets:
         if len(message.content) > INLINE_BYTES_MAX:
             return self._elsewhere(trace, socket, flow, message)
         exchange = _read(socket, message)
+        if exchange.attachments:
+            return self._elsewhere(trace, socket, flow, message, exchange)
         scan = trace.snapshot.engine.scan(
             (*socket.before, *exchange.segments), _direction(message), deadline_s=INLINE_S
         )
@@ -96,7 +101,10 @@ class Sockets:
         read: Exchange | None = None,
     ) -> None:
         def work() -> Scan:
-            exchange = read or _read(socket, message)
+            if read is None:
+                _read(socket, message)
+            bounds, deadline = trace.snapshot.settings.dlp.files, Deadline(timeout)
+            exchange = socket.read_files(FileLimits(bounds.bytes_max, bounds.depth_max), deadline)
             segments = (*socket.before, *exchange.segments)
             return trace.snapshot.engine.scan(segments, _direction(message), deadline_s=timeout)
 
@@ -118,19 +126,18 @@ class Sockets:
         if not scan.complete:
             inspection, reason = Inspection.FAILED, f"dlp: {scan.reason}"
         socket.unread(reason, inspection)
-        verdict = trace.snapshot.policy.decide(
-            replace(
-                case_of(trace),
-                endpoint=socket.endpoint,
-                model=socket.model,
-                findings=findings,
-                segments=exchange.segments,
-                tools=exchange.tools,
-                inspection=inspection,
-                reason=reason,
-                direction=_direction(message),
-            )
+        case = replace(
+            case_of(trace),
+            endpoint=socket.endpoint,
+            model=socket.model,
+            findings=findings,
+            segments=exchange.segments,
+            tools=exchange.tools,
+            inspection=inspection,
+            reason=reason,
+            direction=_direction(message),
         )
+        verdict = explained(trace, flow, case, decide(trace, flow, case))
         socket.decided(verdict)
         acted = trace.enforcing
         if acted:

@@ -123,12 +123,12 @@ class WeirStream(Upload):
         elif trace and trace.look and trace.look.refused:
             yield from self.abandon()
             yield from self.send_response()
-        elif trace and trace.look and trace.look.holds:
-            self.server_state = self.state_stream_response_body
-            self._held = True
         elif event.end_stream:
             self.server_state = self.state_stream_response_body
             self._headers_pending = True
+        elif trace and trace.look and trace.look.holds:
+            self.server_state = self.state_stream_response_body
+            self._held = True
         else:
             self._frame_for_http1()
             yield from self.start_response_stream()

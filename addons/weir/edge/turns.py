@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mitmproxy import http
 
 from weir.dlp.conversation import masker_for
 from weir.dlp.mask import ConversationMasker
 from weir.edge.callers import address_of
 from weir.edge.trace import Trace
+from weir.model import Finding, Segment
 
 __all__ = ["masker_of", "remember", "tag_of"]
 
@@ -22,8 +25,16 @@ def masker_of(trace: Trace, flow: http.HTTPFlow) -> ConversationMasker:
     """The masker of an exchange that has been read. It may read a record from disk; any thread may ask."""
     assert trace.exchange
     state, tag = trace.state, tag_of(trace, flow)
-    kept = trace.snapshot.settings.dlp.pseudonyms
-    return masker_for(state.conversations, kept, state.fingerprint_key, tag, trace.exchange, trace.body)
+    dlp, engine = trace.snapshot.settings.dlp, trace.snapshot.engine
+
+    def rescan(segments: Sequence[Segment]) -> Sequence[Finding]:
+        scan = engine.scan(segments, deadline_s=dlp.timeout_ms / 1000)
+        if not scan.complete:  # what an edit left behind is not known, so nothing of it may go
+            raise ValueError(f"after an edit: {scan.reason}")
+        return scan.findings
+
+    key, exchange = state.fingerprint_key, trace.exchange
+    return masker_for(state.conversations, dlp.pseudonyms, key, tag, exchange, trace.body, rescan)
 
 
 def remember(trace: Trace) -> None:

@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from weir.edge.answer import answer
 from weir.edge.callers import address_of
+from weir.edge.case import case_of
 from weir.edge.coach import decide, hold
 from weir.edge.guard import guarded
 from weir.edge.state import State
@@ -16,7 +17,7 @@ from weir.policy import actions
 
 __all__ = ["PolicyAddon"]
 
-INLINE_BYTES_MAX = 32 * 1024  # finding and changing the places in a larger body leaves the event loop
+INLINE_BYTES_MAX = 8 * 1024  # changing texts in a larger body, and looking at what that leaves, leaves the event loop
 
 
 class PolicyAddon:
@@ -33,7 +34,7 @@ class PolicyAddon:
         trace = trace_of(flow)
         if trace is None or flow.response:
             return None
-        trace.verdict = decide(trace, flow)
+        trace.verdict = decide(trace, flow, case_of(trace))
         if not trace.enforcing:
             return None
         outcome = actions.outcome(trace.verdict, trace.snapshot.settings.mode)
@@ -49,7 +50,7 @@ class PolicyAddon:
     def _edit(self, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Change the texts that the verdict treats; the rest of the body keeps its bytes."""
         assert trace.body is not None
-        if len(trace.body) > INLINE_BYTES_MAX:
+        if len(trace.body) > INLINE_BYTES_MAX or trace.snapshot.engine.slow:
             return self._edit_elsewhere(trace, flow)
         _send(trace, flow, _edited(trace))
         return None

@@ -19,7 +19,7 @@ PARTS_MAX: Final = 1000
 _HEADERS_MAX: Final = 8
 _HEAD_BYTES_MAX: Final = 8192
 _TYPE = re.compile(r"multipart/(form-data|mixed|related)", re.IGNORECASE)
-_PARAMETER = re.compile(r'\s*;\s*([A-Za-z0-9_*-]+)=(?:"([^"\\\r\n]*)"|([A-Za-z0-9!#$&+.^_`{|}~\'()/:=?,-]+))')
+_PARAMETER = re.compile(r'\s*;\s*([A-Za-z0-9_*-]+)=(?:"([^"\\\r\n]*)"|([A-Za-z0-9!#$%&+.^_`|~\'-]+))')
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=?-]{1,70}")
 _HEADER = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}):[ \t]*([^\r\n\x00]*?)[ \t]*")
 _ENCODED_NAME = re.compile(r"utf-8'[A-Za-z0-9-]*'([^'\s]*)", re.IGNORECASE)

@@ -48,7 +48,7 @@ class EventReader:
     ) -> None:
         self._events = events
         self._notes = Notes()
-        self._editor = Editor(events, self._notes, text) if text is not None else None
+        self._editor = None if text is None else Editor(events, self._notes, text)
         self._strip = strip_usage
         self._editing = strip_usage or (self._editor is not None and self._editor.edits)
         self._head = bytearray()  # a JSON document, until it is whole
@@ -73,10 +73,10 @@ class EventReader:
         if self._closed:
             return b""
         self._closed = True
-        out = b"" if self._stopped else self._close()
+        out = b"" if self._stopped() else self._close()
         self._head.clear()
         # What a stop left unsaid stays unsaid.
-        return out if self._editing and not self._stopped else b""
+        return out if self._editing and not self._stopped() else b""
 
     def _close(self) -> bytes:
         if self._framing == "sse":
@@ -91,7 +91,6 @@ class EventReader:
             return out + b"".join(b"\n" + _compact(doc) + b"\n" for _, doc in self._tails(("",)))
         return self._editor.raw(b"", last=True) if self._editor is not None else b""
 
-    @property
     def _stopped(self) -> bool:
         return self._editor is not None and self._editor.stopped
 
@@ -100,16 +99,13 @@ class EventReader:
         out: list[bytes] = []
         for part in parts:
             made = read(part)
-            if self._stopped:
+            if self._stopped():
                 break
             out.append(made)
         return b"".join(out)
 
     def _unread(self, inspection: Inspection, reason: str) -> None:
-        if self._editor is not None:
-            self._editor.unread(inspection, reason)
-        else:
-            self._notes.mark(inspection, reason)
+        (self._notes.mark if self._editor is None else self._editor.unread)(inspection, reason)
 
     def _tails(self, ends: Sequence[str], places: Sequence[Place] = ()) -> list[tuple[str, JsonObject]]:
         return [] if self._editor is None else self._editor.tails(ends, places)
@@ -145,7 +141,7 @@ class EventReader:
         return data[:start] + self._framed(data[start:])
 
     def _framed(self, data: bytes) -> bytes:
-        if self._stopped:
+        if self._stopped():
             return b""
         if self._framing == "sse":
             return self._each(self._framer.feed(data), self._frame)
@@ -188,16 +184,15 @@ class EventReader:
         self._notes.mark(Inspection.PARTIAL, "event: not a JSON object")
         return None
 
-    def _odd(self, data: bytes) -> bytes:
-        """An event that is no JSON object, looked at as one text."""
-        return data if self._editor is None else self._editor.text(data)
-
     def _step(self, name: str, doc: JsonObject) -> Step:
         self._notes.room = reply_room()
         step = self._events.event(name, doc, self._notes)
         self._notes.keep_all(step.places)
         self._crowded(self._notes.room.short)
         return step
+
+    def _as_text(self, data: bytes) -> bytes:
+        return data if self._editor is None else self._editor.text(data)
 
     def _crowded(self, short: bool) -> bool:
         if short:
@@ -217,7 +212,7 @@ class EventReader:
             return self._tail_events(("",)) + frame.raw
         doc = self._load(frame.data)
         if doc is None:
-            odd = self._odd(frame.data)
+            odd = self._as_text(frame.data)
             return frame.raw if odd is frame.data else with_data(frame, odd)
         step = self._step(frame.event, doc)
         if self._strip and step.usage_only:
@@ -252,32 +247,29 @@ class EventReader:
             return piece.raw
         doc = self._load(piece.raw)
         if doc is None:
-            return self._odd(piece.raw)
+            return self._as_text(piece.raw)
         step = self._step("", doc)
         if self._editor is None:
             return piece.raw
         before = b"".join(_compact(doc) + b",\n" for _, doc in self._tails(step.ends, step.places))
         made = before + self._editor.edit("", doc, piece.raw, step)
-        self._seen = self._seen or not self._stopped
+        self._seen = self._seen or not self._stopped()
         return made
 
     # ── JSON lines
 
     def _lines(self, data: bytes) -> bytes:
         *lines, rest = (bytes(self._head) + data).split(b"\n")
-        out = self._each([line + b"\n" for line in lines], self._line)
         self._head[:] = rest
+        out = self._each((line + b"\n" for line in lines), self._line)
         if len(self._head) > READ_BYTES_MAX:
             self._framing = "raw"
             self._unread(Inspection.PARTIAL, "event over the limit")
-            out += bytes(self._head)
-            self._head.clear()
-        return b"" if self._stopped else out
+            out, self._head = out + bytes(self._head), bytearray()
+        return b"" if self._stopped() else out
 
     def _line(self, raw: bytes) -> bytes:
-        if not raw.strip():
-            return raw
-        return self._piece(Piece(raw, "element"))
+        return self._piece(Piece(raw, "element")) if raw.strip() else raw
 
     # ── one document
 
@@ -290,7 +282,7 @@ class EventReader:
             doc = loads_reply(data.removeprefix(BOM))
         except Unparsed as error:
             self._notes.mark(Inspection.UNPARSED, f"reply: {error}")
-            return self._odd(data)
+            return self._as_text(data)
         self._notes.complete = True
         self._notes.room = reply_room()
         for _, part in self._notes.each(doc if isinstance(doc, list) else [doc]):

@@ -60,8 +60,8 @@ class UsageAddon:
         trace = trace_of(flow)
         if trace is None or trace.usage or trace.exchange is None or not trace.forwarded_ns:
             return None
-        answered = flow.response is not None and flow.response.status_code < 400
-        answered = answered or (trace.look is not None and trace.look.refused)  # the provider's answer was there
+        # What the provider answered with, whatever the client got instead.
+        answered = flow.response is not None and (trace.look or flow.response).status_code < 400
         reply = trace.reply or Reply()
         if not reply.usage:
             size = len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)

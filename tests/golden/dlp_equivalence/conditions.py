@@ -22,7 +22,8 @@ from weir.dlp.presidio import known_entities
 __all__ = ["Case", "explained", "kinds"]
 
 _SHAPE = re.compile(
-    r"\+[1-9]|\(\d{2,5}\)|[2-9]\d{2}([ .-])[2-9]\d{2}\1\d{4}|0[1-9](?:[ .-]\d{2}){4}|0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}"
+    r"\+[1-9][\d ().\-/]{6,24}|\(0?\d{2,4}\)[ /-]?\d{3,5}[ -]?\d{3,5}|(?:1[ .-])?[2-9]\d{2}([ .-])[2-9]\d{2}\1\d{4}|"
+    r"0[1-9](?:[ .-]\d{2}){4}|0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,5}"
 )
 _REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 
@@ -102,7 +103,12 @@ _CONDITIONS: Mapping[str, Callable[[Case], bool]] = {
     "is_no_address_there": _is_no_address_there,
     "no_network_issues_it": lambda case: len(case.digits) not in _lengths(case)[0] or len(set(case.digits)) == 1,
     "card_needs_a_word_and_has_none": _card_needs_a_word_and_has_none,
-    "phone_without_shape_or_word": lambda case: not (_SHAPE.match(case.value) or case.has_word()),
+    "goes_on": lambda case: case.text[case.result.end : case.result.end + 1].isalnum(),
+    "phone_without_shape_or_word": lambda case: not (_SHAPE.fullmatch(case.value) or case.has_word()),
+    "phone_grown_together": lambda case: (
+        re.search(r"[\w.+@#/-]$", case.text[: case.result.start]) is not None
+        or re.match(r"[\w@]|[.-]\d", case.text[case.result.end :]) is not None
+    ),
     "overlaps_one_of_ours": lambda case: any(
         other.entity == case.result.entity and other.start < case.result.end and case.result.start < other.end
         for other in case.others

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from golden.dlp_equivalence.full import recognizers
-from golden.dlp_equivalence.values import Values
-from weir.dlp.checksums import CHECKSUMS
+from golden.dlp_equivalence.values import Values, grouped
+from weir.dlp.checksums import CHECKSUMS, luhn
 from weir.dlp.packs import load_packs
 
-__all__ = ["documents", "values_of_every_pattern"]
+__all__ = ["documents", "edges", "values_of_every_pattern"]
 
 _PROSE = (
     "The weir lets the water through and holds back what must not leave.",
@@ -40,6 +40,8 @@ _LOGS = (
     "2024-05-06T07:08:09.123Z INFO worker[17] {word}={value} status=200 took=12ms",
     '10.20.30.40 - - [06/May/2024:07:08:09 +0000] "GET /v1/{value} HTTP/1.1" 200 512',
 )
+# From Bitcoin's own documentation.
+_WALLETS = ("1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
 _MARKS = (
     " ",
     "\t",
@@ -104,11 +106,23 @@ def values_of_every_pattern(values: Values) -> list[Pattern]:
         ("CREDIT_CARD", values.card, "card"),
         ("IBAN_CODE", values.iban, "IBAN"),
         ("US_SSN", values.ssn, "SSN"),
+        ("CRYPTO", lambda: values.random.choice(_WALLETS), "wallet"),
         ("IP_ADDRESS", values.address, "host"),
         ("PHONE_NUMBER", lambda: values.phone(values.random.choice(["US", "GB", "DE", "FR", "IN", "BR"]))[0], "phone"),
     ):
         made += [Pattern(name, make, (word,))] * 4
     return made
+
+
+def edges(seed: int) -> Iterator[str]:
+    """Documents for differences that are too rare to come by chance."""
+    values = Values(seed)
+    yield "pay " + "DE89" + "370400440532013000" + "7 now"
+    yield "tel +49 30 1234567 ext 5"
+    yield "write to user@example.com or your.name@example.org"
+    while not luhn((card := values.with_luhn("4", 16)) + (more := values.digits(3))):
+        pass
+    yield f"{grouped(card, (4, 4, 4), ' ')} {more}"
 
 
 def documents(seed: int, count: int) -> Iterator[str]:

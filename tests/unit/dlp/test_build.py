@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.dlp.build import ExactKeyMissing, engine_of
+from weir.dlp.build import ExactKeyMissing, engine_of, engine_without_exact
 from weir.dlp.exactfile import ExactFileError
 from weir.dlp.exactmake import fingerprint
 from weir.model import Segment
@@ -44,6 +44,15 @@ def test_files_of_exact_values_need_their_key(customers: Path) -> None:
         engine_of(section(exact=[str(customers)]), b"f" * 32)
     with pytest.raises(ExactFileError, match="another data directory"):
         engine_of(section(exact=[str(customers)]), b"f" * 32, b"x" * 32)
+
+
+def test_a_policy_can_be_checked_without_the_key(customers: Path) -> None:
+    engine, names = engine_without_exact(section(exact=[str(customers)]))
+    assert "exact/customers" in names and "secret/openai-key" in names
+    assert "exact/customers" not in engine.detectors
+    customers.write_bytes(b"id\n1\n")
+    with pytest.raises(ExactFileError, match="is no fingerprint file"):
+        engine_without_exact(section(exact=[str(customers)]))
 
 
 def test_a_cut_file_is_refused(customers: Path) -> None:

@@ -63,7 +63,11 @@ def test_labels_are_full_names_short_names_or_mapped() -> None:
 
 
 def test_samples_are_read_line_by_line() -> None:
-    lines = [b'{"text": "abc", "spans": [{"start": 0, "end": 2, "label": "X", "more": 1}], "id": 9}\n', b"\n", b'{"text": "q"}']
+    lines = [
+        b'{"text": "abc", "spans": [{"start": 0, "end": 2, "label": "X", "more": 1}], "id": 9}\n',
+        b"\n",
+        b'{"text": "q"}',
+    ]
     assert list(read_samples(lines, "f")) == [Sample(1, "abc", ((0, 2, "X"),)), Sample(3, "q", ())]
     assert "abc" not in repr(Sample(1, "abc", ()))
 

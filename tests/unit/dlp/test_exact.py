@@ -135,9 +135,9 @@ def test_its_time_ends(detector: ExactDetector) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1 " * 50_000, "a" * 100_000, "王" * 50_000, "\u0301" * 100_000, "a\u0301" * 50_000, "\ud800 " * 50_000, "(" * 100_000],
-    ids=["digits", "one word", "ideographs", "marks", "accents", "surrogates", "brackets"],
-)  # fmt: skip
+    ["1 " * 50_000, "a" * 100_000, "王" * 50_000, "\u0301" * 100_000, "a\u0301" * 50_000, "\ud800 " * 50_000],
+    ids=["digits", "one word", "ideographs", "marks", "accents", "surrogates"],
+)
 def test_hostile_texts_take_their_time_and_no_more(text: str, detector: ExactDetector) -> None:
     begin = time.thread_time()
     assert list(detector.find(text, Deadline(60))) == []

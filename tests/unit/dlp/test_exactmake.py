@@ -20,7 +20,12 @@ def make(out: Path, *rows: tuple[str, ...], columns: tuple[str, ...] = ("name",)
 
 def test_counts_and_no_values(tmp_path: Path) -> None:
     out = tmp_path / "a.fp"
-    rows = [("DE89 3704 0044 0532 0130 00", "C1234567"), ("DE89370400440532013000", "12345"), ("", "abcd"), ("xy" * 65, "n/a")]
+    rows = [
+        ("DE89 3704 0044 0532 0130 00", "C1234567"),
+        ("DE89370400440532013000", "12345"),
+        ("", "abcd"),
+        ("xy" * 65, "n/a"),
+    ]
     made = make(out, *rows, columns=("iban", "id"))
     assert (made.values, made.cells) == (2, 7)
     assert dict(made.refused) == {"id: too short": 3, "iban: more than 128 characters": 1}

@@ -62,6 +62,14 @@ def test_what_can_not_be_used_says_what_to_do(data: bytes, columns: tuple[str, .
         list(table(tmp_path, data, *columns).rows())
 
 
+def test_columns_that_make_one_value(tmp_path: Path) -> None:
+    data = b"first,last,a+b,id\nJane,Public,x,1\n,Roe,y,2\nAnn , Bell,z,3\n"
+    read = table(tmp_path, data, "first + last", "a+b", "id")
+    assert list(read.rows()) == [("Jane Public", "x", "1"), ("", "y", "2"), ("Ann Bell", "z", "3")]
+    with pytest.raises(TableError, match="no column is called fist; write first"):
+        list(table(tmp_path, data, "fist+last").rows())
+
+
 def test_names_of_columns_are_found_in_any_case_and_told_progress(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     read = table(tmp_path, b"ID,Name\n" + b"1,a\n" * 9000)

@@ -84,7 +84,7 @@ def test_places_lead_back_to_the_text() -> None:
 
 
 def test_an_ideograph_weighs_twice() -> None:
-    assert (weight("abc".encode()), weight("王小明".encode())) == (3, 6)
+    assert (weight(b"abc"), weight("王小明".encode())) == (3, 6)
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,54 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str, engine: Eng
     begin = time.thread_time()
     engine._scanner.prefilter.hits(text)
     assert time.thread_time() - begin < 0.05
+
+
+def located(items: list[list[Source]], text: str) -> tuple[set[int], dict[str, list[int]]]:
+    found = Prefilter(items).locate(text.encode("utf-8", "surrogatepass"))
+    return set(found.items), {source: list(places) for source, places in found.places.items()}
+
+
+def test_places_are_characters_and_in_order() -> None:
+    items = [[Source("k[0-9]")], [Source("zz")]]
+    assert located(items, "k1 é k2 \U0001f600 k3 zz") == ({0, 1}, {"k[0-9]": [2, 7, 12], "zz": [15]})
+    assert located(items, "nothing") == (set(), {})
+
+
+def test_only_patterns_that_run_around_places_have_them() -> None:
+    items = [[Source("k[0-9]"), Source("word")], [Source("a+b")], [Source(r"(?i:a(?-i:b))")]]
+    assert located(items, "k1 word aab") == ({0, 1, 2}, {"k[0-9]": [2]})
+    assert located(items, "k1") == ({2}, {})  # its word is missing
+
+
+def test_a_pattern_that_hyperscan_reads_in_one_place_only_has_none() -> None:
+    assert located([[Source("kx")], [Source("kx", re.IGNORECASE)]], "KX kx")[1] == {"kx": [2, 5]}
+
+
+def test_a_shape_speaks_for_its_pattern() -> None:
+    items = [[Source("[a-z]{3}", shape_of="the pattern")]]
+    assert located(items, "1 abc")[1] == {"the pattern": [5]}
+
+
+def test_a_place_in_a_character_of_several_bytes_counts_it() -> None:
+    assert located([[Source("k.")]], "ék\U0001f600é")[1]["k."][-1] <= 3
+
+
+@pytest.mark.parametrize("length", [60_000, 3 * WINDOW_BYTES])
+def test_a_text_with_too_many_places_has_none_and_loses_no_item(length: int) -> None:
+    items = [[Source("[a-f]{3}")], [Source("[a-f]{4}")], [Source("here")], [Source("nowhere")]]
+    assert located(items, "a" * length + " here") == ({0, 1, 2}, {})
+
+
+def test_places_in_a_long_text_are_those_of_the_whole() -> None:
+    step = WINDOW_BYTES - 4 * OVERLAP_CHARS
+    text = "." * (step - 3) + "é key_1 " + "." * step + "key_2"
+    found = located([[Source("key_[0-9]")]], text)[1]["key_[0-9]"]
+    assert found == [text.index("key_1") + 5, text.index("key_2") + 5]
+
+
+def test_a_short_hostile_text_waits_for_no_compiling() -> None:
+    items = [[Source("[a-f]{3}")], [Source("[a-f]{4}")], [Source("nowhere")]]
+    prefilter = Prefilter(items)
+    assert prefilter.hits("a" * 4000) == {0, 1, 2} and prefilter._made == {}
+    prefilter.warm(long=False)
+    assert prefilter.hits("a" * 4000) == {0, 1} and set(prefilter._made) == {True}

@@ -25,6 +25,8 @@ def found(subject: SecretRule, text: str) -> list[str]:
         ({"keywords": ("acme",)}, "k_q7w2e9r1 for acme", []),
         ({"keywords": ("k_q",)}, "k_q7w2e9r1", ["k_q7w2e9r1"]),
         ({"keywords": ("acme",)}, "acme" + "." * KEYWORD_REACH_CHARS + "k_q7w2e9r1", []),
+        ({"keywords": ("acme",), "reach": 9}, "acme key k_q7w2e9r1", ["k_q7w2e9r1"]),
+        ({"keywords": ("acme",), "reach": 8}, "acme key k_q7w2e9r1", []),
         ({"group": 1, "entropy_min": 2.9}, "k_q7w2e9r1", ["q7w2e9r1"]),
         ({"group": 1, "entropy_min": 2.9}, "k_q7q7q7w2", []),
         ({"group": 1, "validator": "mixed"}, "k_qxwzekrn", []),
@@ -35,6 +37,13 @@ def found(subject: SecretRule, text: str) -> list[str]:
 )
 def test_spans(fields: dict[str, Any], text: str, expected: list[str]) -> None:
     assert found(rule(**fields), text) == expected
+
+
+def test_only_secrets_pass_over_samples() -> None:
+    pattern = compile_pattern("k_[0-9a-z]{8}")
+    custom = SecretRule("custom/x", "", "high", "", pattern)
+    assert found(custom, "k_aaaaaaaa") == ["k_aaaaaaaa"] and custom.category == "custom"
+    assert found(SecretRule("custom/x", "", "high", "", pattern, filler=True), "k_changeme") == []
 
 
 def test_a_group_that_took_no_part_is_no_hit() -> None:

@@ -149,6 +149,19 @@ def test_what_cannot_be_read_is_told_and_begun_anew(
     assert vault.get("a", DAY) == b"mine" and made(path).get("a", DAY) == b"mine"
 
 
+def test_a_first_look_beside_the_first_write(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        path = tmp_path / str(number) / "p.db"
+        path.parent.mkdir()
+        vault = made(path)
+        vault.put("a", lambda: b"x", DAY)
+        while not path.exists() or vault._reader is None:
+            vault.get("b", DAY)
+        vault.flush(10)
+        assert vault.get("a", DAY) == b"x"
+    assert "begun anew" not in caplog.text
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     vault = made(tmp_path / "nowhere" / "p.db")
     write(vault, a="x")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import quote_plus, urlsplit
 
 import pytest
+from mitmproxy.test import tflow
+from mitmproxy.websocket import WebSocketMessage
+from wsproto.frame_protocol import Opcode
 
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
 from weir.dlp.engine import Scan
-from weir.edge.trace import Trace
+from weir.edge.trace import Trace, trace_of
 from weir.model import Action
 
 REASON = "The customer asked us for it in writing."
@@ -176,7 +180,6 @@ def test_what_people_paste_into_a_reason_is_struck_out(asking: Rig) -> None:
 
 def test_a_reason_that_cannot_be_checked_is_withheld(asking: Rig) -> None:
     url = held(asking)
-    from dataclasses import replace
 
     class Broken:
         def scan(self, segments: object, *, deadline_s: float) -> Scan:
@@ -243,3 +246,30 @@ def test_a_port_of_its_own_stands_in_the_address(asking: Rig) -> None:
     asking.play(flow, "requestheaders", "request")
     assert flow.response is not None
     assert flow.response.headers["x-weir-coach"].startswith("https://api.openai.com:8443/.well-known/")
+
+
+def test_a_message_of_a_socket_tells_where_and_passes_after_a_reason(
+    asking: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("weir.edge.socket.Socket.refuse", lambda self, message, rule_id: told.append(message))
+
+    def talk() -> WebSocketMessage:
+        flow = asking.flow(b"", path="/v1/realtime?model=gpt-realtime", method="GET")
+        flow.request.headers["connection"], flow.request.headers["upgrade"] = "upgrade", "websocket"
+        asking.play(flow, "requestheaders", "request")
+        flow.websocket = tflow.twebsocketflow().websocket
+        assert flow.websocket
+        flow.websocket.messages.clear()
+        asking.play(flow, "websocket_start")
+        message = WebSocketMessage(Opcode.TEXT, True, json.dumps({"text": f"write to {ADDRESS}"}).encode())
+        flow.websocket.messages.append(message)
+        asking.play(flow, "websocket_message")
+        assert trace_of(flow)
+        return message
+
+    assert talk().dropped and "It holds pii/EMAIL_ADDRESS" in told[0]
+    state(asking, next(word for word in told[0].split() if word.startswith("https://")))
+    assert not talk().dropped
+    record = asking.records[-1]
+    assert (record.kind, record.verdict, record.coach_reason) == ("message", "alert", REASON)

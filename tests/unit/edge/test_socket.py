@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 
+from harness import papers
 from weir.dlp.conversations import Conversations
+from weir.dlp.files import FileLimits
 from weir.dlp.mask import ConversationMasker
+from weir.dlp.patterns import Deadline
 from weir.edge.socket import LiveMap, Socket, opening
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.providers.frames import FrameReader, Frames
@@ -82,3 +86,13 @@ def test_what_is_pseudonymised_later_comes_back_in_later_channels() -> None:
     finding = Finding("pii/EMAIL_ADDRESS", "pii", 0, 0, 5, 1.0)
     masker.edits([Segment("/x", "user", "a@b.c")], [finding], [Action.PSEUDONYMISE])
     assert live.feed("b", "<EMAIL_ADDR") + live.feed("b", "ESS_1>") + live.flush("b") == "a@b.c"
+
+
+def test_files_in_a_message_are_read_before_it_is_scanned(socket: Socket) -> None:
+    coded = base64.b64encode(papers.PNG + b"a readable caption").decode()
+    socket.read(said("look", image_url=f"data:image/png;base64,{coded}"), is_text=True, from_client=True)
+    assert socket.exchange is not None and len(socket.exchange.attachments) == 1
+    found = socket.read_files(FileLimits(), Deadline(5))
+    assert (found.inspection, found.reason) == (Inspection.PARTIAL, "image")
+    assert any("a readable caption" in s.text and s.frame == 1 for s in found.segments)
+    assert socket.exchange is found and socket.read_files(FileLimits(), Deadline(5)) is found

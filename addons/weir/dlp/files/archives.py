@@ -18,6 +18,7 @@ from weir.dlp.files.textual import strings
 __all__ = ["read_compressed", "read_tar"]
 
 _PIECE: Final = 1 << 16
+_ZSTD_PIECE: Final = 256  # input bytes a step: a block can claim 128 KiB out of four bytes
 _ZSTD_WINDOW: Final = 1 << 27
 _LZMA_MEMORY: Final = 256 << 20
 _BLOCK: Final = 512
@@ -146,9 +147,18 @@ def _members(job: Job, data: bytes, out: bytearray, kind: str) -> None:
 
 
 def _zstd(job: Job, data: bytes, out: bytearray) -> None:
-    with zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).stream_reader(
-        data, read_across_frames=True
-    ) as stream:
-        while made := stream.read(_PIECE * 4):
+    source = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    machine = None
+    for start in range(0, len(data), _ZSTD_PIECE):
+        piece = data[start : start + _ZSTD_PIECE]
+        while piece:
+            if machine is None:
+                job.member()
+                machine = source.decompressobj()
+            made = machine.decompress(piece)
             job.take(len(made))
             out += made
+            piece = machine.unused_data if machine.eof else b""
+            machine = None if machine.eof else machine
+    if machine is not None:
+        raise EOFError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +11,7 @@ from weir.dlp.patterns import Deadline
 __all__ = ["LATE", "FileLimits", "FileText", "FileTexts", "Job", "Stop", "not_read"]
 
 MEMBERS_MAX: Final = 5000
+GIVEN_UP_CHARS_MAX: Final = 1 << 20
 LATE: Final = "file: out of time"
 
 
@@ -124,7 +125,17 @@ class Job:
     def result(self, kind: str) -> FileTexts:
         """All of it as a value."""
         reason = "; ".join(self._reasons)
-        return FileTexts(tuple(self._texts), kind, not self._reasons, reason, self.failed, self.made)
+        return FileTexts(tuple(self._kept()), kind, not self._reasons, reason, self.failed, self.made)
+
+    def _kept(self) -> Iterator[FileText]:
+        """What is worth a scan: of a file that was given up, only the beginning, or a bomb would cost twice."""
+        room = GIVEN_UP_CHARS_MAX
+        for text in self._texts:
+            if not self.failed:
+                yield text
+            elif room > 0:
+                yield text if len(text.text) <= room else FileText(text.where, text.text[:room])
+                room -= len(text.text)
 
 
 def not_read(reason: str) -> FileTexts:

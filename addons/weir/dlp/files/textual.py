@@ -61,7 +61,7 @@ def decode(data: bytes, media_type: str = "") -> tuple[str, bool] | None:
     zeros = sample.count(0)
     if zeros * 4 > len(sample):  # a quarter and more: characters of two bytes or four
         width = "32" if zeros * 8 > len(sample) * 5 else "16"
-        order = "le" if sample[1:4:2].count(0) or not sample[:1].count(0) else "be"
+        order = "be" if sample[::2].count(0) > sample[1::2].count(0) else "le"
         return _by(data, f"utf-{width}-{order}")
     if _CONTROL.search(data) is not None and len(_CONTROL.findall(sample)) * 200 >= len(sample):
         return None

@@ -14,10 +14,11 @@ from weir.dlp.files.textual import strings
 __all__ = ["read_zip"]
 
 _PIECE = 1 << 18
+_PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 _HEADER = 30  # bytes of a local header before its name
 _SLACK = 64  # bytes between two members that a writer may leave: descriptors and padding
 _END = 22 + 76  # the closing records without their comment
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 
 
 def read_zip(job: Job, data: bytes, where: str) -> str:
@@ -29,6 +30,8 @@ def read_zip(job: Job, data: bytes, where: str) -> str:
         raise Stop("file: damaged archive") from None
     with archive:
         infos = archive.infolist()
+        if sum(info.file_size for info in infos) > job.room:
+            raise Stop("file: unpacks to more than the limit", all_of_it=True)
         kind = family([info.filename for info in infos])
         if kind == "zip":
             job.add(f"{where}names", "\n".join(info.filename for info in infos))
@@ -60,6 +63,9 @@ def _unpacked(job: Job, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> byte
     if info.flag_bits & 0x1:
         job.miss("encrypted file")
         return None
+    if info.compress_type not in _PACKINGS:
+        job.miss("file: a packing that is not known", failed=True)
+        return None
     if info.file_size > job.room:
         raise Stop("file: unpacks to more than the limit", all_of_it=True)
     out = bytearray()
@@ -68,9 +74,6 @@ def _unpacked(job: Job, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> byte
             while piece := stream.read(_PIECE):
                 job.take(len(piece))
                 out += piece
-    except NotImplementedError:
-        job.miss("file: a packing that is not known", failed=True)
-        return None
     except _FAULTS:
         job.miss("file: damaged archive", failed=True)
         return bytes(out) or None

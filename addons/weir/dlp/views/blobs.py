@@ -21,6 +21,7 @@ _X = re.compile(rb"x+")
 _WRAP = re.compile(rb"=?[ \t]{0,40}(?:\\\r?\n|\r?\n|(?:\\+r)?\\+n)[ \t]{0,40}")
 _LINE_END = re.compile(rb"=|[\r\n\"'`<,;)\]}\\]|\Z")
 _LINE_MAX = 100
+_USUAL = (64, 76)  # after a line of just that length the blob goes on, whatever stands behind its end
 _SHORT_LINES = 8  # so few lines may also be blobs of their own
 # The name that a value is given, so that what needs a word beside it (a password) is found in the decoded value too.
 _NAME_END = " \t\"'("  # what may stand between the sign and the value, or the name and the sign
@@ -39,7 +40,7 @@ _NO_URL = re.compile(rb"[^_-]{%d,}" % RUN_MIN)
 # In base64 of ASCII every fourth character is one of these: it holds six high bits of a readable byte, or of a zero.
 _HEADS = bytes(ord("x") if code in b"ACDIJKLMNOPQRSTUVWXYZabcdef" else ord(" ") for code in range(256))
 _HEADS_MIN = 4  # in a row: twelve bytes
-_HEADS_MIN_LONG = 8
+_HEADS_MIN_LONG = 14
 _LONG_CHARS = 4096
 _STRETCH_MIN = 12  # readable bytes at an odd offset; fewer come by chance
 
@@ -139,7 +140,9 @@ def _runs(gate: Gate) -> Iterator[list[tuple[int, int]]]:
             begin = gap.end()
             until = _end(classes, begin)
             long = until - begin
-            if not 0 < long <= _LINE_MAX or _LINE_END.match(data, until) is None:
+            if not 0 < long <= _LINE_MAX:
+                break
+            if _LINE_END.match(data, until) is None and end - lines[-1][0] not in _USUAL:
                 break
             if not width and lines[0][1] - lines[0][0] > _LINE_MAX:
                 break
@@ -245,7 +248,8 @@ def _base64(kind: str, run: bytes, begin: int, left: Callable[[], int]) -> Itera
         texts, more = unpack(data, left(), _STRETCH_MIN if odd else 0)
         total = sum(len(one.text) for one in texts)
         if total > longest:
-            longest, best, over = total, [_Found(kind, begin + odd, 4, 3, one) for one in texts], more
+            longest, best = total, [_Found(kind, begin + odd, 4, 3, one) for one in texts]
+        over = over or more
         if not odd and (total * 4 >= len(data) * 3 or (texts and ">" in texts[0].kinds)):
             break
     yield from best

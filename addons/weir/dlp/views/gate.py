@@ -25,14 +25,15 @@ _APART = frozenset(b" .,|*\t\n\r:;")
 _CLASSES = bytes(ord("x") if code in _WORD else ord(" ") if code in _APART else ord("~") for code in range(256))
 
 _KEY = rb"[A-Za-z0-9_+/=.-]"
+_SIDE = rb"[A-Za-z0-9_+/=.%\\&#;:@!$*?~^|-]"
 _MARKS: tuple[tuple[str, bytes], ...] = (
     ("url", rb"%(?:25)*(?:[2-7][0-9A-Fa-f]|u00[2-7]|[eE]2%8[01]|[eE][fF]%[bB][bBcC])"),
     ("escapes", rb"\\(?:[uU]|x[2-7][0-9A-Fa-f]|[01][0-7][0-7]|[nrtbf][A-Za-z0-9_+/.-]{16}|[\"'][ ]{0,4}[:=])"),
     ("escapes", rb"[:=] ?\\+[\"']|:\\+/\\+/"),
     ("html", rb"&(?:amp;)*(?:#[xX0-9]|(?:quot|apos);[ ]{0,4}[:=])|[:=] ?&(?:quot|apos);"),
     ("html", rb"&(?:amp;)*(?:hyphen|dash|lowbar|UnderBar|period|colon|equals|sol|plus|commat|num|bsol|shy|Zero)"),
-    ("concat", _KEY + rb"[\"'`]\s{0,40}(?:[+.&~\\]|\.\.|\|\||<>)?\s{0,40}[bfru]{0,2}[\"'`]" + _KEY),
-    ("list", _KEY + rb"[\"'`]\s{0,40},\s{0,40}[bfru]{0,2}[\"'`]" + _KEY),
+    ("concat", _SIDE + rb"[\"'`]\s{0,40}(?:[+.&~\\]|\.\.|\|\||<>)?\s{0,40}[bfru]{0,2}[\"'`]" + _SIDE),
+    ("list", _SIDE + rb"[\"'`]\s{0,40},\s{0,40}[bfru]{0,2}[\"'`]" + _SIDE),
     ("joined", rb"(?:join|concat|implode)\s{0,3}\("),
     ("quoted", rb"[A-Za-z0-9_+/.-](?:=\r?\n[A-Za-z0-9_+/=.-]|=(?:2D|5F|2E|40)[A-Za-z0-9])"),
     ("bytes", rb"0[xX][0-9A-Fa-f]{2}[ :,;|\t]{1,4}0[xX][0-9A-Fa-f]{2}[ :,;|\t\r\n]{1,16}0[xX]"),

@@ -108,20 +108,20 @@ def _undo(text: str, base: View | None, views: list[View], meter: _Meter, depth:
 
 def _views(source: str, base: View | None, meter: _Meter) -> Iterator[View]:
     kinds: dict[str, list[Piece]] = {}
-    full: TooMuch | None = None
+    end: TooMuch | OutOfTime | None = None
     try:
         for piece in _pieces(source, meter):
             if meter.takes(piece):
                 kinds.setdefault(piece.kind, []).append(piece)
-    except TooMuch as error:
-        full = error  # what was decoded so far is looked at all the same
+    except (TooMuch, OutOfTime) as error:
+        end = error  # what was decoded so far is looked at all the same
     outer = base.kind + ">" if base is not None and base.kind != "normal" else ""
     for kind, pieces in kinds.items():
         view = pool(pieces, outer + kind, base)
-        normal = normalised_view(view.text, meter.deadline)
+        normal = normalised_view(view.text, meter.deadline if end is None else None)
         yield view if normal is None else normal.over(view)
-    if full is not None:
-        raise full
+    if end is not None:
+        raise end
 
 
 def _pieces(source: str, meter: _Meter) -> Iterator[Piece]:

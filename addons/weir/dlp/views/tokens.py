@@ -20,6 +20,7 @@ __all__ = ["pieces_of"]
 _REACH = 96  # characters around a mark that are read with it
 _EDGE_REACH = 256  # and how much farther the next space may be, so that no word is cut
 _KEY = r"[A-Za-z0-9_+/=.-]"
+_SIDE = r"[A-Za-z0-9_+/=.%\\&#;:@!$*?~^|-]"  # what stands on both sides of a cut: of a key, or of its encoding
 _NAMES = "hyphen|dash|lowbar|UnderBar|period|colon|equals|sol|plus|commat|num|bsol|shy|ZeroWidthSpace"
 
 # A mark that tells: it stands for ASCII, or for something unseen, or it hides the edge of a value. Each begins with
@@ -37,21 +38,18 @@ _MARKS = {
         r"|(?:quot|apos|#3[49]|#x2[27]);(?=[ ]{0,4}[:=])|(?:(?<=[:=]&)|(?<=[:=] &))(?:quot|apos|#3[49]|#x2[27]);)"
     ),
     "concat": re.compile(
-        r"[\"'`](?<=" + _KEY + r"[\"'`])\s{0,40}(?:(?:[+.&~]|\.\.|\|\||<>|\\(?=\s))\s{0,40})?[bfru]{0,2}[\"'`]"
-        r"(?=" + _KEY + ")"
+        r"[\"'`](?<=" + _SIDE + r"[\"'`])\s{0,40}(?:(?:[+.&~]|\.\.|\|\||<>|\\(?=\s))\s{0,40})?[bfru]{0,2}[\"'`]"
+        r"(?=" + _SIDE + ")"
     ),
-    "list": re.compile(r"[\"'`](?<=" + _KEY + r"[\"'`])\s{0,40},\s{0,40}[bfru]{0,2}[\"'`](?=" + _KEY + ")"),
+    "list": re.compile(r"[\"'`](?<=" + _SIDE + r"[\"'`])\s{0,40},\s{0,40}[bfru]{0,2}[\"'`](?=" + _SIDE + ")"),
 }
-_CUT = r"(?P<cut>[\"'`](?<=" + _KEY + r"[\"'`])\s{0,40}(?:(?:[+.&~%s]|\.\.|\|\||<>|\\(?=\s))\s{0,40})?"
-_CUT += r"[bfru]{0,2}[\"'`](?=" + _KEY + "))"
-_WRITTEN = (
+_WRITTEN = re.compile(
     r"(?P<percent>(?:%(?:25)*+[0-9A-Fa-f]{2}|%25)+)|(?P<wide>%u[0-9A-Fa-f]{4})"
     r"|\\(?<!\\\\)\\*+(?P<escape>u[dD][89aAbB][0-9A-Fa-f]{2}\\++u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}"
     r"|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2}|[\"'`/nrtbf0])"
     r"|(?P<entity>&(?:amp;)*+(?:#[xX]?[0-9A-Fa-f]{1,6};?|[A-Za-z]{2,20};)|&(?:amp;)++)"
 )
-_ALL = re.compile(_WRITTEN + "|" + _CUT % "")
-_ALL_JOINED = re.compile(_WRITTEN + "|" + _CUT % ",")
+_CUTS = ("concat", "list")
 # Quoted-printable is read by itself: =AB of a form's field would be taken for it.
 _QUOTED_MARK = re.compile(r"=(?<=[A-Za-z0-9_+/.-]=)(?:\r?\n(?=" + _KEY + r")|(?:2D|5F|2E|40)(?=[A-Za-z0-9]))")
 _QUOTED = re.compile(r"(?P<soft>=\r?\n)|(?P<byte>=[0-9A-F]{2})")
@@ -67,18 +65,22 @@ def pieces_of(text: str, marks: Iterable[str]) -> Iterator[Piece]:
         seen.discard("list")
     kinds = [kind for kind in _MARKS if kind in seen]
     if kinds:
-        tokens = _ALL_JOINED if "list" in seen else _ALL
-        yield from _pieces(text, tokens, [(kind, _MARKS[kind]) for kind in kinds])
+        yield from _pieces(text, _WRITTEN, [(kind, _MARKS[kind]) for kind in kinds])
     if "quoted" in seen:
         yield from _pieces(text, _QUOTED, [("quoted", _QUOTED_MARK)])
 
 
 def _pieces(text: str, tokens: re.Pattern[str], marks: list[tuple[str, re.Pattern[str]]]) -> Iterator[Piece]:
+    cuts = [pattern for kind, pattern in marks if kind in _CUTS]
     for begin, end, kind in _regions(text, marks):
         region = text[begin:end]
-        read = tokens.sub(_decode, region)
-        if read != region and read:
-            yield Piece(kind, read, _Tokens(begin, region, tokens))
+        read, layers = region, list[_Tokens]()
+        for pattern in (*cuts, tokens):  # cuts first: they may go through what is written otherwise
+            source, read = read, pattern.sub(_decode, read)
+            if read != source:
+                layers.append(_Tokens(0 if layers else begin, source, pattern))
+        if layers and read:
+            yield Piece(kind, read, layers[0] if len(layers) == 1 else _Layers(layers))
 
 
 def _regions(text: str, marks: list[tuple[str, re.Pattern[str]]]) -> Iterator[tuple[int, int, str]]:
@@ -93,7 +95,7 @@ def _regions(text: str, marks: list[tuple[str, re.Pattern[str]]]) -> Iterator[tu
             seen.clear()
         first = place if first < 0 else first
         last = max(last, end)
-        seen.add("concat" if kind == "list" else kind)
+        seen.add("concat" if kind in _CUTS else kind)
     if first >= 0:
         yield *_edges(text, first, last), "+".join(sorted(seen))
 
@@ -182,6 +184,19 @@ class _Tokens:
         starts.extend(range(place, len(self.region)))
         ends.extend(range(place + 1, len(self.region) + 1))
         return starts, ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """Changes made one after the other; the last leads into what the one before it made."""
+
+    layers: list[_Tokens]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Back through all of them."""
+        for layer in reversed(self.layers):
+            start, end = layer.span(start, end)
+        return start, end
 
 
 def _characters(match: re.Match[str]) -> Iterator[tuple[int, int]]:

@@ -62,7 +62,7 @@ class Parts:
         last, until = self._part(end - 1)
         if first == last:
             return self._spans[first].span(at, until + 1)
-        one, other = self._spans[first].span(at, at + 1), self._spans[last].span(until, until + 1)
+        one, other = self._spans[first].span(at, self._lengths[first]), self._spans[last].span(0, until + 1)
         return min(one[0], other[0]), max(one[1], other[1])
 
     def _part(self, place: int) -> tuple[int, int]:

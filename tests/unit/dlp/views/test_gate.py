@@ -40,7 +40,7 @@ def test_marks(text: str, mark: str, around: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "short", "Plain prose, with nothing in it; 100% of it, \"quoted\" too.", "def f(x): return x[1]\n" * 50]
+    "text", ["", "short", 'Plain prose, with nothing in it; 100% of it, "quoted" too.', "def f(x): return x[1]\n" * 50]
 )
 def test_plain_text_bears_no_mark(text: str) -> None:
     assert look(text).marks == frozenset()

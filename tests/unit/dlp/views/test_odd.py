@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+from itertools import pairwise
 
 import pytest
 
@@ -60,4 +61,4 @@ def test_the_word_before_does_not_take_part() -> None:
 def test_no_character_is_read_twice() -> None:
     found = pieces("AIKA" * 1000)
     spans = [piece.spans.span(0, len(piece.text)) for piece in found]
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))

@@ -124,6 +124,14 @@ def test_out_of_time_is_a_reason() -> None:
     assert readings("plain", Deadline(0.0)).reason == ""
 
 
+def test_what_was_read_before_the_time_ran_out_is_there() -> None:
+    ticks = iter(range(1000))
+    deadline = Deadline(20.5, lambda: float(next(ticks)))
+    result = readings(" ".join(b64(f"text number {n} of all those") for n in range(50)), deadline)
+    assert result.reason == "out of time"
+    assert "text number 0 of" in result.views[0].text and "text number 49 of" not in result.views[0].text
+
+
 def test_no_repr_and_no_reason_shows_a_text() -> None:
     assert "secret of" not in repr(readings(b64(SAID)))
     assert "secret of" not in repr(readings(b64(SAID) * 2, bounds=Bounds(ratio=0, chars=10)))

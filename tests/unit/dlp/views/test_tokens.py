@@ -25,7 +25,7 @@ WRITTEN = {
     "python": ("escapes", r"sk\U0000002dproj\055Ab1_Cd2"),
     "html": ("html", "sk&#45;proj&#x2D;Ab1&lowbar;Cd2"),
     "html twice": ("html", "sk&amp;#45;proj&amp;amp;hyphen;Ab1_Cd2".replace("hyphen", "#45")),
-    "concat": ("concat", "sk-pr\" + \"oj-Ab1\" +\n  \"_Cd2"),
+    "concat": ("concat", 'sk-pr" + "oj-Ab1" +\n  "_Cd2'),
     "literals": ("concat", "sk-pr'\n    'oj-Ab1_Cd2"),
     "php": ("concat", "sk-pr'.'oj-Ab1_Cd2"),
     "sql": ("concat", "sk-pr' || 'oj-Ab1_Cd2"),
