@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from weir.dlp.packs import read
+from weir.dlp.placeholders import before
 
 __all__ = [
     "address_cap",
@@ -29,6 +30,7 @@ _VERSION = re.compile(
     re.IGNORECASE,
 )
 _VERSION_CHARS = 16
+_LABEL_GAP_CHARS = 3
 # Where IPv6 addresses are really given out; a short one elsewhere is more likely a slice or a name: [1::2], add::3.
 _IN_USE = tuple(
     ipaddress.ip_network(network)
@@ -106,7 +108,10 @@ def is_doubtful_address(text: str, start: int, end: int) -> bool:
             return False
         address = _address(value)
         return not any(address in network for network in _IN_USE)
-    return _goes_on(text, end) or _VERSION.search(text[max(0, start - _VERSION_CHARS) : start]) is not None
+    near = before(text, start, _VERSION_CHARS)
+    # What weir took out just before it may have been the "==": then it has to stay what it was.
+    behind_label = len(near) <= _LABEL_GAP_CHARS and len(near) < min(start, _VERSION_CHARS)
+    return behind_label or _goes_on(text, end) or _VERSION.search(near) is not None
 
 
 def is_no_address(text: str, start: int, end: int) -> bool:

@@ -53,6 +53,8 @@ def test_addresses(address: str, nobodys: bool, cap: float) -> None:
         ("numpy-", "1.2.3.4", ".tar.gz", True, False),
         ("numpy==", "1.2.3.4", "", True, False),
         ("root@", "10.2.3.4", "", False, False),
+        ("[REDACTED:secret/x] ", "10.2.3.4", "", True, False),
+        ("[REDACTED:secret/x] and ", "10.2.3.4", "", False, False),
         ("http://", "10.2.3.4", ":80/", False, False),
         ("", "1.3.6.1", ".4.1", True, True),
         ("1.3.", "6.1.4.1", "", False, True),

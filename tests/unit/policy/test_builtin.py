@@ -58,6 +58,8 @@ def test_on_failure(inspection: Inspection, service: Service, on_failure: str, a
 @pytest.mark.parametrize(
     ("team", "model", "endpoint", "blocked"),
     [
+        ("finance", "", Endpoint("openai", "openai_upload", "files"), False),
+        ("finance", "", Endpoint("openai", "openai_upload", "images"), True),
         ("finance", "gpt-5-mini", CHAT, False),
         ("finance", "GPT-5", CHAT, False),
         ("finance", "o3", CHAT, True),

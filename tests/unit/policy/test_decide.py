@@ -84,6 +84,16 @@ def test_what_cannot_be_edited_is_blocked(rule: str, name: str) -> None:
     assert "cannot be changed" in verdict.reason
 
 
+def test_the_reason_says_where_it_cannot_be_changed() -> None:
+    segments = (*SEGMENTS, Segment("#file/0/page/1", "user", "x", part="file:0"))
+    found = tuple(finding("pii/EMAIL_ADDRESS", place) for place in (0, 2))
+    reason = policy(MAIL).decide(Case(findings=found, segments=segments)).reason
+    assert "(in an attached file, which cannot be changed)" in reason and "object key" not in reason
+    found = tuple(finding("pii/EMAIL_ADDRESS", place) for place in (1, 2))
+    reason = policy(MAIL).decide(Case(findings=found, segments=segments)).reason
+    assert "attached file" in reason and "object key" in reason
+
+
 def test_alert_on_what_cannot_be_edited_stays_an_alert() -> None:
     rule = 'id: a, if: {finding: "*"}, then: alert'
     assert policy(rule).decide(Case(findings=(finding("x", 1),), segments=SEGMENTS)).action is Action.ALERT
