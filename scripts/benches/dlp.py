@@ -244,7 +244,8 @@ def main() -> int:
     begin = time.perf_counter()
     engine = Engine.load(fingerprint_key=b"bench", cache_entries=0)
     loaded = time.perf_counter() - begin
-    engine.scan(segments(prose(600_000, 1)))  # what is made ready at the first long text
+    for text in (prose(600_000, 1), hostile(100_000)["hex"]):  # what is made ready at the first such text
+        engine.scan(segments(text))
     full = presidio()
     console.print(
         f"Python {platform.python_version()}, presidio-analyzer {version('presidio-analyzer')}, hyperscan "

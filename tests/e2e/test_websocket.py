@@ -211,6 +211,7 @@ def test_a_large_message_is_scanned_and_too_large_a_one_ends_the_socket(
     start: Callable[..., House], provider: Provider
 ) -> None:
     house = start("enforce", limits={"body_bytes_max": "256 KiB"})
+    provider.size = 4000
     text = "The river is high. " * 5000
     with dialled(house) as link:
         assert spoken(turn(link, text)) == text
@@ -239,3 +240,39 @@ def test_the_sdk_talks_through_it(start: Callable[..., House], provider: Provide
                 break
     assert said == f"mail {address}" and address not in str(provider.got)
     assert house.only("response")["input_tokens"] == 7
+
+
+RULES = [
+    {"id": "no-keys-back", "if": {"finding": "secret/*", "direction": "response"}, "then": "redact"},
+    {"id": "no-ids-back", "if": {"finding": "pii/US_SSN", "direction": "response"}, "then": "block"},
+]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_secret_of_the_reply_is_taken_out_however_it_is_cut(
+    start: Callable[..., House], provider: Provider, size: int
+) -> None:
+    house = start("enforce", rules=RULES)
+    provider.size = size
+    key = access_key()
+    with dialled(house) as link:
+        events = turn(link, f"use {key} for it")
+    assert spoken(events) == "use [REDACTED:aws-access-key-id] for it"
+    assert key[:8] not in str(events) and events[-1]["type"] == "response.done"
+    found = house.only("response")["findings"]
+    assert {row["direction"] for row in found} == {"response"} and house.only("response")["action"] == "redact"
+
+
+def test_a_reply_that_is_blocked_ends_the_socket(start: Callable[..., House], provider: Provider) -> None:
+    house = start("enforce", rules=RULES)
+    number = CANARIES.plant("078-05-1" + "127", "a social security number")
+    with dialled(house) as link:
+        link.send(item(f"her ssn is {number} as she said"))
+        link.send(json.dumps({"type": "response.create"}))
+        events: list[dict[str, Any]] = []
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                events.append(json.loads(link.recv(10)))
+    assert caught.value.rcvd and caught.value.rcvd.code == 1008
+    assert events[-1]["type"] == "error" and number not in spoken([e for e in events if "delta" in e])
+    assert house.only("response")["rule_id"] == "no-ids-back"

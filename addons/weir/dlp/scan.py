@@ -22,7 +22,7 @@ from weir.dlp.views.joins import CATEGORIES
 __all__ = ["LATE", "Scanner", "derived_key"]
 
 # Time for one text with all its readings, far above what honest text needs (50 µs a KB).
-_SECONDS_BASE = 0.06
+_SECONDS_BASE = 0.04
 _SECONDS_A_CHAR = 0.4e-6
 _SLOW_SECONDS_A_CHAR = 40e-6  # with a language model
 LATE = "out of time"  # the whole scan's, not one detector's

@@ -29,7 +29,7 @@ from weir.policy.replies import EDITABLE, UNEDITABLE, ReplyPolicy
 from weir.ports import TextMap, Watch
 from weir.providers.generic import generic_reader
 
-__all__ = ["INLINE_S", "ReplyLook", "case_of_reply", "decide_reply", "read_reply", "verdict_of_reply"]
+__all__ = ["INLINE_S", "ReplyLook", "case_of_reply", "decide_reply", "guard_of", "read_reply", "verdict_of_reply"]
 
 INLINE_S = 0.15  # for one scan on the event loop; honest text needs a thousandth of it
 _JSON = ("application/json", "application/problem+json")
@@ -120,6 +120,16 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
     if readable:
         look.watch = _watch(trace, look, kind)
     _open(trace, flow, look, kind)
+
+
+def guard_of(trace: Trace, restorer: TextMap) -> tuple[ReplyLook, TextMap] | None:
+    """For replies that are no HTTP body: what acts on their texts before ``restorer`` does; None if no rule acts."""
+    policy = ReplyPolicy.of(trace.snapshot.policy)
+    if not (trace.enforcing and policy.acts):
+        return None
+    look = ReplyLook(policy, acting=True)
+    watch = look.watch = _watch(trace, look, _JSON[0])
+    return look, _Both(watch, restorer)
 
 
 def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:

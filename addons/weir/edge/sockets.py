@@ -18,11 +18,13 @@ from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.coach import decide, explained
 from weir.edge.guard import guarded
+from weir.edge.replies import decide_reply, guard_of
 from weir.edge.socket import LiveMap, Socket
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.model import Action, Exchange, Finding, Inspection, Verdict
 from weir.policy import actions
+from weir.ports import TextMap
 from weir.providers.frames import FrameReader, Frames
 
 __all__ = ["Sockets"]
@@ -53,7 +55,10 @@ class Sockets:
         dialect = Frames()
         # From here on the wire format is known: a message that names no model can be judged for that.
         endpoint = replace(trace.exchange.endpoint, dialect=dialect.id)
-        reader = FrameReader(dialect.events(trace.exchange), LiveMap(masker))
+        texts: TextMap = LiveMap(masker)
+        if guarded_by := guard_of(trace, texts):
+            trace.look, texts = guarded_by
+        reader = FrameReader(dialect.events(trace.exchange), texts)
         trace.socket = Socket(endpoint, trace.exchange.model, dialect, reader)
 
     @guarded
@@ -88,6 +93,7 @@ class Sockets:
             socket.reader.reply(),
             max((trace.verdict, socket.verdict), key=lambda verdict: verdict.action),
         )
+        decide_reply(trace)
         if not trace.failed:
             trace.inspection, trace.reason = socket.inspection, "; ".join(socket.reasons)
         trace.extra = {**trace.extra, "messages": str(socket.number)}
@@ -143,12 +149,25 @@ class Sockets:
         if acted:
             self._act(trace, socket, message, verdict, findings)
         if not message.from_client and not trace.abort:
-            restored = socket.reply(message.content)
-            if restored is not None:
-                message.content = restored
+            self._reply(trace, socket, message)
         if findings or verdict.action > Action.ALLOW:
             return self._record(trace, flow, verdict, findings, inspection, reason)
         return None
+
+    def _reply(self, trace: Trace, socket: Socket, message: websocket.WebSocketMessage) -> None:
+        """A message of the server through the maps of its texts; rules about replies may end the socket there."""
+        restored = socket.reply(message.content)
+        if trace.look is not None and trace.look.watch is not None and trace.look.watch.stopped:
+            decide_reply(trace)
+            socket.take_first()
+            self._refuse(trace, socket, message, trace.look.verdict)
+        elif restored is not None:
+            message.content = restored
+
+    def _refuse(self, trace: Trace, socket: Socket, message: websocket.WebSocketMessage, verdict: Verdict) -> None:
+        message.drop()
+        trace.abort = f"{verdict.rule_id}: message {socket.number} refused"
+        socket.refuse(verdict.say, verdict.rule_id)
 
     def _act(
         self,
@@ -161,10 +180,9 @@ class Sockets:
         outcome = actions.outcome(verdict, trace.snapshot.settings.mode)
         trace.acted = True
         if not outcome.forward:
-            message.drop()
-            trace.abort = f"{verdict.rule_id}: message {socket.number} refused"
-            socket.refuse(verdict.say, verdict.rule_id)
-        elif outcome.edits_wanted:
+            self._refuse(trace, socket, message, verdict)
+        elif outcome.edits_wanted and (message.from_client or trace.look is None):
+            # Of a reply, the guard takes out what goes over several messages too: half of it must not be gone before.
             assert trace.masker and socket.exchange
             edits = trace.masker.edits(socket.exchange.segments, findings, verdict.treatments)
             if edits:

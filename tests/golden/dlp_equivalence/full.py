@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -92,13 +92,8 @@ def theirs(text: str) -> set[Result]:
 class Ours:
     """All of weir's detectors of personal data."""
 
-    def __init__(self, without: Iterable[str] = ()) -> None:
-        """``without`` names entities whose detectors are left out."""
-        self.detectors: Sequence[Detector] = [
-            detector
-            for detector in load_detectors(tuple(known_entities()), THRESHOLD)
-            if detector.name.removeprefix("pii/") not in set(without)
-        ]
+    def __init__(self) -> None:
+        self.detectors: Sequence[Detector] = load_detectors(tuple(known_entities()), THRESHOLD)
         self.prefilter = Prefilter([detector.sources for detector in self.detectors])
 
     def find(self, text: str) -> set[Result]:
