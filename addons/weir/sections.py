@@ -104,7 +104,7 @@ class Pseudonyms(Part):
 
 
 class Files(Part):
-    """Bounds on reading attached files; beyond them a file is `partial`, never clean."""
+    """Bounds on reading attached files; beyond them a file is `failed`, never clean."""
 
     bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 64 << 20  # of all that one request unpacks to
     depth_max: Annotated[Int, within(0, 8, "levels")] = 3  # archives within archives
@@ -122,7 +122,7 @@ class Dlp(Part):
     threshold: Ratio = 0.5
     thresholds: Mapping[Text, Ratio] = Field(default_factory=dict)  # by entity, instead of ``threshold``
     nlp: Text = ""
-    timeout_ms: Annotated[Int, within(10, 60_000, "ms")] = 2000
+    timeout_ms: Annotated[Int, within(10, 60_000, "ms")] = 5000
     rules: tuple[FilePath, ...] = ()
     exact: tuple[FilePath, ...] = ()
     files: Files = Files()

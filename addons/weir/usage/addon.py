@@ -36,8 +36,7 @@ class UsageAddon:
         exchange = trace.exchange
         if trace.dialect is None or exchange is None or not exchange.stream or exchange.asks_usage or not trace.body:
             return
-        asked = trace.dialect.ask_usage(trace.body)
-        if asked is not None:
+        if (asked := trace.dialect.ask_usage(trace.body)) is not None:
             trace.body, trace.strip_usage = asked, True
             trace.set_body(flow)
 
@@ -53,7 +52,7 @@ class UsageAddon:
 
     @guarded
     def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Settle what had passed when the exchange was cut."""
+        """Settle what had passed when it was cut."""
         return self._settle(flow)
 
     def _settle(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -63,18 +62,15 @@ class UsageAddon:
         # What the provider answered with, whatever the client got instead.
         answered = flow.response is not None and (trace.look or flow.response).status_code < 400
         reply = trace.reply or Reply()
-        if not reply.usage:
-            size = len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)
-            if size > INLINE_CHARS_MAX:
-                return self._settle_elsewhere(trace, reply, answered)
+        size = 0 if reply.usage else len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)
+        if size > INLINE_CHARS_MAX:
+            return self._settle_elsewhere(trace, reply, answered)
         trace.usage, trace.cost = self._account(trace, reply, answered)
         return None
 
     async def _settle_elsewhere(self, trace: Trace, reply: Reply, answered: bool) -> None:
-        run = self.state.workers.run
-        trace.usage, trace.cost = await run(
-            self._account, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S, lane="usage"
-        )
+        run, work = self.state.workers.run, self._account
+        trace.usage, trace.cost = await run(work, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S, lane="usage")
 
     def _account(self, trace: Trace, reply: Reply, answered: bool) -> tuple[Usage, Cost]:
         assert trace.exchange

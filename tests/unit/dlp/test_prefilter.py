@@ -127,9 +127,12 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str, engine: Eng
     """Runs of letters and digits once took a microsecond a byte at 256 KB; they need some nanoseconds."""
     text = (unit * WINDOW_BYTES)[: WINDOW_BYTES - 8]
     engine._scanner.prefilter.hits(text)
-    begin = time.thread_time()
-    engine._scanner.prefilter.hits(text)
-    assert time.thread_time() - begin < 0.05
+    times: list[float] = []
+    for _ in range(3):  # the best of them: a garbage collection counts as this thread's time too
+        begin = time.thread_time()
+        engine._scanner.prefilter.hits(text)
+        times.append(time.thread_time() - begin)
+    assert min(times) < 0.05
 
 
 def located(items: list[list[Source]], text: str) -> tuple[set[int], dict[str, list[int]]]:
