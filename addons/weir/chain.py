@@ -11,9 +11,9 @@ from weir.audit.spool import Spool
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.addon import Dlp
 from weir.dlp.build import engine_of
-from weir.dlp.conversations import Conversations
-from weir.dlp.pool import HELPERS
-from weir.dlp.vault import Vault
+from weir.dlp.core.pool import HELPERS
+from weir.dlp.standins.conversations import Conversations
+from weir.dlp.standins.vault import Vault
 from weir.edge.begin import Begin
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections

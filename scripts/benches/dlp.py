@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT / "addons"))
 
 from dlp_texts import chat, code, filled, hostile, key, prose  # noqa: E402
 
-from weir.dlp.engine import Engine  # noqa: E402
-from weir.dlp.presidio import DEFAULT_ENTITIES  # noqa: E402
+from weir.dlp.core.engine import Engine  # noqa: E402
+from weir.dlp.personal.presidio import DEFAULT_ENTITIES  # noqa: E402
 from weir.edge.workers import Workers  # noqa: E402
 from weir.model import Segment  # noqa: E402
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
 from weir.dlp.addon import GRACE_S, INLINE_CHARS_MAX, INLINE_S
-from weir.dlp.engine import Scan
+from weir.dlp.core.engine import Scan
 from weir.edge.parts import WEIGHED_CHARS_MAX, WEIGHED_TEXTS_MAX
 from weir.edge.workers import WorkersTimeout
 from weir.model import Inspection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
 from weir.edge.workers import Workers
 from weir.model import Segment
 

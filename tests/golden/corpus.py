@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from weir.dlp.engine import Engine
-from weir.dlp.examples import expand
+from weir.dlp.core.engine import Engine
+from weir.dlp.rulebook.examples import expand
 from weir.model import Segment
 
 __all__ = ["Case", "Figures", "assignments", "figures", "near_misses", "tokens"]

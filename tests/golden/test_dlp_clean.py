@@ -13,7 +13,7 @@ from pydoc_data import topics
 
 import pytest
 
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
 from weir.model import Segment
 
 STDLIB = Path(sysconfig.get_path("stdlib"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from golden.corpus import Case, assignments, figures, near_misses, tokens
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
 
 
 @pytest.fixture(scope="module")

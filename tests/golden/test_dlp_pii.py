@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from golden.dlp_equivalence.values import Values
-from weir.dlp.detector import Detector
-from weir.dlp.overlaps import resolve
-from weir.dlp.patterns import Deadline
-from weir.dlp.prefilter import Prefilter
-from weir.dlp.presidio import load_detectors
+from weir.dlp.core.detector import Detector
+from weir.dlp.core.overlaps import resolve
+from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.prefilter import Prefilter
+from weir.dlp.personal.presidio import load_detectors
 
 TEXTS = 1_000
 FRAMES = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from weir.dlp.engine import Engine
-from weir.dlp.patterns import Deadline
-from weir.dlp.prefilter import Source
+from weir.dlp.core.engine import Engine
+from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.prefilter import Source
 from weir.model import Segment
 
 __all__ = ["Faulty", "of", "user"]

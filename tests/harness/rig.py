@@ -28,7 +28,7 @@ from weir import chain, settings
 from weir.audit.record import AuditRecord
 from weir.audit.waiters import SpoolUnavailable
 from weir.datadir import DataDir
-from weir.dlp.conversations import Conversations
+from weir.dlp.standins.conversations import Conversations
 from weir.edge.state import Snapshot, State
 from weir.edge.trace import Trace, trace_of
 from weir.edge.workers import Workers

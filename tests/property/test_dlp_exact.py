@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weir.dlp.exact import load_exact
-from weir.dlp.exactfile import ExactFileError, read_fingerprints
-from weir.dlp.exactmake import fingerprint
-from weir.dlp.exacttext import GAP_MAX, TOKENS_MAX, reduced, tokens
-from weir.dlp.patterns import Deadline
+from weir.dlp.core.patterns import Deadline
+from weir.dlp.exact.exact import load_exact
+from weir.dlp.exact.exactfile import ExactFileError, read_fingerprints
+from weir.dlp.exact.exactmake import fingerprint
+from weir.dlp.exact.exacttext import GAP_MAX, TOKENS_MAX, reduced, tokens
 
 KEY = bytes(range(32))
 VALUES = ["ab1", "12 34 57", "Ana Bo", "a1b-2c", "Ab'c d", "ba", "1.1.2", "é1 2", "ab ba ab"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
 from weir.model import Segment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "benches"))

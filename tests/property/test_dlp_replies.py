@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weir.dlp.engine import Engine
-from weir.dlp.listen import Listener, look_at
-from weir.dlp.reply import Guard, Scanned, segment_of
-from weir.dlp.replytail import HOLD_CHARS_MAX, Shapes, tail_start
+from weir.dlp.core.engine import Engine
+from weir.dlp.replies.listen import Listener, look_at
+from weir.dlp.replies.reply import Guard, Scanned, segment_of
+from weir.dlp.replies.replytail import HOLD_CHARS_MAX, Shapes, tail_start
 from weir.model import Action, Endpoint, Exchange, Finding
 from weir.providers.registry import Registry
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weir import sections
-from weir.dlp.conversation import masker_for
-from weir.dlp.conversations import Conversations
-from weir.dlp.engine import Engine
-from weir.dlp.mask import ConversationMasker
-from weir.dlp.pseudonyms import Pseudonyms, Restorer
+from weir.dlp.core.engine import Engine
+from weir.dlp.standins.conversation import masker_for
+from weir.dlp.standins.conversations import Conversations
+from weir.dlp.standins.mask import ConversationMasker
+from weir.dlp.standins.pseudonyms import Pseudonyms, Restorer
 from weir.model import Action, Endpoint, Exchange, Finding, Segment
 from weir.providers.dialects import dialects
 

@@ -7,14 +7,14 @@ from functools import cache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weir.dlp.engine import Engine
-from weir.dlp.examples import ALPHABETS, expand
-from weir.dlp.mask import ConversationMasker
-from weir.dlp.patterns import Deadline
-from weir.dlp.prefilter import Prefilter, Source
-from weir.dlp.pseudonyms import Pseudonyms
-from weir.dlp.rules import load_rules
-from weir.dlp.secret_rule import SecretRule
+from weir.dlp.core.engine import Engine
+from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.prefilter import Prefilter, Source
+from weir.dlp.rulebook.examples import ALPHABETS, expand
+from weir.dlp.rulebook.rules import load_rules
+from weir.dlp.rulebook.secret_rule import SecretRule
+from weir.dlp.standins.mask import ConversationMasker
+from weir.dlp.standins.pseudonyms import Pseudonyms
 from weir.model import Action, Segment
 
 quick = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

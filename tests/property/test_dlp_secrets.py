@@ -6,13 +6,13 @@ from functools import cache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weir.dlp.near import NearPattern
-from weir.dlp.patterns import Deadline, compile_pattern
-from weir.dlp.placeholders import is_filler, is_sample
-from weir.dlp.rules import load_rules
-from weir.dlp.secret_rule import SecretRule
-from weir.dlp.validators import VALIDATORS
-from weir.dlp.words import WordPattern
+from weir.dlp.core.patterns import Deadline, compile_pattern
+from weir.dlp.rulebook.near import NearPattern
+from weir.dlp.rulebook.placeholders import is_filler, is_sample
+from weir.dlp.rulebook.rules import load_rules
+from weir.dlp.rulebook.secret_rule import SecretRule
+from weir.dlp.rulebook.validators import VALIDATORS
+from weir.dlp.rulebook.words import WordPattern
 
 quick = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 texts = st.text(st.characters(), max_size=400)

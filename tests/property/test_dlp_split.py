@@ -9,11 +9,11 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weir.dlp.engine import Engine
-from weir.dlp.overlaps import Hit, resolve
-from weir.dlp.patterns import Deadline
-from weir.dlp.prefilter import WINDOW_BYTES
-from weir.dlp.rules import load_rules
+from weir.dlp.core.engine import Engine
+from weir.dlp.core.overlaps import Hit, resolve
+from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.prefilter import WINDOW_BYTES
+from weir.dlp.rulebook.rules import load_rules
 from weir.model import Finding, Segment
 
 quick = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -105,7 +105,7 @@ def filtered(text: str) -> list[Hit]:
     """What the prefilter lets through, run around its places."""
     scanner, hits = engine()._scanner, list[Hit]()
     data = text.encode("utf-8", "surrogatepass")
-    from weir.dlp.scan import _Budget
+    from weir.dlp.core.scan import _Budget
 
     assert scanner._run(text, data, hits, None, _Budget(10.0, None), False) == []
     return resolve(hits)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from weir.dlp.mask import ConversationMasker
-from weir.dlp.pseudonyms import Pseudonyms, Restorer
+from weir.dlp.standins.mask import ConversationMasker
+from weir.dlp.standins.pseudonyms import Pseudonyms, Restorer
 from weir.ports import Masker, TextMap
 
 

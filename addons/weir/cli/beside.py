@@ -65,9 +65,9 @@ def network_mistakes(settings: Settings) -> tuple[Mistake, ...]:
 
 
 def _detectors(settings: Settings) -> tuple[Mistake, ...]:
-    from weir.dlp.exactfile import read_label
-    from weir.dlp.presidio import load_detectors
-    from weir.dlp.rules import load_rules
+    from weir.dlp.exact.exactfile import read_label
+    from weir.dlp.personal.presidio import load_detectors
+    from weir.dlp.rulebook.rules import load_rules
 
     dlp = settings.dlp
     try:
@@ -85,10 +85,10 @@ def _detectors(settings: Settings) -> tuple[Mistake, ...]:
 def detector_mistake(settings: Settings, error: ValueError | OSError) -> Mistake:
     """What the detectors said when they could not be loaded, as a mistake at its place."""
     from weir.dlp.build import ExactKeyMissing
-    from weir.dlp.exactfile import ExactFileError
-    from weir.dlp.packs import UnknownPack
-    from weir.dlp.presidio import UnknownEntity
-    from weir.dlp.rules import RuleError
+    from weir.dlp.exact.exactfile import ExactFileError
+    from weir.dlp.personal.packs import UnknownPack
+    from weir.dlp.personal.presidio import UnknownEntity
+    from weir.dlp.rulebook.rules import RuleError
 
     dlp = settings.dlp
     if isinstance(error, RuleError):
@@ -121,7 +121,9 @@ def _unknown(settings: Settings, error: ValueError, lists: Sequence[tuple[str, S
             if word not in names:
                 guess = nearest(word, names)
                 place = ("dlp", field, word if field == "thresholds" else index)
-                return settings.mistake(place, "is nothing that a recognizer finds", f"write {guess}" if guess else remedy)
+                return settings.mistake(
+                    place, "is nothing that a recognizer finds", f"write {guess}" if guess else remedy
+                )
     return settings.mistake(("dlp",), str(error).partition("; ")[0], remedy)
 
 

@@ -131,7 +131,7 @@ class ToolError(Exception):
 def real_tools(settings: Settings) -> Tools:
     """The detectors and the catalogue of this installation. Raises ToolError."""
     from weir.dlp.build import engine_without_exact
-    from weir.dlp.examples import expand
+    from weir.dlp.rulebook.examples import expand
     from weir.shadow.catalogue import Catalogue, with_status
 
     try:

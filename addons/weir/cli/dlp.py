@@ -12,8 +12,8 @@ from weir.cli.options import DATA, DataOption, FormatOption, PolicyOption
 from weir.cli.output import Progress, clean, fail, grid, note, table, write_json
 
 if TYPE_CHECKING:
-    from weir.dlp.exactmake import Made
-    from weir.dlp.exacttable import Table
+    from weir.dlp.exact.exactmake import Made
+    from weir.dlp.exact.exacttable import Table
     from weir.dlp.listing import Listed
 
 __all__ = ["app"]
@@ -43,8 +43,8 @@ def fingerprint(
     policy (dlp: {exact: [customers.fp]}). Run again when the table has changed; weir takes it at its next reload.
     """
     from weir.datadir import DataDir, DataDirError
-    from weir.dlp.exactmake import fingerprint as make
-    from weir.dlp.exacttable import Table
+    from weir.dlp.exact.exactmake import fingerprint as make
+    from weir.dlp.exact.exacttable import Table
 
     command = "dlp fingerprint"
     names = tuple(dict.fromkeys(name.strip() for name in columns.split(",") if name.strip()))

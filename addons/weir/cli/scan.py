@@ -15,7 +15,7 @@ from weir.cli.output import Progress, clean, fail, note, table, write_json
 
 if TYPE_CHECKING:
     from weir.cli.scanning import Located, Scanner, Source
-    from weir.dlp.engine import Engine
+    from weir.dlp.core.engine import Engine
     from weir.settings import Settings
 
 __all__ = ["engine_for", "load_policy", "scan"]
@@ -108,7 +108,7 @@ def engine_for(command: str, settings: Settings, data: Path) -> Engine:
     from weir.cli.beside import detector_mistake
     from weir.datadir import DataDir, DataDirError
     from weir.dlp.build import ExactKeyMissing, engine_of
-    from weir.dlp.exactfile import ExactFileError
+    from weir.dlp.exact.exactfile import ExactFileError
 
     key = b""
     try:

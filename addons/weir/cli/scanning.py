@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from weir.model import Action, Finding, Segment
 
 if TYPE_CHECKING:
-    from weir.dlp.engine import Engine
+    from weir.dlp.core.engine import Engine
     from weir.dlp.files import FileLimits
     from weir.policy.decide import Policy
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.dlp.engine import Scan
-from weir.dlp.mask import ConversationMasker
+from weir.dlp.core.engine import Scan
+from weir.dlp.standins.mask import ConversationMasker
 from weir.edge.callers import address_of
 from weir.edge.guard import guarded
 from weir.edge.parts import is_light, read_files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
 from weir.sections import Dlp
 
 __all__ = ["FINDINGS_MAX", "ExactKeyMissing", "engine_of", "engine_without_exact"]
@@ -21,7 +21,7 @@ def engine_without_exact(dlp: Dlp) -> tuple[Engine, frozenset[str]]:
 
     Files of exact values are looked at only for what they are called. Raises as `engine_of`.
     """
-    from weir.dlp.exactfile import read_label  # what it imports is needed only where there are such files
+    from weir.dlp.exact.exactfile import read_label  # what it imports is needed only where there are such files
 
     labels = {f"exact/{read_label(path)}" for path in dlp.exact}
     engine = engine_of(dlp.model_copy(update={"exact": ()}), os.urandom(32))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weir.dlp.exactfile import read_label
-from weir.dlp.packs import GENERIC, Entity, Pack, load_packs
-from weir.dlp.presidio import DEFAULT_ENTITIES
-from weir.dlp.rules import load_rules
-from weir.dlp.secret_rule import SecretRule
-from weir.dlp.words import WordPattern
+from weir.dlp.exact.exactfile import read_label
+from weir.dlp.personal.packs import GENERIC, Entity, Pack, load_packs
+from weir.dlp.personal.presidio import DEFAULT_ENTITIES
+from weir.dlp.rulebook.rules import load_rules
+from weir.dlp.rulebook.secret_rule import SecretRule
+from weir.dlp.rulebook.words import WordPattern
 from weir.sections import Dlp
 
 __all__ = ["Listed", "descriptions", "listed"]

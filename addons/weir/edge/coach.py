@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from mitmproxy import http
 
-from weir.dlp.mask import ConversationMasker
-from weir.dlp.pseudonyms import Pseudonyms
+from weir.dlp.standins.mask import ConversationMasker
+from weir.dlp.standins.pseudonyms import Pseudonyms
 from weir.edge.answer import answer
 from weir.edge.callers import address_of
 from weir.edge.case import case_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach
-from weir.dlp.patterns import Deadline
 from weir.edge.trace import Trace
 from weir.model import Exchange
 

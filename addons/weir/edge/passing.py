@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mitmproxy import http
 
-from weir.dlp.listen import Listener, look_at
+from weir.dlp.replies.listen import Listener, look_at
 from weir.edge.answer import answer
 from weir.edge.callers import address_of
 from weir.edge.chunk import ChunkData

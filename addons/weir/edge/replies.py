@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from mitmproxy import http
 
-from weir.dlp.engine import Engine
-from weir.dlp.listen import Listener
-from weir.dlp.reply import Guard, Scanned, segment_of
-from weir.dlp.replytail import Shapes
+from weir.dlp.core.engine import Engine
+from weir.dlp.replies.listen import Listener
+from weir.dlp.replies.reply import Guard, Scanned, segment_of
+from weir.dlp.replies.replytail import Shapes
 from weir.edge.answer import answer
 from weir.edge.case import case_of
 from weir.edge.pipe import ReplyPipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach
-from weir.dlp.patterns import Deadline
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.ports import Masker, TextMap
 from weir.providers.frames import FrameReader, Frames, read_frame

@@ -8,11 +8,11 @@ from dataclasses import replace
 from mitmproxy import http, websocket
 
 from weir.audit.spool import SpoolUnavailable
-from weir.dlp.conversation import conversation_id
-from weir.dlp.engine import Scan
+from weir.dlp.core.engine import Scan
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits
-from weir.dlp.mask import ConversationMasker
-from weir.dlp.patterns import Deadline
+from weir.dlp.standins.conversation import conversation_id
+from weir.dlp.standins.mask import ConversationMasker
 from weir.edge import records
 from weir.edge.callers import address_of
 from weir.edge.case import case_of

@@ -13,8 +13,8 @@ from mitmproxy import http
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool import Spool
 from weir.datadir import DataDir
-from weir.dlp.conversations import Conversations
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
+from weir.dlp.standins.conversations import Conversations
 from weir.edge.trace import Trace, link_of, start_trace
 from weir.edge.workers import Workers
 from weir.identity.networks import Networks

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mitmproxy import http
 
-from weir.dlp.conversation import masker_for
-from weir.dlp.mask import ConversationMasker
+from weir.dlp.standins.conversation import masker_for
+from weir.dlp.standins.mask import ConversationMasker
 from weir.edge.callers import address_of
 from weir.edge.trace import Trace
 from weir.model import Finding, Segment

@@ -12,12 +12,12 @@ import phonenumbers
 import yaml
 
 from golden.dlp_equivalence.full import Result, entities, recognizers
-from weir.dlp import reserved
-from weir.dlp.cards import network_lengths
-from weir.dlp.checksums import luhn
-from weir.dlp.context import ContextWords
-from weir.dlp.ibans import is_iban
-from weir.dlp.presidio import known_entities
+from weir.dlp.personal import reserved
+from weir.dlp.personal.cards import network_lengths
+from weir.dlp.personal.checksums import luhn
+from weir.dlp.personal.context import ContextWords
+from weir.dlp.personal.ibans import is_iban
+from weir.dlp.personal.presidio import known_entities
 
 __all__ = ["Case", "explained", "kinds"]
 

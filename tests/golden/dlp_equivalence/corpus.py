@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from golden.dlp_equivalence.full import recognizers
 from golden.dlp_equivalence.values import Values, grouped
-from weir.dlp.checksums import CHECKSUMS, luhn
-from weir.dlp.packs import load_packs
+from weir.dlp.personal.checksums import CHECKSUMS, luhn
+from weir.dlp.personal.packs import load_packs
 
 __all__ = ["documents", "edges", "values_of_every_pattern"]
 

@@ -20,10 +20,10 @@ from presidio_analyzer import (
 )
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
-from weir.dlp.detector import Detector
-from weir.dlp.patterns import Deadline, Marked
-from weir.dlp.prefilter import Prefilter
-from weir.dlp.presidio import known_entities, load_detectors
+from weir.dlp.core.detector import Detector
+from weir.dlp.core.patterns import Deadline, Marked
+from weir.dlp.core.prefilter import Prefilter
+from weir.dlp.personal.presidio import known_entities, load_detectors
 
 __all__ = ["THRESHOLD", "Ours", "Result", "entities", "recognizers", "theirs"]
 

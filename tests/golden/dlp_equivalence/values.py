@@ -11,9 +11,9 @@ from typing import Any
 
 import phonenumbers
 
-from weir.dlp.cards import network_lengths
-from weir.dlp.checksums import luhn
-from weir.dlp.ibans import country_lengths
+from weir.dlp.personal.cards import network_lengths
+from weir.dlp.personal.checksums import luhn
+from weir.dlp.personal.ibans import country_lengths
 
 _parser: Any = import_module("re._parser")
 _c: Any = import_module("re._constants")

@@ -14,7 +14,7 @@ import pytest
 
 from weir.cli import scanning
 from weir.cli.scanning import Located, Scanner, Source, sources
-from weir.dlp.engine import Scan
+from weir.dlp.core.engine import Scan
 from weir.dlp.files import FileLimits
 from weir.model import Action, Finding, Segment
 from weir.policy.decide import Policy

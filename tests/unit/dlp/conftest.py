@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.dlp.engine import Engine
+from weir.dlp.core.engine import Engine
 
 
 @pytest.fixture(scope="session")

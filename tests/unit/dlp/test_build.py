@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from weir.dlp.build import ExactKeyMissing, engine_of, engine_without_exact
-from weir.dlp.exactfile import ExactFileError
-from weir.dlp.exactmake import fingerprint
+from weir.dlp.exact.exactfile import ExactFileError
+from weir.dlp.exact.exactmake import fingerprint
 from weir.model import Segment
 from weir.sections import Dlp
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from weir.dlp.build import engine_of
-from weir.dlp.exactmake import fingerprint
+from weir.dlp.exact.exactmake import fingerprint
 from weir.dlp.listing import descriptions, listed
-from weir.dlp.rules import RuleError
+from weir.dlp.rulebook.rules import RuleError
 from weir.sections import Dlp
 
 KEY = b"k" * 32

@@ -13,7 +13,7 @@ from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
-from weir.dlp.engine import Scan
+from weir.dlp.core.engine import Scan
 from weir.edge.trace import Trace, trace_of
 from weir.model import Action
 

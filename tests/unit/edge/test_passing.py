@@ -11,7 +11,7 @@ import pytest
 
 from harness.layers import REPLY, Wire, answer, body_of, post, sized
 from harness.rig import CREDENTIAL, Rig, chat, run
-from weir.dlp.listen import Listener
+from weir.dlp.replies.listen import Listener
 from weir.edge import passing, stream
 from weir.edge.chunk import ChunkData
 from weir.edge.workers import WorkersBusy

@@ -11,8 +11,8 @@ import pytest
 
 from harness.layers import REPLY
 from harness.rig import ADDRESS, CREDENTIAL, POLICY, Rig, chat
-from weir.dlp.listen import Listener
-from weir.dlp.reply import Guard
+from weir.dlp.replies.listen import Listener
+from weir.dlp.replies.reply import Guard
 from weir.edge.replies import ReplyLook, case_of_reply, decide_reply, read_reply, verdict_of_reply
 from weir.edge.trace import Trace
 from weir.model import Action, Inspection, Verdict
@@ -161,7 +161,7 @@ def test_what_was_not_looked_at(make_rig: Callable[..., Rig], on_failure: str, a
 
 
 def _shapes() -> Any:
-    from weir.dlp.replytail import Shapes
+    from weir.dlp.replies.replytail import Shapes
 
     return Shapes()
 

@@ -8,10 +8,10 @@ import json
 import pytest
 
 from harness import papers
-from weir.dlp.conversations import Conversations
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits
-from weir.dlp.mask import ConversationMasker
-from weir.dlp.patterns import Deadline
+from weir.dlp.standins.conversations import Conversations
+from weir.dlp.standins.mask import ConversationMasker
 from weir.edge.socket import LiveMap, Socket, opening
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.providers.frames import FrameReader, Frames

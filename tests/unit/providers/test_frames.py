@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from weir.dlp.pseudonyms import Restorer
+from weir.dlp.standins.pseudonyms import Restorer
 from weir.model import Endpoint, Exchange
 from weir.providers.frames import FRAME, FrameReader, Frames, read_frame
 

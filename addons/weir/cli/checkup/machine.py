@@ -19,7 +19,7 @@ __all__ = ["clock", "key_log", "libraries", "proxy", "python"]
 MITMPROXY = "12.2.3"  # as pinned in pyproject.toml: weir is built on its internals
 PYTHON = (3, 12)
 CLOCK_BEHIND_S = 300
-_DETECTORS = {"hyperscan": "weir.dlp.prefilter", "presidio": "weir.dlp.presidio"}
+_DETECTORS = {"hyperscan": "weir.dlp.core.prefilter", "presidio": "weir.dlp.personal.presidio"}
 
 
 def python() -> Result:

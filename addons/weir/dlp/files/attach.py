@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files.job import FileLimits
 from weir.dlp.files.pool import read_file
-from weir.dlp.patterns import Deadline
 from weir.model import Exchange, Inspection, Segment
 
 __all__ = ["FILE", "attach"]

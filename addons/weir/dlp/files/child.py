@@ -13,9 +13,9 @@ import struct
 import sys
 from typing import BinaryIO, Final
 
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files.job import FileLimits, FileText, FileTexts
 from weir.dlp.files.read import read_here
-from weir.dlp.patterns import Deadline
 
 __all__ = ["SIZE", "confine", "main", "packed", "serve", "unpacked"]
 

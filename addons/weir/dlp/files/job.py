@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from weir.dlp.patterns import Deadline
+from weir.dlp.core.patterns import Deadline
 
 __all__ = ["LATE", "FileLimits", "FileText", "FileTexts", "Job", "Stop", "not_read"]
 

@@ -15,11 +15,11 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from weir.dlp.core.patterns import Deadline, OutOfTime
 from weir.dlp.files.child import SIZE, unpacked
 from weir.dlp.files.job import LATE, FileLimits, FileTexts, not_read
 from weir.dlp.files.kinds import HEAVY, detect
 from weir.dlp.files.read import Heavy, read_here
-from weir.dlp.patterns import Deadline, OutOfTime
 
 __all__ = ["Pool", "read_file"]
 

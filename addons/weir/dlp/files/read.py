@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from typing import Final
 
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files.archives import read_compressed, read_tar
 from weir.dlp.files.job import FileLimits, FileTexts, Job, Stop
 from weir.dlp.files.kinds import HEAVY, detect, text_kind
@@ -17,7 +18,6 @@ from weir.dlp.files.markup import has_entities, plain
 from weir.dlp.files.pdf import read_pdf
 from weir.dlp.files.textual import decode, embedded, strings, unescape_json, unescape_rtf
 from weir.dlp.files.zips import read_zip
-from weir.dlp.patterns import Deadline
 
 __all__ = ["Heavy", "read_here"]
 

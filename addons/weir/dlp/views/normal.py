@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
-from weir.dlp.patterns import Deadline
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.views.alike import LOOK_ALIKES, fold
 from weir.dlp.views.view import View
 

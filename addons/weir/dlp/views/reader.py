@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from weir.dlp.patterns import Deadline, OutOfTime
-from weir.dlp.prefilter import ANALYSER_ERRORS
+from weir.dlp.core.patterns import Deadline, OutOfTime
+from weir.dlp.core.prefilter import ANALYSER_ERRORS
 from weir.dlp.views import blobs, odd, tokens
 from weir.dlp.views.gate import look
 from weir.dlp.views.normal import normalised_view

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from harness import papers
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach
 from weir.dlp.files.attach import FILE
-from weir.dlp.patterns import Deadline
 from weir.model import Attachment, Endpoint, Exchange, Inspection, Segment
 
 WORD = "alder-brook-4711-cedar"

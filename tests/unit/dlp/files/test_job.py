@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files.job import FileLimits, Job, Stop, not_read
-from weir.dlp.patterns import Deadline
 
 
 def reads(job: Job, data: bytes, where: str, name: str, media_type: str) -> str:

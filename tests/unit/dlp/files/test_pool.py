@@ -17,10 +17,10 @@ import pytest
 import zstandard
 
 from harness import papers
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, FileTexts, read_file
 from weir.dlp.files import pool as pool_module
 from weir.dlp.files.pool import Pool
-from weir.dlp.patterns import Deadline
 
 WORD = "alder-brook-4711-cedar"  # planted, and to be found whole
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from weir.dlp.patterns import Deadline, OutOfTime
+from weir.dlp.core.patterns import Deadline, OutOfTime
 from weir.dlp.views import normalised_view
 
 

@@ -5,7 +5,7 @@ import gzip
 
 import pytest
 
-from weir.dlp.patterns import Deadline
+from weir.dlp.core.patterns import Deadline
 from weir.dlp.views import readings
 from weir.dlp.views.reader import DEFAULT, Bounds
 

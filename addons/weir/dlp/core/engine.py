@@ -1,0 +1,270 @@
+"""The scanner: texts in, findings out, and an honest word on whether everything was looked at.
+
+A text goes through the prefilter once; only the detectors that can match run, and only where (see scan.py). What a
+text held is remembered, so the history of a chat is not scanned again. Long texts are scanned by processes of their
+own where these were asked for (see pool.py): what a pattern does with a text never holds up another client.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from weir.dlp.core.cache import ScanCache, Scanned, Span
+from weir.dlp.core.detector import Detector
+from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.pool import Helpers
+from weir.dlp.core.recipe import Recipe
+from weir.dlp.core.scan import LATE, Scanner, derived_key
+from weir.dlp.views.joins import CATEGORIES, joins
+from weir.model import Finding, Segment
+
+__all__ = ["HELPED_CHARS_MIN", "Engine", "Scan"]
+
+HELPED_CHARS_MIN = 16 * 1024  # what is shorter is scanned faster than it is handed over
+_KEY_PART_MIN = 8  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan found. ``reason`` says why it is not complete ("" when it is) and quotes nothing."""
+
+    findings: tuple[Finding, ...] = ()
+    complete: bool = True
+    reason: str = ""
+    scanned_chars: int = 0
+    cached_chars: int = 0
+    out_of_time: bool = False  # the time given to the whole scan ran out; given more, it may be complete
+
+
+class Engine:
+    """All detectors, ready. Immutable but for its cache and helpers; safe to use from several threads at once."""
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        version: str,
+        fingerprint_key: bytes,
+        findings_max: int = 200,
+        cache_entries: int = 20_000,
+        helpers: Helpers | None = None,
+        slow: bool = False,
+    ) -> None:
+        self.version = version
+        self.slow = slow  # True: even a short text takes too long for the event loop
+        key = derived_key(fingerprint_key)
+        self._scanner = Scanner(detectors, key=key, findings_max=findings_max, slow=slow)
+        self._cache = ScanCache(key, version, cache_entries)
+        self._helpers = helpers
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        rule_dirs: Sequence[Path] = (),
+        entities: Sequence[str] | None = None,
+        packs: Sequence[str] = (),
+        threshold: float = 0.5,
+        thresholds: Mapping[str, float] | None = None,
+        nlp: str = "",
+        exact: Sequence[Path] = (),
+        exact_key: bytes = b"",
+        fingerprint_key: bytes,
+        findings_max: int = 200,
+        cache_entries: int = 20_000,
+        helpers: int = 0,
+    ) -> Engine:
+        """An engine with the built-in rules, those below ``rule_dirs``, and detectors of ``entities`` and ``packs``.
+
+        ``entities`` are Presidio's names (None: the default set); ``thresholds`` hold for single entities instead of
+        ``threshold``. ``nlp`` is a spaCy pipeline's name or folder, ``exact`` are fingerprint files made with
+        ``exact_key``. ``fingerprint_key`` keys fingerprints and cache. ``helpers`` is how many processes may scan long
+        texts; they begin with `start`. Raises ValueError that says what to write instead, or OSError for a file or
+        directory that can't be read.
+        """
+        if not fingerprint_key:
+            raise ValueError("fingerprint_key is empty: give random bytes that this deployment keeps")
+        recipe = Recipe(
+            rule_dirs=tuple(rule_dirs),
+            entities=None if entities is None else tuple(entities),
+            packs=tuple(packs),
+            threshold=threshold,
+            thresholds=dict(thresholds or {}),
+            nlp=nlp,
+            exact=tuple(exact),
+            exact_key=exact_key,
+            fingerprint_key=fingerprint_key,
+            findings_max=findings_max,
+        )
+        made = recipe.make()
+        return cls(
+            made.detectors,
+            version=made.version,
+            fingerprint_key=fingerprint_key,
+            findings_max=findings_max,
+            cache_entries=cache_entries,
+            helpers=Helpers(recipe, helpers) if helpers else None,
+            slow=bool(nlp),
+        )
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The names that findings may carry, sorted."""
+        return tuple(sorted({detector.name for detector in self._scanner.detectors}))
+
+    @property
+    def unfiltered(self) -> tuple[str, ...]:
+        """Detectors that the prefilter could not take and that therefore run on every text."""
+        return tuple(self._scanner.detectors[number].name for number in sorted(self._scanner.prefilter.always))
+
+    @property
+    def helpers(self) -> Helpers | None:
+        """The processes for long texts, if there are any."""
+        return self._helpers
+
+    def start(self) -> None:
+        """Begin to get ready what only some texts need: helpers, if there are to be any, and more of the prefilter.
+
+        Until then threads do the helpers' work.
+        """
+        if self._helpers is not None:
+            self._helpers.start()
+        warm = self._scanner.prefilter.warm
+        threading.Thread(target=warm, kwargs={"long": False}, name="weir-prefilter", daemon=True).start()
+
+    def close(self) -> None:
+        """End the helpers; scans go on without them."""
+        if self._helpers is not None:
+            self._helpers.close()
+
+    def estimate_chars(self, segments: Sequence[Segment]) -> int:
+        """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
+        return sum(len(s.text) for s in segments if s.text and self._cache.key(_encoded(s.text)) not in self._cache)
+
+    def scan(self, segments: Sequence[Segment], direction: str = "request", *, deadline_s: float | None = None) -> Scan:
+        """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
+
+        After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``.
+        """
+        whole = None if deadline_s is None else Deadline(deadline_s)
+        told = _Told(self._scanner.findings_max, self._scanner.too_many, direction)
+        for index, segment in enumerate(segments):
+            if not segment.text:
+                continue
+            if whole is not None and whole.spent():
+                told.because(LATE)
+                break
+            result, fresh = self._result(segment.text, whole)
+            told.count(len(segment.text), fresh)
+            told.because(result.reason)
+            if not told.take(_finding(index, span, direction) for span in result.spans):
+                break
+        else:
+            if len(segments) > 1:
+                self._over_seams(segments, whole, told)
+        late = bool(told.reasons) and whole is not None and whole.spent()
+        findings = tuple(told.findings)
+        return Scan(findings, not told.reasons, "; ".join(told.reasons), told.scanned, told.cached, late)
+
+    def _over_seams(self, segments: Sequence[Segment], whole: Deadline | None, told: _Told) -> None:
+        """Look for what is split over texts: a part of the finding in each of them."""
+        for joined in joins(segments):
+            if whole is not None and whole.spent():
+                told.because(LATE)
+                return
+            result, fresh = self._result(joined.text, whole, seam=True)
+            told.count(len(joined.text) if fresh else 0, fresh)
+            told.because(result.reason)
+            for span in result.spans:
+                parts = joined.origin(span.start, span.end)
+                rest = [(index, start, end) for index, start, end in parts if not told.covers(index, start, end)]
+                if len(parts) < 2 or not rest:
+                    continue  # it was found where it stands
+                if len(rest) < len(parts) and not any(_like_a_key(segments[i].text[a:b]) for i, a, b in rest):
+                    continue  # a whole key at the end of one text, and the first word of the next
+                if not told.take(
+                    _finding(index, replace(span, start=start, end=end), told.direction) for index, start, end in parts
+                ):
+                    return
+
+    def _result(self, text: str, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
+        """What ``text`` holds, and whether that had to be found out."""
+        data = _encoded(text)
+        key = self._cache.key(data, seam=seam)
+        known = self._cache.get(key)
+        if known is not None:
+            return known, False
+        answer = None
+        if self._helpers is not None and (self.slow or len(data) >= HELPED_CHARS_MIN):
+            answer = self._helpers.scan(data, whole, seam=seam)
+        result, final = answer or self._scanner.scan(text, data, whole, seam=seam)
+        if final:
+            self._cache.put(key, result)
+        return result, True
+
+
+class _Told:
+    """What one scan has to tell so far."""
+
+    def __init__(self, findings_max: int, too_many: str, direction: str) -> None:
+        self.findings: list[Finding] = []
+        self.reasons: list[str] = []
+        self.scanned = self.cached = 0
+        self.direction = direction
+        self._findings_max = findings_max
+        self._too_many = too_many
+
+    def because(self, reason: str) -> None:
+        """Note why the scan is not complete; "" is no reason."""
+        if reason and reason not in self.reasons:
+            self.reasons.append(reason)
+
+    def count(self, chars: int, fresh: bool) -> None:
+        """Count characters that were scanned, or that had been."""
+        if fresh:
+            self.scanned += chars
+        else:
+            self.cached += chars
+
+    def take(self, findings: Iterable[Finding]) -> bool:
+        """Add findings; False when there are too many."""
+        self.findings += findings
+        if len(self.findings) <= self._findings_max:
+            return True
+        self.because(self._too_many)
+        del self.findings[self._findings_max :]
+        return False
+
+    def covers(self, index: int, start: int, end: int) -> bool:
+        """True when one finding of the same kind covers this stretch already."""
+        return any(
+            found.segment == index and found.start <= start and end <= found.end and found.category in CATEGORIES
+            for found in self.findings
+        )
+
+
+def _encoded(text: str) -> bytes:
+    # Lone surrogates are legal in JSON strings; they need only become some high bytes here.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _like_a_key(value: str) -> bool:
+    """Whether ``value`` may be the other part of a secret and not a word of whoever goes on."""
+    return len(value) >= _KEY_PART_MIN and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+
+
+def _finding(index: int, span: Span, direction: str) -> Finding:
+    return Finding(
+        detector=span.detector,
+        category=span.detector.partition("/")[0],
+        segment=index,
+        start=span.start,
+        end=span.end,
+        score=span.score,
+        severity=span.severity,
+        fingerprint=span.fingerprint,
+        direction=direction,
+    )

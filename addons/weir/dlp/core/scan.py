@@ -1,0 +1,181 @@
+"""Runs the detectors over one text, each where the prefilter saw something, and settles what they found.
+
+Whatever a library does (raise, take too long, find too much) ends as a reason that quotes nothing: never as an
+exception and never as a clean result.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+import unicodedata
+from collections.abc import Sequence
+
+from weir.dlp.core.cache import Scanned, Span
+from weir.dlp.core.detector import Detector
+from weir.dlp.core.overlaps import Hit, resolve
+from weir.dlp.core.patterns import Deadline, Marked, OutOfTime
+from weir.dlp.core.prefilter import ANALYSER_ERRORS, Prefilter
+from weir.dlp.views import readings
+from weir.dlp.views.joins import CATEGORIES
+
+__all__ = ["LATE", "Scanner", "derived_key"]
+
+# Time for one text with all its readings, far above what honest text needs (50 µs a KB).
+_SECONDS_BASE = 0.04
+_SECONDS_A_CHAR = 0.4e-6
+_SLOW_SECONDS_A_CHAR = 40e-6  # with a language model
+LATE = "out of time"  # the whole scan's, not one detector's
+_FINGERPRINT_HEX = 32
+# What foreign code (validators, number libraries, the scanners) may raise on strange text.
+_FAULTS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+_SCANNER_FAULTS: tuple[type[Exception], ...] = ANALYSER_ERRORS + _FAULTS
+
+
+class _Budget:
+    """The time for one text. It is given twice, first by the wall clock, which is cheap to read.
+
+    Where that runs out the machine may only have been busy, so the second time is processor time: load alone refuses
+    no request, and hostile text holds a worker for no more than twice as long.
+    """
+
+    def __init__(self, seconds: float, whole: Deadline | None) -> None:
+        self._seconds = seconds
+        self._whole = whole
+        self._deadline: Deadline | None = None
+        self._second = False
+
+    def deadline(self) -> Deadline:
+        """What a search has now. The time begins when this is first asked."""
+        if self._deadline is None:
+            self._deadline = Deadline(self._seconds, within=self._whole)
+        return self._deadline
+
+    def again(self) -> bool:
+        """Begin the second time; False when it had begun before."""
+        if self._second:
+            return False
+        self._second = True
+        self._deadline = Deadline(self._seconds, time.thread_time, within=self._whole)
+        return True
+
+    def over(self) -> bool:
+        """True when it is the whole scan's time that ran out."""
+        return self._whole is not None and self._whole.spent()
+
+
+class Scanner:
+    """All detectors behind one prefilter. Immutable; safe to use from several threads at once."""
+
+    def __init__(self, detectors: Sequence[Detector], *, key: bytes, findings_max: int, slow: bool = False) -> None:
+        """``key`` keys the fingerprints. With ``slow`` there is a detector that reads as slowly as a model does."""
+        self._seconds_a_char = _SLOW_SECONDS_A_CHAR if slow else _SECONDS_A_CHAR
+        self.detectors = tuple(detectors)
+        self.prefilter = Prefilter([detector.sources for detector in self.detectors])
+        self.findings_max = findings_max
+        self.too_many = f"more than {findings_max} findings"
+        self._key = key
+        self._across = frozenset(
+            number for number, found in enumerate(self.detectors) if found.name.partition("/")[0] in CATEGORIES
+        )
+
+    def scan(self, text: str, data: bytes, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
+        """The result for ``text``, and whether another scan could not do better (then it may be kept).
+
+        ``data`` is the text in UTF-8 (lone surrogates passed on). With ``seam`` it was put together from several texts
+        and only what may be split (`joins.CATEGORIES`) is looked for. Does not raise.
+        """
+        hits: list[Hit] = []
+        budget = _Budget(_SECONDS_BASE + self._seconds_a_char * len(text), whole)
+        reasons = self._run(text, data, hits, whole, budget, seam)
+        read: dict[tuple[int, int, str], str] = {}  # what a hit in another reading says, for its fingerprint
+        reading = readings(text, whole)
+        reasons += [reading.reason] if reading.reason else []
+        for other in reading.views:
+            seen: list[Hit] = []
+            reasons += self._run(other.text, _encoded(other.text), seen, whole, budget, seam)
+            for start, end, score, severity, name in seen:
+                origin = other.origin(start, end)
+                read.setdefault((*origin, name), other.text[start:end])
+                hits.append((*origin, score, severity, name))
+        resolved = resolve(hits)
+        if len(resolved) > self.findings_max:
+            reasons.append(self.too_many)
+        spans: list[Span] = []
+        for start, end, score, severity, name in resolved[: self.findings_max + 1]:
+            value = read.get((start, end, name), text[start:end])
+            spans.append(Span(name, severity, start, end, score, self._fingerprint(name, value)))
+        # What could not be read for want of room would not be read next time either.
+        final = all(reason in (self.too_many, reading.reason) and reason != LATE for reason in reasons)
+        return Scanned(tuple(spans), "; ".join(dict.fromkeys(reasons))), final
+
+    def _run(
+        self, text: str, data: bytes, hits: list[Hit], whole: Deadline | None, budget: _Budget, seam: bool
+    ) -> list[str]:
+        """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
+        try:
+            located = self.prefilter.locate(data, whole)
+        except OutOfTime:
+            return [LATE]
+        except _SCANNER_FAULTS as error:
+            return [f"{type(error).__name__} in the prefilter"]
+        numbers = sorted(located.items & self._across if seam else located.items)
+        if not numbers:
+            return []  # as for most texts, and then a clock costs as much as all the rest
+        if located.places:
+            text = Marked(text, located.places)
+        reasons: list[str] = []
+        for number in numbers:
+            detector = self.detectors[number]
+            try:
+                found, all_found = self._find(detector, text, budget.deadline())
+            except TimeoutError:
+                if budget.over():
+                    return [*reasons, LATE]
+                if budget.again():
+                    numbers.append(number)
+                else:
+                    reasons.append(f"out of time in {detector.name}")
+                continue
+            except _FAULTS as error:
+                reasons.append(f"{type(error).__name__} in {detector.name}")
+                continue
+            hits += found
+            reasons += [] if all_found else [self.too_many]
+        return reasons
+
+    def _find(self, detector: Detector, text: str, deadline: Deadline) -> tuple[list[Hit], bool]:
+        """The hits of one detector, and whether they are all; a few more than a scan may report are enough."""
+        found: list[Hit] = []
+        for start, end, score in detector.find(text, deadline):
+            found.append((start, end, score, detector.severity, detector.name))
+            if len(found) > self.findings_max:
+                return found, False
+        return found, True
+
+    def _fingerprint(self, name: str, value: str) -> str:
+        """The same for the same value however it is written, so that reports can count distinct ones."""
+        plain = unicodedata.normalize("NFKC", value)
+        category = name.partition("/")[0]
+        if category != "secret":
+            plain = "".join(character for character in plain.casefold() if character not in " -./()\u00a0")
+        data = f"{category}\0{plain}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, data, "sha256").hex()[:_FINGERPRINT_HEX]
+
+
+def derived_key(fingerprint_key: bytes) -> bytes:
+    """The key for fingerprints and cache: the deployment's own is used for nothing else."""
+    return hmac.digest(fingerprint_key, b"weir-dlp-fingerprint", "sha256")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
