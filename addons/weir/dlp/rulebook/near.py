@@ -16,7 +16,7 @@ __all__ = ["NearPattern"]
 
 
 class NearPattern:
-    """A `weir.dlp.core.patterns.Pattern`: ``body``, where one of ``keywords`` stands in or up to ``reach`` before a match.
+    """A `Pattern` (`weir.dlp.core.patterns`): ``body``, where a keyword stands in or up to ``reach`` before a match.
 
     It may yield a match somewhat farther off: who runs it looks at the words around a match all the same.
     ``pattern`` is what must stand in a text for this to match; ``body.pattern`` is what is matched.

@@ -2,7 +2,7 @@
 
 The same value in the same conversation always gets the same placeholder: otherwise every turn would change the
 history and the provider's prompt cache would never hit. A placeholder is turned back for the exchange in which it was
-issued, and for those that follow it where the provider keeps the earlier turns (see `weir.dlp.standins.conversation`): nobody
+issued, and for those that follow it where the provider keeps the earlier turns (see `conversation.py`): nobody
 gets at another's value by naming its placeholder. Values live in memory, and in a `Vault` where policy says so.
 """
 
