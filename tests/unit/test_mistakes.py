@@ -89,11 +89,11 @@ RULE = "version: 1\nrules:\n- id: {id}\n  if: {when}\n  then: {then}\n"
         (
             {"then": "blok"},
             "p.yaml:5: rules[0].then: is not a word known here; "
-            "write block (known: allow, alert, redact, pseudonymise, block)",
+            "write block (known: allow, alert, redact, pseudonymise, coach, block)",
         ),
         (
             {"then": "downgrade"},
-            "p.yaml:5: rules[0].then: is not a word known here; write one of allow, alert, redact, pseudonymise, block",
+            "p.yaml:5: rules[0].then: is not a word known here; write one of allow, alert, redact, pseudonymise, coach, block",
         ),
         (
             {"then": "redact"},

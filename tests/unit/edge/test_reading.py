@@ -34,7 +34,7 @@ KEY = "ghp_" + "Ab0" * 12
         (b"  ", Q, {}, "unparsed", None, []),
         (b"junk", Q, {"content-encoding": "gzip"}, "unparsed", None, []),
         (gzip.compress(b""), Q, {"content-encoding": "gzip"}, "unparsed", "empty after decoding", []),
-        (b"", Q, {"upgrade": "WebSocket"}, "unparsed", "websocket", []),
+        (b"", Q, {"upgrade": "WebSocket"}, "inspected", "", []),
         (b"", Q, {"upgrade": "h2c"}, "unparsed", "upgrade", []),
         (b"", Q, {"upgrade": "websocket, h2c"}, "unparsed", "upgrade", []),
         (b"", Q, {"connection": "keep-alive, Upgrade"}, "unparsed", "upgrade", []),

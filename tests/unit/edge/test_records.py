@@ -65,7 +65,7 @@ def test_a_request_record(rig: Rig) -> None:
     }  # fmt: skip
     assert {name: getattr(record, name) for name in expected} == expected
     (row,) = record.findings
-    assert (row.detector, row.action, row.score_pct) == ("pii/EMAIL_ADDRESS", "pseudonymise", 100)
+    assert (row.detector, row.action, row.score_pct) == ("pii/EMAIL_ADDRESS", "pseudonymise", 50)
     assert trace.exchange is not None and ADDRESS in trace.exchange.segments[row.segment or 0].text
     assert row.span_end is not None and row.span_end - (row.span_start or 0) == len(ADDRESS)
     extra = json.loads(record.extra)

@@ -1,7 +1,7 @@
 """The other side of pool.py: a process that loads the detectors once, and its forks, which scan.
 
 Started as ``python -m weir.dlp.core.helper FD``, where FD is a socket to the process that it helps. The first frame
-is the recipe; after that it forks a scanner for every socket it is sent, and ends one when told. Everybody here ends when
+is the recipe; after that it forks a scanner for every socket it is sent, and ends one when told. All of them end when
 the other end of their socket is closed, so nothing outlives weir, however that ends.
 """
 
