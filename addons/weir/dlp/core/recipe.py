@@ -16,7 +16,7 @@ from weir.dlp.rulebook.rules import load_rules
 
 __all__ = ["Made", "Recipe"]
 
-_FORMAT = "3"  # raise when the same rules would give other findings
+_FORMAT = "4"  # raise when the same rules would give other findings
 _VERSION_HEX = 16
 
 
@@ -52,6 +52,7 @@ class Recipe:
         detectors += personal
         told = [_FORMAT, rules.digest, library_versions(), str(self.threshold), str(self.findings_max), self.nlp]
         told += sorted(f"{name}={value}" for name, value in self.thresholds.items())
+        told += [f"packs {' '.join(sorted(self.packs))}"]
         told += sorted({detector.name for detector in personal})
         if self.exact and not self.exact_key:
             raise ValueError("exact_key is empty: give the key that the fingerprint files were made with")
@@ -63,9 +64,11 @@ class Recipe:
                 stat = path.stat()
                 told.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
         if self.nlp:
-            from weir.dlp.personal.ner import load_ner  # its library takes seconds to import
+            from weir.dlp.personal.ner import load_ner_detectors  # its library takes seconds to import
 
-            detectors.append(load_ner(self.nlp, self.threshold))
+            names = load_ner_detectors(self.nlp, self.threshold, self.entities, self.thresholds)
+            detectors += names
+            told += [f"nlp {detector.name}" for detector in names]
         return Made(tuple(detectors), hashlib.sha256("\n".join(told).encode()).hexdigest()[:_VERSION_HEX])
 
     def dump(self) -> bytes:

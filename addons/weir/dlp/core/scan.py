@@ -84,9 +84,7 @@ class Scanner:
         self.findings_max = findings_max
         self.too_many = f"more than {findings_max} findings"
         self._key = key
-        self._across = frozenset(
-            number for number, found in enumerate(self.detectors) if found.name.partition("/")[0] in CATEGORIES
-        )
+        self._among: dict[tuple[str, ...], frozenset[int]] = {}
 
     def scan(self, text: str, data: bytes, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
         """The result for ``text``, and whether another scan could not do better (then it may be kept).
@@ -96,13 +94,15 @@ class Scanner:
         """
         hits: list[Hit] = []
         budget = _Budget(_SECONDS_BASE + self._seconds_a_char * len(text), whole)
-        reasons = self._run(text, data, hits, whole, budget, seam)
+        only = CATEGORIES if seam else ()
+        reasons = self._run(text, data, hits, whole, budget, only)
         read: dict[tuple[int, int, str], str] = {}  # what a hit in another reading says, for its fingerprint
         reading = readings(text, whole)
         reasons += [reading.reason] if reading.reason else []
         for other in reading.views:
             seen: list[Hit] = []
-            reasons += self._run(other.text, _encoded(other.text), seen, whole, budget, seam)
+            among = tuple(name for name in other.categories if name in only) if only else ()
+            reasons += self._run(other.text, _encoded(other.text), seen, whole, budget, among or other.categories)
             for start, end, score, severity, name in seen:
                 origin = other.origin(start, end)
                 read.setdefault((*origin, name), other.text[start:end])
