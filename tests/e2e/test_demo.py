@@ -62,10 +62,10 @@ def test_demo(artefacts: Path) -> None:
     assert done.stderr == ""
     marks = re.findall(r"^(\d) (\w+) ", done.stdout, re.MULTILINE)
     assert [number for number, word in marks if word == "ok"] == [str(number) for number in range(1, 10)]
-    assert "19 exchanges, each as its scene says" in done.stdout
+    assert "22 exchanges, each as its scene says" in done.stdout
     assert traces_of(str(data)) == []
     asked = run("-m", "weir.cli", "audit", "sql", "SELECT count(*) AS n FROM exchanges", "--data", str(data))
-    assert asked.stdout.split() == ["n", "19"]
+    assert asked.stdout.split() == ["n", "22"]
     # Nothing of what the scenes send stands in what weir wrote.
     for path in data.rglob("*"):
         if path.is_file():

@@ -17,6 +17,7 @@ from weir.demo import clients
 from weir.demo.scenes_access import DISCOVERED, METERED, REFUSED, VIRTUAL_KEY
 from weir.demo.scenes_answers import Answer, Found, answers, check, collect, scene_of
 from weir.demo.scenes_chat import CLEAN, STREAMED
+from weir.demo.scenes_disguise import DISGUISED
 from weir.demo.scenes_dlp import CREDENTIAL, PERSONAL
 from weir.demo.scenes_model import Cast, Outcome, Scene, play
 from weir.demo.scenes_screen import Line, Screen
@@ -25,7 +26,17 @@ from weir.tls.trust import environment
 
 __all__ = ["SCENES", "main"]
 
-SCENES: tuple[Scene, ...] = (CLEAN, STREAMED, PERSONAL, CREDENTIAL, VIRTUAL_KEY, REFUSED, DISCOVERED, METERED)
+SCENES: tuple[Scene, ...] = (
+    CLEAN,
+    STREAMED,
+    PERSONAL,
+    CREDENTIAL,
+    DISGUISED,
+    VIRTUAL_KEY,
+    REFUSED,
+    DISCOVERED,
+    METERED,
+)
 
 _KEYS = (
     ("--team", "support", "--app", "help-desk"),
