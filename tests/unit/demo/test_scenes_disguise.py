@@ -27,12 +27,12 @@ def test_each_sdk_wears_another(cast: Cast, sdk: FakeSdk) -> None:
 @pytest.mark.parametrize(
     ("refuse", "seen"),
     [
-        (None, "the credential in base64 was not refused"),
+        (lambda text: None, "the credential in base64 was not refused"),
         (lambda text: BadRequest("weir rule: other"), "the refusal does not name the rule"),
         (lambda text: BadRequest(f"no-credentials-leave: {text}"), "the refusal quotes the credential"),
     ],
 )
-def test_it_differs(cast: Cast, sdk: FakeSdk, refuse: Callable[[str], Exception] | None, seen: str) -> None:
+def test_it_differs(cast: Cast, sdk: FakeSdk, refuse: Callable[[str], Exception | None], seen: str) -> None:
     sdk.kind, sdk.refuse = "openai", refuse
     outcome = play(DISGUISED, cast)
     assert (outcome.seen, outcome.ok) == (f"fake: {seen}", False)
