@@ -135,6 +135,48 @@ def test_a_credential_in_a_file_stays_here(name: str, way: Way, house: House) ->
     assert rows == [(FOUND,)]
 
 
+DISGUISES: dict[str, Callable[[str], bytes]] = {
+    "behind the end of an archive": lambda text: papers.zipped({"a": "x"}) + text.encode(),
+    "a lock that is none": lambda text: papers.locked_zip(text, truly=False),
+    "a picture's mark": lambda text: b"\x89PNG\r\n\x1a\n" + text.encode(),
+    "a byte order mark": lambda text: b"\xff\xfe" + text.encode() + b" " * (len(text) % 2),
+    "a property of a PDF": lambda text: papers.pdf("x").replace(b"/Title ()", b"/Company (%s)" % text.encode()),
+    "cut by a remark": lambda text: f"<p>{text[:20]}<!-- -->{text[20:]}</p>".encode(),
+    "lines of base64": lambda text: b"Attached:\n\n" + base64.encodebytes(papers.docx(text)),
+}
+
+
+@pytest.mark.parametrize("kind", DISGUISES)
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[1]], ids=lambda way: way.name)
+def test_no_disguise_takes_a_credential_out(kind: str, way: Way, house: House) -> None:
+    secret = access_key()
+    with pytest.raises(way.refused) as raised:
+        way.send(house, "notes.txt", DISGUISES[kind](f"Deploy it with {secret} now."))
+    assert "no-credentials-leave" in str(raised.value) and house.doubles.requests() == []
+    assert refused(way, house)["rule_id"] == "no-credentials-leave"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        'data:application/pdf;name="a b.pdf";base64,{}',
+        " data:application/pdf; base64 ,{}",
+        "data:application/pdf;base64,={}",
+        "Have a look at {} please",
+    ],
+)
+@pytest.mark.parametrize("member", ["text", "content", "file_data"])
+def test_no_odd_address_takes_a_document_out(address: str, member: str, house: House) -> None:
+    secret = access_key()
+    said = address.format(base64_of(papers.docx(f"Deploy it with {secret} now.")))
+    body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": [{"type": "file", member: said}]}]}
+    headers = {"authorization": f"Bearer {house.key}"}
+    with house.client() as client:
+        reply = client.post("https://api.openai.com/v1/chat/completions", json=body, headers=headers)
+    assert reply.status_code == 400 and reply.json()["error"]["code"] == "no-credentials-leave"
+    assert house.doubles.requests() == [] and house.only("block")["inspection"] in ("inspected", "partial")
+
+
 @each
 def test_a_bomb_is_not_inspected_and_does_not_pass(way: Way, house: House) -> None:
     with pytest.raises((openai.APIStatusError, anthropic.APIStatusError, errors.APIError)) as raised:

@@ -158,14 +158,18 @@ def test_a_secret_ends_the_socket_before_it_leaves(start: Callable[..., House], 
     assert house.only("response")["action"] == "block"
 
 
-def test_a_key_cut_in_two_messages_is_found(start: Callable[..., House], provider: Provider) -> None:
+@pytest.mark.parametrize("pieces", [2, 5])
+def test_a_key_cut_over_messages_is_found(pieces: int, start: Callable[..., House], provider: Provider) -> None:
     house = start("enforce")
     key = access_key()
+    size = 20 // pieces
+    first, *others = (key[at : at + size] for at in range(0, 20, size))
     with dialled(house) as link:
-        link.send(item(f"here is the first half {key[:9]}"))
-        link.send(item(key[9:] + " and that was the second"))
+        link.send(item(f"here is the first piece {first}"))
+        for piece in others:
+            link.send(item(piece))
         assert json.loads(link.recv(10))["type"] == "error"
-    assert not any(key[9:] in str(message) for message in provider.got)
+    assert not any(others[-1] in str(message) for message in provider.got)
     assert house.only("message")["action"] == "block"
 
 

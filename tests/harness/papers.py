@@ -35,9 +35,10 @@ def zipped(members: Mapping[str, bytes | str], comment: str = "") -> bytes:
     return out.getvalue()
 
 
-def locked_zip(text: str) -> bytes:
-    """An archive whose one member says of itself that it is encrypted."""
+def locked_zip(text: str, *, truly: bool = True) -> bytes:
+    """An archive whose one member says of itself that it is encrypted; ``truly``: and can't be read."""
     data = bytearray(zipped({"a.txt": text}))
+    data[35] ^= 0xFF if truly else 0  # the member's first byte
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(mark) + offset] |= 1
     return bytes(data)

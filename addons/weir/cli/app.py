@@ -6,6 +6,7 @@ commands, so that ``weir --help`` and the offline commands start at once.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -95,6 +96,19 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(audit.app, name="audit")
 app.command("report")(report.report)
 app.add_typer(tokenizers.app, name="tokenizers")
+
+
+def _reflow(group: typer.Typer) -> None:
+    # typer keeps the line breaks of a docstring from its second paragraph on, wherever the terminal's own fall.
+    for command in group.registered_commands:
+        paragraphs = inspect.cleandoc(command.help or (command.callback and command.callback.__doc__) or "")
+        command.help = "\n\n".join(" ".join(part.split()) for part in paragraphs.split("\n\n"))
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _reflow(inner.typer_instance)
+
+
+_reflow(app)
 
 
 def start(arguments: Sequence[str] | None = None) -> int:

@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weir.fields import nearest
+from weir.cli.detectors import detector_mistakes
 from weir.settings import Mistake, Settings
 
 if TYPE_CHECKING:
     from weir.identity.users import UsersError
 
-__all__ = ["detector_mistake", "doubts", "network_mistakes", "refused", "user_mistakes"]
+__all__ = ["doubts", "network_mistakes", "refused", "user_mistakes"]
 
 
 def refused(settings: Settings) -> tuple[Mistake, ...]:
     """What keeps weir from starting with a policy that is valid in itself. Reads files, makes none."""
-    return (*user_mistakes(settings), *network_mistakes(settings), *_detectors(settings))
+    return (*user_mistakes(settings), *network_mistakes(settings), *detector_mistakes(settings))
 
 
 def user_mistakes(settings: Settings) -> tuple[Mistake, ...]:
@@ -62,69 +62,6 @@ def network_mistakes(settings: Settings) -> tuple[Mistake, ...]:
         problem, _, remedy = str(error).partition("; ")
         return (settings.mistake(("identity", "networks"), problem, remedy or "correct it"),)
     return ()
-
-
-def _detectors(settings: Settings) -> tuple[Mistake, ...]:
-    from weir.dlp.exact.exactfile import read_label
-    from weir.dlp.personal.presidio import load_detectors
-    from weir.dlp.rulebook.rules import load_rules
-
-    dlp = settings.dlp
-    try:
-        if dlp.rules:
-            load_rules(dlp.rules)
-        if dlp.entities is not None or dlp.packs or dlp.thresholds:
-            load_detectors(dlp.entities, dlp.threshold, dlp.packs, dlp.thresholds)
-        for path in dlp.exact:
-            read_label(path)
-    except (ValueError, OSError) as error:
-        return (detector_mistake(settings, error),)
-    return ()
-
-
-def detector_mistake(settings: Settings, error: ValueError | OSError) -> Mistake:
-    """What the detectors said when they could not be loaded, as a mistake at its place."""
-    from weir.dlp.build import ExactKeyMissing
-    from weir.dlp.exact.exactfile import ExactFileError
-    from weir.dlp.personal.packs import UnknownPack
-    from weir.dlp.personal.presidio import UnknownEntity
-    from weir.dlp.rulebook.rules import RuleError
-
-    dlp = settings.dlp
-    if isinstance(error, RuleError):
-        start, end = f"{error.file}:{error.line}: {error.field}: ", f"; {error.remedy}"
-        problem = str(error).removeprefix(start).removesuffix(end)
-        return Mistake(str(error.file), error.line, error.field, problem, error.remedy)
-    if isinstance(error, OSError):
-        told = f"{error.filename or 'a file of theirs'} cannot be read ({error.strerror or type(error).__name__})"
-        place = "exact" if error.filename in map(str, dlp.exact) else "rules"
-        return settings.mistake(("dlp", place), told, "let weir's user read it")
-    if isinstance(error, UnknownEntity):
-        return _unknown(settings, error, (("entities", dlp.entities or ()), ("thresholds", tuple(dlp.thresholds))))
-    if isinstance(error, UnknownPack):
-        return _unknown(settings, error, (("packs", dlp.packs),))
-    if isinstance(error, ExactFileError | ExactKeyMissing):
-        problem, _, remedy = str(error).partition("; ")
-        return settings.mistake(("dlp", "exact"), problem, remedy or "make the file anew: weir dlp fingerprint")
-    if str(error).startswith("nlp: "):
-        problem, _, remedy = str(error).removeprefix("nlp: ").partition("; ")
-        return settings.mistake(("dlp", "nlp"), problem, remedy)
-    return settings.mistake(("dlp",), f"the detectors refuse it: {error}", "correct this section")
-
-
-def _unknown(settings: Settings, error: ValueError, lists: Sequence[tuple[str, Sequence[str]]]) -> Mistake:
-    """The first word of ``lists`` that is not among those the error says there are."""
-    remedy = str(error).partition("; ")[2]
-    names = remedy.removeprefix("write one of ").split(", ")
-    for field, words in lists:
-        for index, word in enumerate(words):
-            if word not in names:
-                guess = nearest(word, names)
-                place = ("dlp", field, word if field == "thresholds" else index)
-                return settings.mistake(
-                    place, "is nothing that a recognizer finds", f"write {guess}" if guess else remedy
-                )
-    return settings.mistake(("dlp",), str(error).partition("; ")[0], remedy)
 
 
 def doubts(settings: Settings) -> tuple[Mistake, ...]:

@@ -16,7 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from weir.cli.beside import detector_mistake, doubts, refused
+from weir.cli.beside import doubts, refused
+from weir.cli.detectors import detector_mistake, not_asked_for
 from weir.model import Finding, Segment, Service
 from weir.policy.decide import Policy
 from weir.policy.examples import Expand, ServiceOf, Surprise, run
@@ -78,7 +79,9 @@ def look(path: Path) -> Report:
     report = examine(path)
     if report.settings is not None:
         more = [mistake for mistake in refused(report.settings) if mistake not in report.mistakes]
-        report.mistakes = (*report.mistakes, *more)
+        found = (*report.mistakes, *more)
+        # From the policy's top to its bottom, then what stands in other files.
+        report.mistakes = tuple(sorted(found, key=lambda one: (one.file != report.file, one.file, one.line)))
         report.warnings = doubts(report.settings)
     return report
 
@@ -101,7 +104,7 @@ def examine(path: Path, tools_for: Callable[[Settings], Tools] | None = None) ->
             incomplete.append(why)
         return findings
 
-    mistakes = unknown_words(settings, tools.vocabulary)
+    mistakes = not_asked_for(settings, unknown_words(settings, tools.vocabulary))
     surprises = run(Policy.compile(settings), scan, service_of=tools.service_of, expand=tools.expand)
     late = (
         settings.mistake(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weir.cli.options import DATA, DataOption, FormatOption, PolicyOption
-from weir.cli.output import Progress, clean, fail, grid, note, table, write_json
+from weir.cli.output import Progress, clean, fail, grid, many, note, table, write_json
 
 if TYPE_CHECKING:
     from weir.dlp.exact.exactmake import Made
@@ -40,7 +40,7 @@ def fingerprint(
     """Make a file by which weir finds these very values in a prompt; it reveals none of them.
 
     The key it depends on stays in the data directory: use the one of the weir that is to read it. Name the file in the
-    policy (dlp: {exact: [customers.fp]}). Run again when the table has changed; weir takes it at its next reload.
+    policy (dlp: {exact: \\[customers.fp]}). Run again when the table has changed; weir takes it at its next reload.
     """
     from weir.datadir import DataDir, DataDirError
     from weir.dlp.exact.exactmake import fingerprint as make
@@ -82,22 +82,30 @@ def _tell_made(made: Made, told: Table, target: Path, label: str, format: str) -
             "dense": {str(digits): share for digits, share in made.dense.items()},
         })  # fmt: skip
     else:
+        kept = made.cells - made.refused.total()
         grid({
-            "file": f"{target} ({made.bytes / 1e6:.1f} MB)",
-            "values": f"{made.values:,} fingerprints of {made.cells:,} values in {', '.join(told.columns)}",
+            "file": f"{target} ({_size(made.bytes)})",
+            "values": f"{kept:,} of {made.cells:,} in {', '.join(told.columns)}, as {many(made.values, 'fingerprint')}",
             "findings": f"exact/{label}",
             "policy": f"dlp: {{exact: [{target}]}}",
         })  # fmt: skip
     if told.bad:
         numbers = ", ".join(map(str, told.bad_lines)) + (" …" if told.bad > len(told.bad_lines) else "")
-        note(f"{told.bad:,} lines could not be read and are not in the file (line {numbers}); correct them")
+        note(f"{many(told.bad, 'line')} could not be read, not in the file (line {numbers}); to be corrected")
     for reason, count in sorted(made.refused.items()):
         hint = "; --allow-short takes them" if reason.endswith("too short") else ""
-        note(f"{count:,} values refused, {clean(reason)}{hint}")
+        note(f"{many(count, 'value')} refused, {clean(reason)}{hint}")
     for column, count in sorted(made.single_words.items()):
-        note(f"{count:,} values of {clean(column)} are single words: every text that uses such a word is a finding")
+        note(f"single words in {clean(column)}: {count:,}; every text that uses such a word is a finding")
     for digits, share in made.dense.items():
         note(f"{share:.2%} of all numbers of {digits} digits are in the file: as many of any others will be found, too")
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
 
 
 @app.command()
@@ -111,7 +119,7 @@ def rules(
 
     With an ID, all about that one; its examples are made up. The column "on" says whether the policy uses it.
     """
-    from weir.cli.beside import detector_mistake
+    from weir.cli.detectors import detector_mistake
     from weir.cli.scan import load_policy
     from weir.dlp.listing import listed
     from weir.fields import nearest
@@ -138,8 +146,8 @@ def rules(
         write_json([_as_row(one) for one in chosen])
     else:
         rows = [(one.id, "on" if one.used else "", one.severity, one.pack, one.description) for one in chosen]
-        table(("detector", "on", "severity", "pack", "what it finds"), rows, stack=False)
-        note(f"{len(chosen)} detectors, {sum(one.used for one in chosen)} of them on")
+        table(("detector", "on", "severity", "pack", "what it finds"), rows, whole=True)
+        note(f"{many(len(chosen), 'detector')}, {sum(one.used for one in chosen)} of them on")
 
 
 def _as_row(one: Listed) -> dict[str, Any]:

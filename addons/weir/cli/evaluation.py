@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from weir.cli.output import clean, fail, note, table, write, write_json
+from weir.cli.output import clean, fail, many, note, table, write, write_json
 from weir.cli.scan import engine_for, load_policy
-from weir.dlp.evaluate import Evaluation, Label, LabelledError, Sample, Span, evaluate, read_samples
+from weir.dlp.evaluate import Evaluation, Label, LabelledError, Sample, Span, evaluate, labels_of, read_samples
 from weir.model import Finding, Segment
 
 __all__ = ["run"]
@@ -43,7 +43,8 @@ def run(
             incomplete.append(scan.reason)
         return scan.findings
 
-    outcome = evaluate(samples, find, _mapped(maps, engine.detectors))
+    mapped = _mapped(maps, engine.detectors)
+    outcome = evaluate(samples, find, mapped)
     if format == "json":
         write_json(_as_json(outcome, incomplete))
     else:
@@ -52,6 +53,9 @@ def run(
         _show(outcome, samples)
     for reason in incomplete:
         note(f"weir {COMMAND}: not all texts could be looked at: {reason}")
+    answered = frozenset[str]().union(*(labels_of(name, mapped) for name in engine.detectors))
+    for name in map(clean, sorted(set(outcome.labels) - answered)):
+        note(f"weir {COMMAND}: no detector of this policy counts for {name}; turn one on, or --map {name}=…")
     low = [*_below(outcome, "recall", min_recall), *_below(outcome, "precision", min_precision)]
     for line in low:
         note(f"weir {COMMAND}: {line}")
@@ -119,7 +123,7 @@ def _print(outcome: Evaluation) -> None:
                 places = ", ".join(f"{span.line}:{span.start}-{span.end}" for span in spans[:SHOWN_MAX])
                 more = f" and {len(spans) - SHOWN_MAX} more" if len(spans) > SHOWN_MAX else ""
                 write(f"{clean(name)}, {what} (line:start-end): {places}{more}\n")
-    note(f"{outcome.texts} texts, {outcome.chars:,} characters")
+    note(f"{many(outcome.texts, 'text')}, {many(outcome.chars, 'character')}")
 
 
 def _cells(name: str, label: Label) -> tuple[object, ...]:

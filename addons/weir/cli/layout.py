@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len, chop_cells
 
-__all__ = ["GAP", "fits", "row_lines", "widths", "wrap"]
+__all__ = ["GAP", "fits", "row_lines", "whole_widths", "widths", "wrap"]
 
 GAP = 2  # blanks between columns
 # After a joint; a number, a time or a date keeps its signs: no digit may follow those of the second kind.
@@ -49,6 +49,12 @@ def widths(columns: Sequence[Sequence[str]], room: int, gap: int = GAP) -> list[
     for index, many in enumerate(wanted):  # what was left over by giving to all alike
         found[index] += min(many - found[index], spare - sum(found))
     return found
+
+
+def whole_widths(columns: Sequence[Sequence[str]], room: int, last: int = 30) -> list[int]:
+    """What every column but the last one needs; the last gets what is left of ``room``, and at least ``last``."""
+    *sizes, end = (max(cell_len(line) for text in column for line in text.split("\n")) or 1 for column in columns)
+    return [*sizes, min(end, max(room - sum(sizes) - GAP * len(sizes), last))]
 
 
 def fits(columns: Sequence[Sequence[str]], room: int, gap: int = GAP) -> bool:

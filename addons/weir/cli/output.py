@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
-    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "lay", "note", "store_errors", "table", "write",
-    "write_json",
+    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "lay", "many", "note", "store_errors", "table",
+    "write", "write_json",
 ]  # fmt: skip
 
 _RECORD_FROM = 6  # columns from which rows may be shown one below the other
@@ -40,6 +40,11 @@ def fail(command: str, message: str, code: int = 1) -> typer.Exit:
 def note(message: str) -> None:
     """Tell a person something that is not part of the data."""
     sys.stderr.write(message + "\n")
+
+
+def many(count: int, thing: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def write(text: str) -> None:
@@ -133,12 +138,20 @@ def lay(cells: Sequence[str], columns: Sequence[Sequence[str]], styles: Sequence
         out.print(shown, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "", *, stack: bool = True) -> None:
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    title: str = "",
+    *,
+    stack: bool = True,
+    whole: bool = False,
+) -> None:
     """Print rows for people. Nothing is cut off: names are broken at their joints, and where that does not do the
-    columns stand one below the other (but for ``stack=False``)."""
+    columns stand one below the other (but for ``stack=False``). With ``whole`` no column but the last is ever broken,
+    however wide the rows become: what is searched for or copied stays in one piece."""
     from rich.text import Text
 
-    from weir.cli.layout import GAP, fits, row_lines, widths
+    from weir.cli.layout import GAP, fits, row_lines, whole_widths, widths
 
     if not rows:
         note(f"{title}: nothing" if title else "no rows")
@@ -147,11 +160,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     heads = [clean(name) for name in columns]
     texts = [[clean(value) for value in row] for row in rows]
     stood = [[head, *(row[index] for row in texts)] for index, head in enumerate(heads)]
-    gap = GAP if fits(stood, out.width) else 1
-    sizes = widths(stood, out.width, gap)
+    gap = GAP if whole or fits(stood, out.width) else 1
+    sizes = whole_widths(stood, out.width) if whole else widths(stood, out.width, gap)
     right = [all(map(_is_number, (row[index] for row in rows))) for index in range(len(heads))]
     made = [row_lines(row, sizes, right, gap) for row in texts]
-    if stack and len(heads) >= _RECORD_FROM and (not fits(stood, out.width, gap) or max(map(len, made)) > _TALL):
+    if (
+        stack
+        and not whole
+        and len(heads) >= _RECORD_FROM
+        and (not fits(stood, out.width, gap) or max(map(len, made)) > _TALL)
+    ):
         _records(heads, texts)
         return
     if title:

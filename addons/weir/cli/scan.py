@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from weir.cli.options import DATA, DataOption, PolicyOption
-from weir.cli.output import Progress, clean, fail, note, table, write_json
+from weir.cli.output import Progress, clean, fail, note, table, write, write_json
 
 if TYPE_CHECKING:
     from weir.cli.scanning import Located, Scanner, Source
@@ -105,7 +106,7 @@ def load_policy(command: str, path: Path | None) -> Settings:
 
 def engine_for(command: str, settings: Settings, data: Path) -> Engine:
     """The policy's detectors. Ends the command when they can't be loaded."""
-    from weir.cli.beside import detector_mistake
+    from weir.cli.detectors import detector_mistake
     from weir.datadir import DataDir, DataDirError
     from weir.dlp.build import ExactKeyMissing, engine_of
     from weir.dlp.exact.exactfile import ExactFileError
@@ -193,18 +194,18 @@ def _as_json(
 def _print(found: Sequence[Located], told: Mapping[str, str], scanner: Scanner) -> None:
     if not found:
         return
-    heads = ["place", "detector", "severity", "score"]
+    heads = ["place", "detector", "severity", "score", *(["action"] if scanner.policy else [])]
     rows: list[list[object]] = []
     for one in found:
         part = f" {one.where}," if one.where else ""
-        row: list[object] = [
-            f"{one.file}:{part}{one.line}:{one.column}",
-            one.detector,
-            one.severity,
-            f"{one.score:.2f}",
-        ]
-        rows.append([*row, *([one.action] if scanner.policy else []), told.get(one.detector, "")])
-    table([*heads, *(["action"] if scanner.policy else []), "what it is"], rows, stack=False)
+        place = f"{one.file}:{part}{one.line}:{one.column}"
+        decided = [one.action] if scanner.policy else []
+        rows.append([place, one.detector, one.severity, f"{one.score:.2f}", *decided])
+    table(heads, rows, whole=True)  # editors and grep read file:line
+    write("\n")
+    times = Counter(one.detector for one in found)
+    names = sorted(times)
+    table(["detector", "findings", "what it is"], [[n, times[n], told.get(n, "")] for n in names], whole=True)
 
 
 def _summary(found: Sequence[Located], files: int, bad: int, fail_on: str) -> None:

@@ -117,7 +117,7 @@ class Scanner:
         while after:
             window, after = held + after, next(pieces, "")
             until = len(window) if not after else _line_start(window, len(window) - TAIL_CHARS + CONTEXT_CHARS)
-            findings = self._findings(name, window)
+            findings = self._findings(name, where, window)
             lines = _Lines(window if findings else "", place)
             for found, action in findings:
                 if taken <= base + found.start < base + until:
@@ -128,8 +128,10 @@ class Scanner:
             held, base = window[keep:], base + keep
         self.chars += base
 
-    def _findings(self, name: str, window: str) -> list[tuple[Finding, str]]:
-        segments = (Segment("/messages/0/content", "user" if self.direction == "request" else "assistant", window),)
+    def _findings(self, name: str, where: str, window: str) -> list[tuple[Finding, str]]:
+        # A text is taken for a message, what stands in a document for a file sent with one: that can't be edited.
+        pointer = f"#file/0/{where}" if where else "/messages/0/content"
+        segments = (Segment(pointer, "user" if self.direction == "request" else "assistant", window),)
         scan = self.engine.scan(segments, self.direction)
         if not scan.complete:
             self._missed(name, scan.reason)

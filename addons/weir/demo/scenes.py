@@ -146,7 +146,7 @@ def _farewell(screen: Screen, fine: bool, kept: Path | None, seconds: float) -> 
     if kept is None:
         screen.say("The store goes with the demo; to keep it: weir demo --data DIR")
     else:
-        screen.say(f"The store stays: weir audit sql 'FROM exchanges' --data {kept}")
+        screen.say(f"The store stays: scripts/weir audit sql 'FROM exchanges' --data {kept}")
 
 
 @contextmanager

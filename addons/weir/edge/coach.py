@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import replace
+from posixpath import normpath
+from urllib.parse import unquote
 
 from mitmproxy import http
 
@@ -110,7 +112,7 @@ class Coach:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Take the request out of the traffic: from here on it has an answer, so that no failure can forward it."""
         trace = trace_of(flow)
-        if trace is None or flow.response or not flow.request.path.startswith(OWN):
+        if trace is None or flow.response or not _is_own(flow.request.path):
             return
         trace.own_page, trace.inspection, trace.reason = True, Inspection.INSPECTED, "a page of weir's own"
         _show(flow, 503, pages.gone())
@@ -171,6 +173,14 @@ class Coach:
 
         owner, run = address_of(flow.client_conn), self.state.workers.run
         return await run(work, timeout_s=timeout + 1, lane="dlp-small", owner=owner)
+
+
+def _is_own(path: str) -> bool:
+    """Whether a path leads below our own, however it is written: a server may undo that, and a link may lead there."""
+    if path.startswith(OWN):
+        return True
+    plain = unquote(path.partition("?")[0]).replace("\\", "/").lower()
+    return f"{normpath('/' + plain.lstrip('/'))}/".startswith(OWN)
 
 
 def _service(trace: Trace) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from weir.dlp.core.patterns import Deadline
-from weir.dlp.files import FileLimits, attach
+from weir.dlp.files import FileLimits, attach, holds_files
 from weir.edge.trace import Trace
 from weir.model import Exchange
 
@@ -20,7 +20,9 @@ def is_light(exchange: Exchange) -> bool:
     """Whether the event loop may look at the texts of ``exchange``: few, and no files among them still to be read."""
     segments = exchange.segments
     few = not exchange.attachments and len(segments) <= WEIGHED_TEXTS_MAX
-    return few and sum(len(segment.text) for segment in segments) <= WEIGHED_CHARS_MAX
+    if not few or sum(len(segment.text) for segment in segments) > WEIGHED_CHARS_MAX:
+        return False
+    return not any(holds_files(segment.text) for segment in segments)
 
 
 def read_files(trace: Trace, end: float) -> None:
@@ -28,7 +30,7 @@ def read_files(trace: Trace, end: float) -> None:
 
     ``end`` is when to stop, on the monotonic clock. What was not seen shows in the inspection.
     """
-    if trace.exchange is None or not trace.exchange.attachments:
+    if trace.exchange is None:
         return
     bounds = trace.snapshot.settings.dlp.files
     deadline = Deadline(max(0.0, end - time.monotonic()))

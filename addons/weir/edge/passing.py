@@ -10,6 +10,7 @@ from dataclasses import replace
 from mitmproxy import http
 
 from weir.dlp.replies.listen import Listener, look_at
+from weir.dlp.replies.reply import segment_of
 from weir.edge.answer import answer
 from weir.edge.callers import address_of
 from weir.edge.chunk import ChunkData
@@ -17,6 +18,7 @@ from weir.edge.replies import INLINE_S, ReplyLook, decide_reply
 from weir.edge.state import State
 from weir.edge.trace import Trace
 from weir.edge.workers import WorkersBusy, WorkersTimeout
+from weir.model import Finding, Reply
 from weir.policy.actions import STATUS_POLICY
 
 __all__ = ["INLINE_BYTES_MAX", "LISTEN_BYTES_MAX", "finish", "heavy", "keep_up", "pass_on"]
@@ -27,6 +29,8 @@ INLINE_CHARS_MAX = 4096  # of text that is scanned at the end
 PENDING_CHARS = 64 * 1024  # of text that is scanned while the reply goes on
 SMALL_CHARS_MAX = 64 * 1024
 GRACE_S = 0.15
+_WITHHELD = "[withheld]"
+_CALLS_MAX = 100  # tool calls of one reply whose names are kept
 
 
 def heavy(trace: Trace, data: ChunkData) -> bool:
@@ -136,7 +140,7 @@ def finish(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] |
     if pipe is not None:
         pipe.close()
         if trace.dialect is not None:
-            trace.reply = pipe.reply()
+            trace.reply = _recordable(trace, pipe.reply())
     if look is None or look.stopped:
         return None
     watch = look.watch
@@ -151,6 +155,31 @@ def finish(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] |
         watch.take(windows, look_at(windows, lambda text: look.scan(engine, text)))
     decide_reply(trace)
     return None
+
+
+def _recordable(trace: Trace, reply: Reply) -> Reply:
+    """``reply`` with names that may go into the audit: a server may put anything where they stand."""
+    engine = trace.snapshot.engine
+
+    def fit(word: str) -> str:
+        if not word:
+            return word
+        scan = engine.scan(segment_of(word), "response", deadline_s=INLINE_S, remember=False)
+        clean = scan.complete and all(finding.category == "pii" and _is_number(finding) for finding in scan.findings)
+        return word if clean else _WITHHELD
+
+    calls = tuple((fit(call_id), fit(name)) for call_id, name in reply.tool_calls[:_CALLS_MAX])
+    names = {
+        "model": fit(reply.model),
+        "response_id": fit(reply.response_id),
+        "finish_reason": fit(reply.finish_reason),
+    }
+    return replace(reply, **names, tool_calls=calls)  # type: ignore[arg-type]
+
+
+def _is_number(finding: Finding) -> bool:
+    # An id of digits may look like anybody's number.
+    return finding.detector != "pii/EMAIL_ADDRESS"
 
 
 async def _finish_elsewhere(state: State, trace: Trace, flow: http.HTTPFlow, look: ReplyLook, watch: Listener) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,11 @@ class Reload:
             log.warning("the mode is now %s, it was %s", snapshot.settings.mode, old.settings.mode)
         self.state.spool.put(records.event_record("config", "policy taken", snapshot.settings.hash))
         self._say(snapshot)
+        if old.engine is not snapshot.engine:
+            # What is being scanned ends first; an exchange that goes on under the old policy needs no processes.
+            asyncio.get_running_loop().call_later(
+                old.settings.dlp.timeout_ms / 1000, threading.Thread(target=old.engine.close, daemon=True).start
+            )
 
     def _say(self, snapshot: Snapshot) -> None:
         """Other commands read in `weir.json` what is in force."""

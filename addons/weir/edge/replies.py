@@ -33,7 +33,15 @@ __all__ = ["INLINE_S", "ReplyLook", "case_of_reply", "decide_reply", "guard_of",
 
 INLINE_S = 0.15  # for one scan on the event loop; honest text needs a thousandth of it
 _JSON = ("application/json", "application/problem+json")
-_TEXT = (*_JSON, "text/event-stream", "text/plain", "application/x-ndjson", "application/jsonl", "application/ndjson")
+_TEXT = (
+    "",
+    *_JSON,
+    "text/event-stream",
+    "text/plain",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/ndjson",
+)
 _BINARY = ("image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip")
 _UNINSPECTED = "This reply could not be inspected, and the company's AI policy lets nothing pass uninspected."
 
@@ -62,10 +70,10 @@ class ReplyLook:
         """What was found so far."""
         return self.watch.found.findings if self.watch is not None else ()
 
-    def scan(self, engine: Engine, text: str) -> Scanned:
-        """Findings in one text, and why that is not all."""
+    def scan(self, engine: Engine, text: str, *, remember: bool = True) -> Scanned:
+        """Findings in one text, and why that is not all; ``remember`` when the next request may bring it again."""
         left = INLINE_S if self.until is None else max(0.0, self.until - time.monotonic())
-        scan = engine.scan(segment_of(text), "response", deadline_s=left)
+        scan = engine.scan(segment_of(text), "response", deadline_s=left, remember=remember)
         return scan.findings, "" if scan.complete else f"dlp: {scan.reason}"
 
 
@@ -116,8 +124,8 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
         look.stopped = look.refused = True
         answer(flow, trace, STATUS_POLICY, look.verdict.rule_id, look.verdict.say)
         return
-    readable = not kind.startswith(_BINARY) and (trace.dialect is not None or kind in _TEXT)
-    if readable:
+    # What a dialect reads is read whatever it says it is: a picture that begins like JSON is none.
+    if trace.dialect is not None or kind in _TEXT:
         look.watch = _watch(trace, look, kind)
     _open(trace, flow, look, kind)
 
@@ -144,7 +152,7 @@ def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:
         return look.policy.treatments(case, findings)
 
     return Guard(
-        lambda text: look.scan(engine, text),
+        lambda text: look.scan(engine, text, remember=False),  # a stream's texts as far as they have come
         judge,
         _shapes(look.policy, engine),
         edits=look.editable,

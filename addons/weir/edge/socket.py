@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weir.dlp.core.patterns import Deadline
-from weir.dlp.files import FileLimits, attach
+from weir.dlp.files import FileLimits, attach, holds_files
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.ports import Masker, TextMap
 from weir.providers.frames import FrameReader, Frames, read_frame
+from weir.providers.walk import KEY_SUFFIX
 from weir.providers.words import plausible_model
 
 __all__ = ["LiveMap", "Socket", "opening"]
 
-_TAIL_CHARS = 256  # of the message before: a key may be cut in two by a message's end
-_TAIL_PARTS = 4
+_TAIL_CHARS = 256  # of the messages before: a key may be cut in pieces by their ends
+_TAIL_PARTS = 32
+_ID = re.compile(r"[/_]id$")
 
 
 def opening(exchange: Exchange, query: Mapping[str, str]) -> Exchange:
@@ -25,6 +28,20 @@ def opening(exchange: Exchange, query: Mapping[str, str]) -> Exchange:
     """
     model = exchange.model or plausible_model(query.get("model", "") or query.get("deployment", ""))
     return replace(exchange, model=model, stream=True, inspection=Inspection.INSPECTED, reason="")
+
+
+def _tail(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The end of what was said, without ids and names of members."""
+    tail: list[Segment] = []
+    room = _TAIL_CHARS
+    for segment in reversed(segments):
+        if segment.pointer.endswith(KEY_SUFFIX) or _ID.search(segment.pointer):
+            continue
+        tail.append(replace(segment, text=segment.text[-room:]))
+        room -= len(segment.text)
+        if room <= 0 or len(tail) >= _TAIL_PARTS:
+            break
+    return tuple(reversed(tail))
 
 
 class LiveMap:
@@ -74,14 +91,13 @@ class Socket:
         self.exchange = read_frame(self.dialect, data, self.endpoint, self.number, is_text=is_text)
         self.model = self.exchange.model or self.model
         self.before = self._tails.get(from_client, ())
-        tails = [replace(s, text=s.text[-_TAIL_CHARS:]) for s in self.exchange.segments[-_TAIL_PARTS:]]
-        self._tails[from_client] = tuple(tails) or self.before
+        self._tails[from_client] = _tail((*self.before, *self.exchange.segments))
         return self.exchange
 
     def read_files(self, limits: FileLimits, deadline: Deadline) -> Exchange:
         """The message at hand with the texts of its files: work for a thread, when there are any."""
         assert self.exchange is not None
-        if self.exchange.attachments:
+        if self.exchange.attachments or any(holds_files(s.text) for s in self.exchange.segments):
             found = attach(self.exchange, limits, deadline)
             self.exchange = replace(found, segments=tuple(replace(s, frame=self.number) for s in found.segments))
         return self.exchange

@@ -18,6 +18,7 @@ from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.coach import decide, explained
 from weir.edge.guard import guarded
+from weir.edge.parts import is_light
 from weir.edge.replies import decide_reply, guard_of
 from weir.edge.socket import LiveMap, Socket
 from weir.edge.state import State
@@ -73,7 +74,7 @@ class Sockets:
         if len(message.content) > INLINE_BYTES_MAX:
             return self._elsewhere(trace, socket, flow, message)
         exchange = _read(socket, message)
-        if exchange.attachments:
+        if not is_light(exchange):
             return self._elsewhere(trace, socket, flow, message, exchange)
         scan = trace.snapshot.engine.scan(
             (*socket.before, *exchange.segments), _direction(message), deadline_s=INLINE_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -10,19 +9,15 @@ from typing import ClassVar
 
 from weir.model import Endpoint, Exchange, Inspection, Unparsed
 from weir.ports import ReplyReader, TextMap
+from weir.providers.framing import compact
 from weir.providers.jsondoc import loads, splice
 from weir.providers.reading import EventReader, Events
 from weir.providers.sse import event_bytes
-from weir.providers.values import Json, JsonObject, get_list, get_object, get_text
+from weir.providers.values import JsonObject, get_list, get_object, get_text
 from weir.providers.walk import KEY_SUFFIX, Walk
 from weir.providers.words import plausible_model
 
 __all__ = ["BaseDialect", "compact"]
-
-
-def compact(value: Json) -> bytes:
-    """``value`` as JSON on one line."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 class BaseDialect(ABC):

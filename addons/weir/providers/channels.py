@@ -19,6 +19,10 @@ _RUN = re.compile(r'[^"\\]+')
 _SIMPLE: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HEX = frozenset("0123456789abcdefABCDEF")
 _OPENERS: Final = '{["'
+_BARE = re.compile(r'[^\s",:{}\[\]]+')  # a number, outside of strings; or what is no JSON
+_BARE_CHARS_MIN: Final = 8  # nothing can be found in less
+_BARE_CHARS_MAX: Final = 256
+_NAME_CHARS_MAX: Final = 64
 
 
 def _escaped(text: str) -> str:
@@ -33,6 +37,8 @@ class _Inner:
         self._channel = channel
         self._strings = 0
         self._in_string = False
+        self._bare = ""  # a number that may go on
+        self._name = ""  # the string before it: what it means
         self._escape = ""  # an escape not yet complete, or a high surrogate waiting for its partner
         self._pending: list[tuple[str, str]] = []  # (decoded, as written) that the map holds back
         self._aligned = True  # the map has so far returned just what it was given
@@ -59,7 +65,7 @@ class _Inner:
         return "".join(out)
 
     def flush(self) -> str:
-        out: list[str] = []
+        out: list[str] = [self._end_bare()]
         if self._escape:
             out.append(self._mapped("", self._escape))
             self._escape = ""
@@ -68,14 +74,37 @@ class _Inner:
         return "".join(out)
 
     def _outside(self, text: str, at: int, out: list[str]) -> int:
+        """Up to the next string: as it stands, but numbers are looked at whole."""
         quote = text.find('"', at)
+        end = len(text) if quote < 0 else quote
+        while at < end:
+            found = _BARE.match(text, at, end)
+            if found is None:
+                out.append(self._end_bare() + text[at])
+                at += 1
+                continue
+            self._bare += found[0]
+            at = found.end()
+            if len(self._bare) > _BARE_CHARS_MAX:
+                out.append(self._end_bare())
         if quote < 0:
-            out.append(text[at:])
-            return len(text)
-        out.append(text[at : quote + 1])
+            return at
+        out.append(self._end_bare() + '"')
         self._in_string = True
+        self._name = ""
         self._strings += 1
         return quote + 1
+
+    def _end_bare(self) -> str:
+        """A number as it stands, or in its place a string."""
+        bare, self._bare = self._bare, ""
+        if len(bare) < _BARE_CHARS_MIN:
+            return bare
+        before = f"{self._name}: "
+        channel = f"{WHOLE}{self._channel}/{self._strings}"
+        new = self._map.feed(channel, before + bare) + self._map.flush(channel)
+        # Not the whole: a stand-in in the name comes home there too.
+        return bare if new.endswith(f": {bare}") else f'"{_escaped(new.removeprefix(before))}"'
 
     def _more_escape(self, text: str, at: int, out: list[str]) -> int:
         """Take one more character of an escape, or settle it when the character can't belong to it."""
@@ -122,6 +151,7 @@ class _Inner:
         if not decoded:
             # Nothing the map could see: it goes where it stands, after all that is held back.
             return self._end_run() + written
+        self._name = (self._name + decoded)[-_NAME_CHARS_MAX:]
         self._pending.append((decoded, written))
         return self._returned(self._map.feed(f"{self._channel}/{self._strings}", decoded))
 

@@ -10,11 +10,13 @@ from typing import Final
 from weir.model import Inspection, Unparsed
 from weir.ports import TextMap, Watch
 from weir.providers.channels import Channels
-from weir.providers.jsondoc import splice
+from weir.providers.framing import compact
+from weir.providers.jsondoc import loads_reply, splice
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.pointers import reply_room
+from weir.providers.sweep import TOKENS, doubts, rest_of, rewritten
 from weir.providers.texts import texts_in
-from weir.providers.values import JsonObject
+from weir.providers.values import Json, JsonObject
 
 __all__ = ["BOM", "Editor"]
 
@@ -28,6 +30,9 @@ _INNER: Final = frozenset({"arguments"})
 # What the request had said and a reply repeats.
 _ECHO: Final = re.compile(r"(?:/response)?/(?:instructions|tools|metadata|prompt|safety_identifier|user)(?:/|\Z)")
 _RAW: Final = "raw"  # the channel of bytes in no known framing
+_ODD: Final = "odd"  # and that of events that are no JSON
+_LINE_BYTES_MIN: Final = 8
+_TOKENS: Final = tuple(f'"{name}"'.encode() for name in TOKENS)
 
 
 class Editor:
@@ -42,6 +47,7 @@ class Editor:
         self._decoder: codecs.IncrementalDecoder = codecs.getincrementaldecoder("utf-8")()
         self.watch = text if isinstance(text, Watch) else None
         self.edits = self.watch is None or self.watch.edits
+        self._acts = self.watch is not None and self.watch.acts
 
     @property
     def stopped(self) -> bool:
@@ -76,7 +82,49 @@ class Editor:
                 self._open[place.channel] = (name, doc, place)
             if new != place.text:
                 edits[place.pointer] = new
-        return self._splice(data, edits | self._wholes(step))
+        edits |= self._wholes(step)
+        if not self._acts:
+            return self._splice(data, edits)
+        whole = step.wholes[0][0] if step.wholes else None
+        taken = {place.pointer for place in step.places}
+        return self._all_of(step.wholes[0][1] if whole == "" else doc, data, edits, taken, whole)
+
+    def _all_of(
+        self,
+        value: Json,
+        data: bytes,
+        edits: dict[str, str],
+        taken: set[str],
+        whole: str | None,
+        said_already: str = "",
+    ) -> bytes:
+        """``data`` edited, and whatever else a client can read in it: this reply is acted on."""
+        room, names = reply_room(), dict[str, str]()
+        for rest in rest_of(value, taken, whole, room):
+            if rest.text == said_already:
+                continue
+            said = rest.before + rest.text
+            new = self._channels.whole(said, inner=False)
+            if new == said or (rest.before and new.endswith(f": {rest.text}")):
+                continue
+            if rest.pointer:
+                edits.setdefault(rest.pointer, new.removeprefix(rest.before))
+            else:
+                names[rest.text] = new
+        self.crowded(room.short)
+        if self.stopped or not self.edits:
+            return data
+        why = doubts(data.removeprefix(BOM))
+        if why and "duplicate" not in why:
+            self.unread(Inspection.PARTIAL, f"event: {why}")
+            return self._splice(data, edits)
+        if why:
+            data = compact(value)
+        made = self._splice(data, edits)
+        # What was taken out, or waits, must not go as the tokens that it is made of.
+        if names or (edits and any(name in made for name in _TOKENS)):
+            made = compact(rewritten(loads_reply(made.removeprefix(BOM)), names))
+        return made
 
     def text(self, data: bytes) -> bytes:
         """``data``, which should have been JSON, mapped as one text; the same object when that changes nothing."""
@@ -87,6 +135,15 @@ class Editor:
         except UnicodeDecodeError:
             self.watch.unread("event is not UTF-8")
             return data
+        # One after the other: what was said before is known when the next is looked at.
+        new = self._map.feed(_ODD, text) + self._map.flush(_ODD)
+        return data if new == text or not self.edits else new.encode("utf-8", "surrogatepass")
+
+    def line(self, data: bytes) -> bytes:
+        """A line of an event that holds no data (a name, a comment), mapped where replies are acted on."""
+        if not self._acts or len(data) < _LINE_BYTES_MIN:
+            return data
+        text = data.decode("utf-8", "replace")
         new = self._channels.whole(text, inner=False)
         return data if new == text or not self.edits else new.encode("utf-8", "surrogatepass")
 
@@ -120,8 +177,18 @@ class Editor:
             name, doc, place = self._open.pop(channel)
             tail = self._channels.flush(channel)
             if tail:
-                found.append((name, self._events.tail(doc, place, tail)))
+                found.append(self._tail(name, self._events.tail(doc, place, tail), tail))
         return found
+
+    def _tail(self, name: str, doc: JsonObject, text: str) -> tuple[str, JsonObject]:
+        """An event of our own making, which repeats members of the provider's."""
+        if not self._acts:
+            return name, doc
+        data = compact(doc)
+        made = self._all_of(doc, data, {}, set(), None, text)
+        if made is not data and isinstance(again := loads_reply(made), dict):
+            doc = again
+        return self.line(name.encode()).decode(), doc
 
     def _wholes(self, step: Step) -> dict[str, str]:
         """New texts by pointer for the parts of an event whose every string stands complete; none if they are many."""

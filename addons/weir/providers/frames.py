@@ -24,6 +24,7 @@ __all__ = ["FRAME", "FrameReader", "Frames", "read_frame"]
 
 FRAME: Final = "#frame"  # pointer of a message that is no JSON: read, never edited
 _SET_UP: Final = ("session", "setup", "response")
+_BLANK: Final = " \t\r\n\f\v\0\ufeff"
 _STRINGS = re.compile(rb"[\t\x20-\x7e]{8,}")  # what may be text in a message of bytes
 
 
@@ -67,7 +68,7 @@ def _unread(data: bytes, endpoint: Endpoint, number: int, why: str, *, is_text: 
     """A message that is no JSON object. A text is wholly seen; of bytes only what may be text is."""
     if is_text:
         text, inspection, why = data.decode("utf-8", "replace"), Inspection.INSPECTED, ""
-        if text.strip()[:1] in ("{", "["):
+        if text.lstrip(_BLANK).rstrip()[:1] in ("{", "["):
             inspection, why = Inspection.UNPARSED, f"message: {why}"
     else:
         text = b"\n".join(_STRINGS.findall(data)).decode("ascii")

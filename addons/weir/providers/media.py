@@ -6,11 +6,13 @@ import base64
 import binascii
 import re
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from weir.providers.values import Json, JsonObject, get_text
 
 __all__ = [
     "ADDRESSES",
+    "DOCUMENTS",
     "HIDDEN",
     "SEALED",
     "Encoded",
@@ -18,12 +20,19 @@ __all__ = [
     "is_base64",
     "is_seal",
     "magic",
+    "may_be_data",
     "points_elsewhere",
     "remote",
 ]
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]+")
-_DATA_URI = re.compile(r"data:([a-z0-9.+/-]{0,80})(?:;[a-z0-9=.+-]{0,40}){0,4};base64,", re.IGNORECASE)
+# However odd its parameters: a browser's reader takes everything up to the comma.
+_DATA_URI = re.compile(r"\s*data:([^;,]{0,120}+)[^,]{0,400}?;\s*base64\s*,", re.IGNORECASE)
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_STRANGE = re.compile(r"[^A-Za-z0-9+/_-]+")
+_STRANGE_SHARE: Final = 16  # one in so many characters may be none of base64, or it is no base64 at all
+# How documents and archives begin in base64: PDF, ZIP, old office files, gzip, 7z, RTF.
+DOCUMENTS: Final = ("JVBERi", "UEsDB", "0M8R4KGx", "H4sI", "N3q8rycc", "e1xydGY")
 _SHORT: Final = 64  # characters below which no media fit
 _HEAD: Final = 88  # characters whose bytes tell what they are
 
@@ -122,19 +131,29 @@ def encoded(name: str, text: str, parent: JsonObject | None, parent_name: str) -
     """How the string ``text`` at member ``name`` of ``parent`` (itself at ``parent_name``) encodes bytes, if it does.
 
     All of it is handed on as bytes. What does not begin like known media is read as it stands, too: it may only claim
-    to be an encoding.
+    to be an encoding. A ``data:`` address and the beginning of a document in base64 count under any name.
     """
-    if name not in ADDRESSES:
+    if len(text) < _SHORT and name not in ADDRESSES:
         return None
-    uri = _DATA_URI.match(text)
+    uri = _DATA_URI.match(text) if may_be_data(text) else None
     if uri is not None:
-        return _examined(text[uri.end() :], uri[1], name, parent)
-    if parent is None or name not in _DATA or len(text) < _SHORT or parent.get("type") == "text":
+        payload = text[uri.end() :]
+        return _examined(unquote(payload) if _PERCENT.search(payload) else payload, uri[1].strip(), name, parent)
+    if len(text) < _SHORT:
         return None
-    if name == "data" and parent_name not in _HOLDERS and _DECLARES.isdisjoint(parent):
-        return None
+    if not text.startswith(DOCUMENTS):
+        if parent is None or name not in _DATA or parent.get("type") == "text":
+            return None
+        if name == "data" and parent_name not in _HOLDERS and _DECLARES.isdisjoint(parent):
+            return None
+    parent = parent or {}
     declared = get_text(parent, "media_type") or get_text(parent, "mime_type") or get_text(parent, "mimeType")
     return _examined(text, declared, parent_name if name == "data" else name, parent)
+
+
+def may_be_data(text: str) -> bool:
+    """True when ``text`` may be a ``data:`` address: cheap, for every string there is."""
+    return text[:5].lower() == "data:" or (text[:1].isspace() and text[:64].lstrip()[:5].lower() == "data:")
 
 
 def is_seal(name: str, text: str, parent: JsonObject | None) -> bool:
@@ -161,22 +180,22 @@ def points_elsewhere(value: JsonObject, name: str) -> str:
 
 
 def _examined(payload: str, declared: str, name: str, parent: JsonObject | None) -> Encoded | None:
-    payload = _unfolded(payload)
-    if not is_base64(payload):
-        return None
-    known = magic(_decoded(payload[:_HEAD]) or b"")
-    data = _decoded(payload)
+    strict = payload.replace("\r", "").replace("\n", "") if "\n" in payload and " " not in payload else payload
+    data = _decoded(strict) if is_base64(strict) else None
+    reason = ""
     if data is None:
-        return Encoded(_kind(declared) if declared else known or _NAMED.get(name, "file"), True)
+        # Many readers pass over what does not belong there: they see a file.
+        bare = _STRANGE.sub("", payload)
+        if (len(payload) - len(bare)) * _STRANGE_SHARE > len(payload) + _HEAD:
+            return None
+        data = _decoded(bare[: len(bare) - (len(bare) % 4 == 1)]) or b""
+        if not magic(data[:_HEAD]) and not is_base64(strict):
+            return None
+        reason = (_kind(declared) if declared else _NAMED.get(name, "file")) if is_base64(strict) else ""
+    known = magic(data[:_HEAD])
     called = next((text for member in _NAMES if parent and (text := get_text(parent, member))), "")
-    return Encoded("", not known, data, declared or (f"{_NAMED[name]}/*" if name in _NAMED else ""), called)
-
-
-def _unfolded(payload: str) -> str:
-    """``payload`` without the line ends that mail puts into base64."""
-    if "\n" not in payload or " " in payload:
-        return payload
-    return payload.replace("\r", "").replace("\n", "")
+    kind = declared or (f"{_NAMED[name]}/*" if name in _NAMED else "")
+    return Encoded(reason, not known or bool(reason), data, kind, called)
 
 
 def _decoded(payload: str) -> bytes | None:

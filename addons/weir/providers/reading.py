@@ -6,7 +6,6 @@ event leaves when it is whole, unchanged byte for byte unless a text in it chang
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
@@ -14,30 +13,20 @@ from weir.model import Inspection, Reply, Unparsed
 from weir.ports import TextMap
 from weir.providers.arrays import ArrayFramer, Piece
 from weir.providers.editing import BOM, Editor
+from weir.providers.framing import FIELD_STARTS, compact, framing_of, is_crowded
 from weir.providers.jsondoc import loads_reply
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.outline import outline
 from weir.providers.pointers import reply_room
-from weir.providers.sse import Frame, Framer, event_bytes, with_data
+from weir.providers.sse import Frame, Framer, event_bytes, with_data, with_others
 from weir.providers.values import JsonObject
-
-T = TypeVar("T")
 
 __all__ = ["BODY_BYTES_MAX", "READ_BYTES_MAX", "EventReader", "Events"]
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
-_BRACKETS_MAX: Final = 200_000  # of one document or event: each may be a value to be made
 READ_BYTES_MAX: Final = 4 * 1024 * 1024  # of one document or event: reading more would hold up everybody else
 _SPACE: Final = b" \t\r\n"
-_FIELD_STARTS: Final = frozenset({b"d", b"e", b":", b"i", b"r", BOM[:1]})  # data, event, comment, id, retry
-
-
-_FRAMINGS: Final = {
-    "text/event-stream": "sse",
-    **dict.fromkeys(
-        ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl"), "lines"
-    ),
-}
+T = TypeVar("T")
 
 
 class EventReader:
@@ -50,13 +39,15 @@ class EventReader:
         self._notes = Notes()
         self._editor = None if text is None else Editor(events, self._notes, text)
         self._strip = strip_usage
+        self._watched = self._editor is not None and self._editor.watch is not None
         self._editing = strip_usage or (self._editor is not None and self._editor.edits)
         self._head = bytearray()  # a JSON document, until it is whole
         self._indented = False  # the last byte before the first that says something was a blank
         self._framer = Framer(READ_BYTES_MAX)
         self._array = ArrayFramer(READ_BYTES_MAX)
         self._stream = stream
-        self._framing = _FRAMINGS.get(content_type.partition(";")[0].strip().lower(), "")
+        self._stated = framing_of(content_type)
+        self._framing = self._stated if self._stated == "lines" else ""
         self._closed = False
         self._seen = False  # any event
         self._opened = False  # the bracket of an array has gone out
@@ -83,12 +74,12 @@ class EventReader:
             return self._close_sse()
         if self._framing == "array":
             out = self._each(self._array.close(), self._piece)
-            return out + b"".join(b",\n" + _compact(doc) for _, doc in self._tails(("",)))
+            return out + b"".join(b",\n" + compact(doc) for _, doc in self._tails(("",)))
         if self._framing == "json":
             return self._document(bytes(self._head))
         if self._framing == "lines":
             out = self._each([bytes(self._head)], self._line)
-            return out + b"".join(b"\n" + _compact(doc) + b"\n" for _, doc in self._tails(("",)))
+            return out + b"".join(b"\n" + compact(doc) + b"\n" for _, doc in self._tails(("",)))
         return self._editor.raw(b"", last=True) if self._editor is not None else b""
 
     def _stopped(self) -> bool:
@@ -118,7 +109,7 @@ class EventReader:
         """How many bytes the next ``size`` bytes, or the end, would make this read."""
         if self._framing == "sse":
             return self._framer.held + size
-        return len(self._head) if end else 0 if self._framing == "json" else size
+        return len(self._head) if end else 0 if self._framing in ("json", "media") else size
 
     def ending(self, event: bytes, document: bytes) -> bytes:
         """What ends the reply in the middle with an error: ``event`` in a stream, ``document`` in an array."""
@@ -147,6 +138,8 @@ class EventReader:
             return self._each(self._framer.feed(data), self._frame)
         if self._framing == "array":
             return self._each(self._array.feed(data), self._piece)
+        if self._framing == "media":
+            return data
         if self._framing == "raw":
             return data if self._editor is None else self._each([data], self._editor.raw)
         if self._framing == "lines":
@@ -166,13 +159,17 @@ class EventReader:
             return "json"
         if first == b"[":
             return "array" if self._events.array else "json"
-        if self._stream and first in _FIELD_STARTS and not self._indented:
+        if self._stated == "sse":
             return "sse"
+        if (self._stream or self._watched) and first in FIELD_STARTS and not self._indented:
+            return "sse"
+        if self._stated == "media":
+            return "media"
         self._notes.mark(Inspection.UNPARSED, "reply is neither JSON nor an event stream")
         return "raw"
 
     def _load(self, data: bytes) -> JsonObject | None:
-        if self._crowded(_is_crowded(data)):
+        if self._crowded(is_crowded(data)):
             return None
         try:
             doc = loads_reply(data.removeprefix(BOM))
@@ -205,8 +202,15 @@ class EventReader:
         if frame.data is None:
             if frame.oversize:
                 self._unread(Inspection.PARTIAL, "event over the limit")
-            return frame.raw
+                return frame.raw
+            # A comment, or no event stream at all.
+            return self._as_text(frame.raw) if frame.raw.strip() else frame.raw
         self._seen = True
+        made = self._event(frame)
+        return made if self._editor is None else with_others(made, self._editor.line)
+
+    def _event(self, frame: Frame) -> bytes:
+        assert frame.data is not None
         if frame.data.strip() in self._events.end_marks:
             self._notes.complete = True
             return self._tail_events(("",)) + frame.raw
@@ -224,7 +228,7 @@ class EventReader:
         return before + (frame.raw if edited is frame.data else with_data(frame, edited))
 
     def _tail_events(self, ends: Sequence[str], places: Sequence[Place] = ()) -> bytes:
-        return b"".join(event_bytes(_compact(doc), name) for name, doc in self._tails(ends, places))
+        return b"".join(event_bytes(compact(doc), name) for name, doc in self._tails(ends, places))
 
     def _close_sse(self) -> bytes:
         out = self._each(self._framer.close(), self._frame)
@@ -241,7 +245,7 @@ class EventReader:
             self._opened = True
             return piece.raw
         if piece.kind == "end":
-            return b"".join(b",\n" + _compact(doc) for _, doc in self._tails(("",))) + piece.raw
+            return b"".join(b",\n" + compact(doc) for _, doc in self._tails(("",))) + piece.raw
         if piece.oversize:
             self._unread(Inspection.PARTIAL, "event over the limit")
             return piece.raw
@@ -251,7 +255,7 @@ class EventReader:
         step = self._step("", doc)
         if self._editor is None:
             return piece.raw
-        before = b"".join(_compact(doc) + b",\n" for _, doc in self._tails(step.ends, step.places))
+        before = b"".join(compact(doc) + b",\n" for _, doc in self._tails(step.ends, step.places))
         made = before + self._editor.edit("", doc, piece.raw, step)
         self._seen = self._seen or not self._stopped()
         return made
@@ -259,8 +263,12 @@ class EventReader:
     # ── JSON lines
 
     def _lines(self, data: bytes) -> bytes:
-        *lines, rest = (bytes(self._head) + data).split(b"\n")
-        self._head[:] = rest
+        if b"\n" in data:
+            *lines, rest = (bytes(self._head) + data).split(b"\n")
+            self._head[:] = rest
+        else:  # a long line may come in many pieces
+            lines = []
+            self._head += data
         out = self._each((line + b"\n" for line in lines), self._line)
         if len(self._head) > READ_BYTES_MAX:
             self._framing = "raw"
@@ -274,7 +282,7 @@ class EventReader:
     # ── one document
 
     def _document(self, data: bytes) -> bytes:
-        if len(data) > READ_BYTES_MAX or _is_crowded(data):
+        if len(data) > READ_BYTES_MAX or is_crowded(data):
             self._unread(Inspection.PARTIAL, "reply too large to read")
             self._events.whole(outline(data), self._notes)
             return data
@@ -290,11 +298,3 @@ class EventReader:
                 self._events.whole(part, self._notes)
         self._crowded(self._notes.room.short)
         return data if self._editor is None else self._editor.edit("", {}, data, Step(wholes=(("", doc),)))
-
-
-def _compact(doc: JsonObject) -> bytes:
-    return json.dumps(doc, ensure_ascii=True, separators=(",", ":")).encode()
-
-
-def _is_crowded(data: bytes) -> bool:
-    return len(data) > _BRACKETS_MAX and data.count(b"[") + data.count(b"{") > _BRACKETS_MAX

@@ -7,9 +7,10 @@ was cut into chunks. Line ends may be LF, CRLF or CR, mixed at will, as the WHAT
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-__all__ = ["FRAME_BYTES_MAX", "Frame", "Framer", "event_bytes", "with_data"]
+__all__ = ["FRAME_BYTES_MAX", "Frame", "Framer", "event_bytes", "with_data", "with_others"]
 
 # The last event of a long reply repeats all of it, tools and instructions included.
 FRAME_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -64,6 +65,19 @@ def with_data(frame: Frame, data: bytes) -> bytes:
         out.append((end or b"\n").join(head + new for new in lines) + (end if lines else b""))
         lines = []
     return bom + b"".join(out)
+
+
+def with_others(raw: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """``raw`` with ``change`` done to every line that holds no data; the same object when that changes nothing."""
+    out: list[bytes] = []
+    same = True
+    for match in _LINE.finditer(raw):
+        line = match[1]
+        kept = not line or line.startswith((b"data:", _BOM)) or line == b"data"
+        new = line if kept else change(line)
+        same = same and new is line
+        out += (new, match[2])
+    return raw if same else b"".join(out)
 
 
 def event_bytes(data: bytes, event: str = "") -> bytes:

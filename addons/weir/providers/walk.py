@@ -13,7 +13,17 @@ from typing import Final
 
 from weir.model import Attachment, Segment
 from weir.providers.jsondoc import Written
-from weir.providers.media import ADDRESSES, HIDDEN, SEALED, encoded, is_seal, points_elsewhere, remote
+from weir.providers.media import (
+    ADDRESSES,
+    DOCUMENTS,
+    HIDDEN,
+    SEALED,
+    encoded,
+    is_seal,
+    may_be_data,
+    points_elsewhere,
+    remote,
+)
 from weir.providers.pointers import Node, Room
 from weir.providers.values import Json, JsonObject, token
 from weir.providers.words import SHORT, is_plain_word
@@ -165,7 +175,7 @@ class Walk:
             name, role = step, top.roles.get(step, top.role)
         else:
             name, role = top.name, top.role
-        if name not in _SPECIAL:
+        if name not in _SPECIAL and not text.startswith(DOCUMENTS) and not may_be_data(text):
             self._add(top.node, _piece(step), role, text)
             return
         if name in HIDDEN and role != "tool_definition":

@@ -48,6 +48,12 @@ def test_each_command_has_help(weir, command: str) -> None:
     assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
+def test_help_fills_its_lines(weir) -> None:
+    lines = weir("scan", "--help").out.splitlines()
+    first = next(index for index, line in enumerate(lines) if "With --policy" in line)
+    assert len(lines[first].rstrip()) > 70 and len(lines[first + 1].rstrip()) > 70
+
+
 def test_help_is_quick(process: Process) -> None:
     # Processor time, and the best of a few: other work on the machine must not fail this.
     best = 9.0

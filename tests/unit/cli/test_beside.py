@@ -54,7 +54,7 @@ def test_one_network_written_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entity", "remedy"), [("EMIAL_ADDRESS", "write EMAIL_ADDRESS"), ("QQQQ", "write one of ABA_ROUTING_NUMBER, ")]
+    ("entity", "remedy"), [("EMIAL_ADDRESS", "write EMAIL_ADDRESS"), ("QQQQ", "weir dlp rules --category pii ")]
 )
 def test_an_entity_that_nothing_finds(tmp_path: Path, entity: str, remedy: str) -> None:
     (mistake,) = refused(policy(tmp_path, f"dlp:\n  entities:\n    - URL\n    - {entity}"))

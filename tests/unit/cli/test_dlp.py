@@ -23,8 +23,9 @@ def test_fingerprints_are_made_and_found(weir: Callable, table: Path, tmp_path: 
     data = tmp_path / "data"
     done = weir("dlp", "fingerprint", table, "--columns", "iban, customer_id", "--data", data)
     assert done.code == 0 and "exact/my-customers" in done.out and "my-customers.fp" in done.out
-    assert "1 lines could not be read and are not in the file (line 3)" in done.err
-    assert "1 values refused, customer_id: too short; --allow-short takes them" in done.err
+    assert "1 line could not be read, not in the file (line 3)" in done.err
+    assert "1 value refused, customer_id: too short; --allow-short takes them" in done.err
+    assert "2 of 3 in iban, customer_id, as 2 fingerprints" in done.out and " 0.0 " not in done.out
     made = (tmp_path / "my-customers.fp").read_bytes()
     assert b"1234567" not in made and not any(value in done.out + done.err for value in VALUES)
     policy = tmp_path / "p.yaml"
@@ -49,6 +50,11 @@ def test_the_key_of_another_data_directory_does_not_do(weir: Callable, table: Pa
         (tmp_path / "other").mkdir(mode=0o700, exist_ok=True)
         done = weir("scan", table, "--policy", policy, "--data", tmp_path / data)
         assert done.code == 2 and said in done.err
+
+
+def test_the_help_shows_what_to_write(weir: Callable) -> None:
+    told = " ".join(weir("dlp", "fingerprint", "--help").out.split())
+    assert "(dlp: {exact: [customers.fp]}). Run again" in told
 
 
 def test_counts_for_programs(weir: Callable, table: Path, tmp_path: Path) -> None:
@@ -89,6 +95,14 @@ def test_all_detectors_are_listed(weir: Callable) -> None:
     assert set(secrets[0]) == {"id", "category", "description", "severity", "source", "kind", "pack", "on"}
     done = weir("dlp", "rules", "--category", "nothing")
     assert done.code == 2 and "secret" in done.err
+
+
+def test_names_of_detectors_are_never_broken(weir: Callable) -> None:
+    done = weir("dlp", "rules", "--category", "marking")
+    names = {line.split()[0] for line in done.out.splitlines() if line.startswith("marking/")}
+    made = json.loads(weir("dlp", "rules", "--category", "marking", "--format", "json").out)
+    assert names == {one["id"] for one in made}
+    assert f"{len(names)} detectors, " in done.err
 
 
 def test_one_detector_is_told_whole(weir: Callable) -> None:

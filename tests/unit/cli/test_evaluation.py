@@ -58,6 +58,14 @@ def test_exit_codes(arguments: list[str], code: int, weir: Callable, labelled: P
     assert weir("dlp", "evaluate", labelled, *arguments).code == code
 
 
+def test_a_label_that_nothing_counts_for_is_told(weir: Callable, labelled: Path) -> None:
+    assert "counts for" not in weir("dlp", "evaluate", labelled).err
+    labelled.write_text('{"text": "mail jane.doe@acme-corp.de", "spans": [{"start": 5, "end": 26, "label": "MAIL"}]}\n')
+    said = "no detector of this policy counts for MAIL; turn one on, or --map MAIL=…"
+    assert said in weir("dlp", "evaluate", labelled).err
+    assert "counts for" not in weir("dlp", "evaluate", labelled, "--map", "MAIL=pii/EMAIL*").err
+
+
 def test_a_bad_line_is_told_by_number(weir: Callable, labelled: Path) -> None:
     labelled.write_text('{"text": "canary", "spans": [{"start": 0, "end": 99, "label": "X"}]}\n')
     done = weir("dlp", "evaluate", labelled)

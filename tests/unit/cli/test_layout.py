@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from weir.cli.layout import fits, row_lines, widths, wrap
+from weir.cli.layout import fits, row_lines, whole_widths, widths, wrap
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,12 @@ def test_widths() -> None:
 @given(st.lists(st.lists(st.text("ab-/ 1", max_size=30), min_size=2, max_size=4), min_size=1, max_size=6))
 def test_widths_stay_within_the_room(columns: list[list[str]]) -> None:
     assert sum(widths(columns, 40)) + 2 * (len(columns) - 1) <= 40
+
+
+@pytest.mark.parametrize(("room", "last"), [(80, 40), (60, 38), (20, 30)])
+def test_only_the_last_column_gives_way(room: int, last: int) -> None:
+    assert whole_widths([["a/long-name-of-many!"], ["x" * 40]], room) == [20, min(last, 40)]
+    assert whole_widths([["one"], ["two"]], 1) == [3, 3]
 
 
 def test_a_row_has_no_blanks_at_its_ends() -> None:

@@ -77,6 +77,18 @@ def test_names_are_broken_at_their_joints_and_nothing_trails(capsys: pytest.Capt
     assert "".join(line[:20].split()[0] for line in lines[1:]).startswith("secret/github-")
 
 
+def test_a_whole_table_breaks_its_last_column_only(capsys: pytest.CaptureFixture[str]) -> None:
+    place = "share/" + "deep/" * 20 + "a.txt: part/1/text,5:13"
+    table(("place", "n", "what"), [(place, 3, "some words " * 9)], whole=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith(f"{place}  3  some words")
+    assert all(set(line[: len(place)]) == {" "} for line in lines[2:]) and len(lines) > 2
+
+
+def test_many() -> None:
+    assert [output.many(count, "file") for count in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+
+
 def test_an_empty_table_says_so_and_is_no_data(capsys: pytest.CaptureFixture[str]) -> None:
     table(("a",), [])
     table(("a",), [], "Findings")

@@ -201,6 +201,9 @@ def test_a_reason_that_cannot_be_checked_is_withheld(asking: Rig) -> None:
         ("GET", "/.well-known/weir/", 404),
         ("GET", "/.well-known/weir/coach/?x", 404),
         ("POST", "/.well-known/weir/anything", 404),
+        ("GET", "/.well-known/weir?x", 404),
+        ("GET", "/%2ewell-known/weir%2fcoach/x", 404),
+        ("POST", "//x/..//.WELL-known/./weir\\coach/x", 404),
         ("PUT", "/.well-known/weir/coach/unknown", 405),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -66,3 +67,12 @@ def test_nothing_to_read() -> None:
         one = trace(found)
         read_files(one, 0)
         assert one.exchange is found
+
+
+def test_documents_within_texts_are_no_work_for_the_loop() -> None:
+    coded = base64.b64encode(papers.docx("alder-brook-4711-cedar")).decode()
+    found = exchange(texts=(f"This is it: {coded}",))
+    assert not is_light(found)
+    one = trace(found)
+    read_files(one, time.monotonic() + 5)
+    assert any("alder-brook" in segment.text for segment in one.exchange.segments)

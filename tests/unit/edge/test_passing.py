@@ -121,7 +121,7 @@ def test_a_reply_that_can_not_be_scanned(
 ) -> None:
     one = wire(STRIKE, on_failure=on_failure)
     one.client(post(chat("hello")))
-    monkeypatch.setattr("weir.edge.replies.ReplyLook.scan", lambda *_: ((), "dlp: out of time"))
+    monkeypatch.setattr("weir.edge.replies.ReplyLook.scan", lambda *_, **__: ((), "dlp: out of time"))
     one.upstream(sized(REPLY))
     assert one.to_client.startswith(b"HTTP/1.1 " + status)
     record = one.rig.records[-1]
@@ -225,3 +225,13 @@ def test_a_scan_that_finds_no_thread_is_a_failure_that_is_recorded(
     monkeypatch.setattr(rig.state.workers, "run", busy)
     run(passing.finish(rig.state, trace, data.flow))
     assert trace.look.watch.found.failed == "dlp: WorkersBusy" and trace.look.reason == "dlp: WorkersBusy"
+
+
+def test_no_credential_gets_into_the_record_by_a_name(rig: Rig) -> None:
+    flow = rig.flow(chat("hello"))
+    rig.play(flow, "requestheaders", "request")
+    call = {"id": CREDENTIAL, "function": {"name": "look-up", "arguments": "{}"}}
+    body = {"id": "resp-1", "model": CREDENTIAL, "choices": [{"message": {"tool_calls": [call]}}]}
+    trace = rig.reply(flow, json.dumps(body).encode())
+    assert trace.reply is not None and trace.reply.response_id == "resp-1"
+    assert (trace.reply.model, trace.reply.tool_calls) == ("[withheld]", (("[withheld]", "look-up"),))

@@ -163,3 +163,28 @@ def test_it_stops_watching(watched: Watched) -> None:
         assert task.cancelled()
 
     asyncio.run(main())
+
+
+def test_the_processes_of_an_engine_that_is_no_longer_used_end(watched: Watched) -> None:
+    closed: list[str] = []
+
+    class Engine:
+        def close(self) -> None:
+            closed.append("closed")
+
+    snapshot = watched.rig.state.snapshot
+    dlp = snapshot.settings.dlp.model_copy(update={"timeout_ms": 10})
+    settings = snapshot.settings.model_copy(update={"dlp": dlp})
+    watched.rig.state.snapshot = replace(snapshot, engine=Engine(), settings=settings)  # type: ignore[arg-type]
+
+    async def body() -> None:
+        watched.change()  # to one with the same engine
+        await until(lambda: watched.built == 1)
+        await asyncio.sleep(0.05)
+        assert not closed
+        watched.addon.build = lambda: snapshot
+        watched.change()
+        await until(lambda: bool(closed))
+
+    watched.during(body)
+    assert closed == ["closed"]

@@ -102,6 +102,15 @@ def test_combined_verdicts(rig: Rig) -> None:
     assert verdict_of_reply(trace) is strong
 
 
+def test_texts_that_are_still_coming_in_do_not_fill_the_cache(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(rules=[STRIKE])
+    replied(rig, REPLY)
+    known = len(rig.state.snapshot.engine._cache)
+    trace = replied(rig, said(f"use {CREDENTIAL} now"))
+    assert trace.look is not None and isinstance(trace.look.watch, Guard) and trace.look.findings
+    assert len(rig.state.snapshot.engine._cache) == known
+
+
 @pytest.mark.parametrize("kind", ["audio/mpeg", "image/png", "application/octet-stream"])
 def test_media_are_partial_and_policy_decides(make_rig: Callable[..., Rig], kind: str) -> None:
     rig = make_rig(rules=[NO_MEDIA, STRIKE])

@@ -96,3 +96,21 @@ def test_files_in_a_message_are_read_before_it_is_scanned(socket: Socket) -> Non
     assert (found.inspection, found.reason) == (Inspection.PARTIAL, "image")
     assert any("a readable caption" in s.text and s.frame == 1 for s in found.segments)
     assert socket.exchange is found and socket.read_files(FileLimits(), Deadline(5)) is found
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 5, 10])
+def test_what_is_cut_over_many_messages_stands_together(socket: Socket, pieces: int) -> None:
+    words = [f"piece-{number}" for number in range(pieces)]
+    for word in words:
+        socket.read(said(word, event_id="event_0123456789abcdef"), is_text=True, from_client=True)
+    assert [s.text for s in socket.before] == words[:-1]
+    for _ in range(100):
+        socket.read(said("x" * 40), is_text=True, from_client=True)
+    assert sum(len(s.text) for s in socket.before) <= 256
+
+
+def test_a_document_within_a_text_of_a_message_is_read(socket: Socket) -> None:
+    coded = base64.b64encode(papers.docx("alder-brook-4711-cedar")).decode()
+    socket.read(said(f"This is it: {coded}"), is_text=True, from_client=True)
+    found = socket.read_files(FileLimits(), Deadline(5))
+    assert any("alder-brook" in s.text and s.frame == 1 for s in found.segments)

@@ -56,3 +56,34 @@ def test_whole_texts_hold_nothing_back() -> None:
     channels = Channels(Swap({WORD: VALUE}))
     assert channels.whole("<EMAIL", inner=False) == "<EMAIL"
     assert channels.whole(f'["{WORD}', inner=True) == f'["{ESCAPED}'
+
+
+class Accounts:
+    """Takes out account numbers, by the name before them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def feed(self, channel: str, text: str) -> str:
+        self.kept[channel] = self.kept.get(channel, "") + text
+        return ""
+
+    def flush(self, channel: str) -> str:
+        return self.kept.pop(channel, "").replace("account: 4111111111111111", "account: [OUT]")
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ('{"account": 4111111111111111}', '{"account": "[OUT]"}'),
+        ('{"account":4111111111111111,"b":1.5e9}', '{"account":"[OUT]","b":1.5e9}'),
+        ('{"other": 4111111111111111, "c": [123456789]}', '{"other": 4111111111111111, "c": [123456789]}'),
+        ('{"account": 41111111', '{"account": 41111111'),
+        ("{" + "9" * 1000 + "}", "{" + "9" * 1000 + "}"),
+    ],
+)
+def test_numbers_are_looked_at_by_their_names(text: str, want: str, size: int) -> None:
+    channels = Channels(Accounts())
+    out = "".join(channels.feed("c", text[at : at + size], inner=True) for at in range(0, len(text), size))
+    assert out + channels.flush("c") == want

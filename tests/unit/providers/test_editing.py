@@ -146,3 +146,76 @@ def test_places_that_go_back_nowhere_are_marked() -> None:
     data = b'{"a":"x"}'
     assert editor.edit("", {}, data, Step([Place("/b", "c", "low")])) == data
     assert notes.reply().inspection is Inspection.PARTIAL and watch.reasons[0].startswith("edit: ")
+
+
+def edited(body: bytes, kind: str = "text/event-stream", *, dialect: str = "openai_chat", stream: bool = True) -> bytes:
+    """What goes out, whatever the pieces it came in."""
+    outs = set()
+    for size in (1, 7, 100_000):
+        one = reader(dialect, kind, Watching(), stream=stream)
+        outs.add(b"".join(one.feed(body[at : at + size]) for at in range(0, len(body), size)) + one.close())
+    (out,) = outs
+    return out
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b": a comment that is low\n\n",
+        b"event: named low\ndata: {}\n\n",
+        b"id: number low\r\ndata: {}\r\n\r\n",
+        b"unheard: of, low\n\n",
+        b'data: {"choices":[{"index":0,"delta":{"content":"x"},"extra":"stands low"}]}\n\n',
+        b'data: {"choices":[],"citations":["stands low"]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"id":"id-low","function":{"name":"low-name"}}]}}]}\n\n',
+    ],
+)
+def test_whatever_else_a_client_can_read_is_looked_at(event: bytes) -> None:
+    assert edited(event) == event.replace(b"low", b"LOW")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "doc"),
+    [
+        ("anthropic_messages", {"type": "unheard_of", "text": "stands low"}),
+        ("anthropic_messages", {"type": "message_start", "message": {"content": [{"text": "stands low"}]}}),
+        ("anthropic_messages", {"type": "content_block_delta", "delta": {"type": "new", "new": "stands low"}}),
+        ("openai_responses", {"type": "response.new.delta", "delta": {"new": "stands low"}}),
+        ("gemini_generate", {"candidates": [{"content": {"parts": []}, "grounding": ["stands low"]}]}),
+    ],
+)
+def test_events_and_members_of_next_year_are_looked_at(dialect: str, doc: dict[str, object]) -> None:
+    event = b"data: " + json.dumps(doc).encode() + b"\n\n"
+    assert edited(event, dialect=dialect) == event.replace(b"low", b"LOW")
+
+
+def test_names_are_changed_and_the_first_of_two_members_does_not_go_along() -> None:
+    assert edited(b'{"choices":[],"low-name":1}', "application/json") == b'{"choices":[],"LOW-name":1}'
+    body = b'{"choices":[{"message":{"content":"stands low","content":"x"}}]}'
+    assert edited(body, "application/json") == b'{"choices":[{"message":{"content":"x"}}]}'
+    twice = b'data: {"choices":[],"a":"stands low","a":"x"}\n\n'
+    assert edited(twice) == b'data: {"choices":[],"a":"x"}\n\n'
+
+
+def test_tokens_of_a_text_go_only_with_the_text() -> None:
+    for text, kept in (("low", False), ("high", True)):
+        choice = {"index": 0, "delta": {"content": text}, "logprobs": {"content": [{"token": text}]}}
+        event = b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+        assert (b'"token"' in edited(event)) is kept and (edited(event) == event) is kept
+
+
+def test_json_that_says_it_is_a_stream_or_a_picture_is_json() -> None:
+    body = b'{"choices":[{"message":{"content":"stands low"}}]}'
+    for kind in ("text/event-stream", "image/png", "application/octet-stream", ""):
+        for stream in (True, False):
+            assert edited(body, kind, stream=stream) == body.replace(b"low", b"LOW")
+
+
+def test_a_stream_that_nobody_asked_for_is_read_as_one() -> None:
+    for kind in ("application/json", "text/plain", "image/png"):
+        assert edited(chat("low"), kind, stream=False) == chat("LOW")
+
+
+def test_a_picture_is_none_of_anybodys_texts() -> None:
+    one = reader("openai_chat", "image/png", Watching())
+    assert one.feed(b"\x89PNG low") == b"\x89PNG low" and one.work(100_000, end=False) == 0

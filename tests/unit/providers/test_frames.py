@@ -7,7 +7,7 @@ import json
 import pytest
 
 from weir.dlp.standins.pseudonyms import Restorer
-from weir.model import Endpoint, Exchange
+from weir.model import Endpoint, Exchange, Inspection
 from weir.providers.frames import FRAME, FrameReader, Frames, read_frame
 
 ENDPOINT = Endpoint("openai", "frames", "realtime")
@@ -81,3 +81,9 @@ def test_what_is_held_back_has_a_message_of_its_own() -> None:
 def test_the_refusal_is_an_error_event() -> None:
     said = json.loads(DIALECT.abort_event("No.", "rule-1"))
     assert said["type"] == "error" and said["error"]["code"] == "rule-1" and "No." in said["error"]["message"]
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\x0c", "\x00", " \ufeff\n"])
+def test_a_document_behind_a_mark_is_not_taken_for_words(mark: str) -> None:
+    read = read_frame(Frames(), f'{mark}{{"type": "x"}}'.encode(), ENDPOINT, 1, is_text=True)
+    assert read.inspection is Inspection.UNPARSED

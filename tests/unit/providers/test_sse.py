@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.providers.sse import Frame, Framer, event_bytes, with_data
+from weir.providers.sse import Frame, Framer, event_bytes, with_data, with_others
 
 
 def frames(data: bytes, limit: int = 1000) -> list[Frame]:
@@ -60,3 +60,9 @@ def test_with_data_keeps_everything_else() -> None:
 def test_event_bytes() -> None:
     assert event_bytes(b"{}") == b"data: {}\n\n"
     assert frames(event_bytes(b"{}", "error"))[0].event == "error"
+
+
+def test_other_lines() -> None:
+    raw = b": low\r\nevent: low\ndata: low\rid:low\n\n"
+    assert with_others(raw, lambda line: line.replace(b"low", b"LOW")) == b": LOW\r\nevent: LOW\ndata: low\rid:LOW\n\n"
+    assert with_others(raw, lambda line: line) is raw

@@ -149,7 +149,7 @@ def test_a_file_has_its_name_and_the_role_of_its_place() -> None:
 
 def test_what_is_no_base64_after_all_is_said() -> None:
     walk = walked({"image_url": {"url": "data:image/png;base64," + PNG.rstrip("=")[:-3]}})
-    assert walk.attachments == [] and walk.reasons == ["image"] and len(walk.segments) == 1
+    assert len(walk.attachments) == 1 and walk.reasons == ["image"] and len(walk.segments) == 1
 
 
 def test_what_the_provider_keeps() -> None:

@@ -128,12 +128,12 @@ class Engine:
     def start(self) -> None:
         """Begin to get ready what only some texts need: helpers, if there are to be any, and more of the prefilter.
 
-        Until then threads do the helpers' work.
+        Until then threads do the helpers' work, and a text that needs more of the prefilter waits for it, no longer
+        than its time.
         """
         if self._helpers is not None:
             self._helpers.start()
-        warm = self._scanner.prefilter.warm
-        threading.Thread(target=warm, kwargs={"long": False}, name="weir-prefilter", daemon=True).start()
+        threading.Thread(target=self._scanner.warm, name="weir-prefilter", daemon=True).start()
 
     def close(self) -> None:
         """End the helpers; scans go on without them."""
@@ -144,10 +144,18 @@ class Engine:
         """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
         return sum(len(s.text) for s in segments if s.text and self._cache.key(_encoded(s.text)) not in self._cache)
 
-    def scan(self, segments: Sequence[Segment], direction: str = "request", *, deadline_s: float | None = None) -> Scan:
+    def scan(
+        self,
+        segments: Sequence[Segment],
+        direction: str = "request",
+        *,
+        deadline_s: float | None = None,
+        remember: bool = True,
+    ) -> Scan:
         """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
 
-        After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``.
+        After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``. Without
+        ``remember`` the results are not kept: for texts that nobody will send again, as the parts of a stream.
         """
         whole = None if deadline_s is None else Deadline(deadline_s)
         told = _Told(self._scanner.findings_max, self._scanner.too_many, direction)
@@ -157,25 +165,25 @@ class Engine:
             if whole is not None and whole.spent():
                 told.because(LATE)
                 break
-            result, fresh = self._result(segment.text, whole)
+            result, fresh = self._result(segment.text, whole, remember)
             told.count(len(segment.text), fresh)
             told.because(result.reason)
             if not told.take(_finding(index, span, direction) for span in result.spans):
                 break
         else:
             if len(segments) > 1:
-                self._over_seams(segments, whole, told)
+                self._over_seams(segments, whole, told, remember)
         late = bool(told.reasons) and whole is not None and whole.spent()
         findings = tuple(told.findings)
         return Scan(findings, not told.reasons, "; ".join(told.reasons), told.scanned, told.cached, late)
 
-    def _over_seams(self, segments: Sequence[Segment], whole: Deadline | None, told: _Told) -> None:
+    def _over_seams(self, segments: Sequence[Segment], whole: Deadline | None, told: _Told, remember: bool) -> None:
         """Look for what is split over texts: a part of the finding in each of them."""
         for joined in joins(segments):
             if whole is not None and whole.spent():
                 told.because(LATE)
                 return
-            result, fresh = self._result(joined.text, whole, seam=True)
+            result, fresh = self._result(joined.text, whole, remember, seam=True)
             told.count(len(joined.text) if fresh else 0, fresh)
             told.because(result.reason)
             for span in result.spans:
@@ -190,7 +198,7 @@ class Engine:
                 ):
                     return
 
-    def _result(self, text: str, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
+    def _result(self, text: str, whole: Deadline | None, remember: bool, *, seam: bool = False) -> tuple[Scanned, bool]:
         """What ``text`` holds, and whether that had to be found out."""
         data = _encoded(text)
         key = self._cache.key(data, seam=seam)
@@ -201,7 +209,7 @@ class Engine:
         if self._helpers is not None and (self.slow or len(data) >= HELPED_CHARS_MIN):
             answer = self._helpers.scan(data, whole, seam=seam)
         result, final = answer or self._scanner.scan(text, data, whole, seam=seam)
-        if final:
+        if final and remember:
             self._cache.put(key, result)
         return result, True
 

@@ -42,7 +42,7 @@ def main(number: int) -> int:
         return 1
     key, slow = derived_key(recipe.fingerprint_key), bool(recipe.nlp)
     scanner = Scanner(made.detectors, key=key, findings_max=recipe.findings_max, slow=slow)
-    scanner.prefilter.warm()
+    scanner.warm()
     gc.collect()
     gc.freeze()  # what all forks share is not touched again
     forked: set[int] = set()

@@ -48,9 +48,7 @@ def _swallows(other: Hit, hit: Hit) -> bool:
     """Whether ``hit``, which does not begin before ``other``, says nothing that ``other`` does not say."""
     category = other[4].partition("/")[0]
     return (
-        other[1] >= hit[1]
-        and category in ("secret", hit[4].partition("/")[0])
-        and strength(*other) <= strength(*hit)
+        other[1] >= hit[1] and category in ("secret", hit[4].partition("/")[0]) and strength(*other) <= strength(*hit)
     )
 
 

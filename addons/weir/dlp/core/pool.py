@@ -146,6 +146,7 @@ class Helpers:
 
     def scan(self, data: bytes, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool] | None:
         """As `Scanner.scan`, for a text in UTF-8; None when nobody is here to do it. Does not raise."""
+        lost = 0
         while self._alive:
             try:
                 scanner = self._idle.get(timeout=_WAIT_S if whole is None else min(_WAIT_S, whole.left()))
@@ -153,7 +154,11 @@ class Helpers:
                 continue
             except OutOfTime:
                 return Scanned(reason=LATE), False
-            return self._ask(scanner, data, seam, whole)
+            answer = self._ask(scanner, data, seam, whole)
+            lost += 1
+            if answer[0].reason != LOST or lost > self._count:
+                return answer
+            # It may have ended for a reason of its own, as the others may have: the last to be asked is a new one.
         self.start()
         return None
 
@@ -184,6 +189,8 @@ class Helpers:
 
     def _start(self) -> None:
         try:
+            for gone in self._parents:
+                gone.close()
             parent = _Parent(self._recipe)
             self._parents[:] = [parent]
             self._parent = parent

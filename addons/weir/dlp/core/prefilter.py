@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import hyperscan
 
-from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.patterns import Deadline, OutOfTime
 from weir.dlp.core.reach import reach_of
 from weir.dlp.core.relax import Unrelaxable, relax
 
@@ -72,12 +72,16 @@ class Prefilter:
         # Compiling takes a few tenths of a second, and texts that are long or hostile are rare: not at start.
         self._made: dict[bool, _Net] = {}
         self._lock = threading.Lock()
+        self._warm: threading.Event | None = None  # set when what `warm` makes is there
 
-    def warm(self, *, long: bool = True) -> None:
-        """Compile now what only hostile and (with ``long``) long texts need. Others go on meanwhile."""
-        self._long(single=True)
-        if long:
-            self._long(single=False)
+    def warm(self) -> None:
+        """Compile now what only hostile and long texts need. Short ones go on meanwhile, others wait for it."""
+        self._warm = done = threading.Event()
+        try:
+            for single in (True, False):
+                self._compiled(single)
+        finally:
+            done.set()
 
     def hits(self, text: str, deadline: Deadline | None = None) -> frozenset[int]:
         """Indexes of the items that may match ``text``: a superset of those that do.
@@ -94,7 +98,7 @@ class Prefilter:
             if found is None:
                 return Located(self._crowded(data, deadline))
             return self._net.located(found, data)
-        net = self._long(single=False)
+        net = self._long(deadline, single=False)
         places: list[tuple[int, int]] = []
         for begin, window in _windows(data):
             if deadline is not None:
@@ -109,7 +113,7 @@ class Prefilter:
         """The items alone, for a text that has too many places."""
         if len(data) <= _SHORT_BYTES and True not in self._made:
             return frozenset(range(len(self._items)))  # sooner done than compiling, which must not hold up the loop
-        net = self._long(single=True)
+        net = self._long(deadline, single=True)
         numbers: set[int] = set()
         for _begin, window in _windows(data):
             if deadline is not None:
@@ -117,7 +121,17 @@ class Prefilter:
             numbers.update(number for number, _ in net.scan(window, sys.maxsize) or ())
         return net.items(numbers)
 
-    def _long(self, *, single: bool) -> _Net:
+    def _long(self, deadline: Deadline | None, *, single: bool) -> _Net:
+        """A net for what is long or hostile. Raises OutOfTime when it is being made and that takes too long."""
+        net = self._made.get(single)
+        if net is not None:
+            return net
+        warm = self._warm
+        if warm is not None and not warm.wait(None if deadline is None else deadline.left()):
+            raise OutOfTime("the prefilter was not ready in time")
+        return self._compiled(single)
+
+    def _compiled(self, single: bool) -> _Net:
         with self._lock:
             net = self._made.get(single)
             if net is None:

@@ -25,6 +25,7 @@ __all__ = ["LATE", "Scanner", "derived_key"]
 _SECONDS_BASE = 0.04
 _SECONDS_A_CHAR = 0.4e-6
 _SLOW_SECONDS_A_CHAR = 40e-6  # with a language model
+_WARM_CHARS = 64  # long enough to be looked at for what is encoded
 LATE = "out of time"  # the whole scan's, not one detector's
 _FINGERPRINT_HEX = 32
 # What foreign code (validators, number libraries, the scanners) may raise on strange text.
@@ -86,6 +87,11 @@ class Scanner:
         self._key = key
         self._among: dict[tuple[str, ...], frozenset[int]] = {}
 
+    def warm(self) -> None:
+        """Make ready now what the first text of its kind would have to wait for: takes seconds, on any thread."""
+        readings(" " * _WARM_CHARS)
+        self.prefilter.warm()
+
     def scan(self, text: str, data: bytes, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
         """The result for ``text``, and whether another scan could not do better (then it may be kept).
 
@@ -119,16 +125,25 @@ class Scanner:
         return Scanned(tuple(spans), "; ".join(dict.fromkeys(reasons))), final
 
     def _run(
-        self, text: str, data: bytes, hits: list[Hit], whole: Deadline | None, budget: _Budget, seam: bool
+        self,
+        text: str,
+        data: bytes,
+        hits: list[Hit],
+        whole: Deadline | None,
+        budget: _Budget,
+        categories: tuple[str, ...],
     ) -> list[str]:
-        """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so."""
+        """Run the detectors that may match ``text``, adding to ``hits``. Returns why that was not all, if so.
+
+        ``categories`` are those that are looked for; () is all.
+        """
         try:
             located = self.prefilter.locate(data, whole)
         except OutOfTime:
             return [LATE]
         except _SCANNER_FAULTS as error:
             return [f"{type(error).__name__} in the prefilter"]
-        numbers = sorted(located.items & self._across if seam else located.items)
+        numbers = sorted(located.items & self._of(categories) if categories else located.items)
         if not numbers:
             return []  # as for most texts, and then a clock costs as much as all the rest
         if located.places:
@@ -152,6 +167,15 @@ class Scanner:
             hits += found
             reasons += [] if all_found else [self.too_many]
         return reasons
+
+    def _of(self, categories: tuple[str, ...]) -> frozenset[int]:
+        """The numbers of the detectors whose findings are of ``categories``."""
+        known = self._among.get(categories)
+        if known is None:
+            known = self._among[categories] = frozenset(
+                number for number, one in enumerate(self.detectors) if one.name.partition("/")[0] in categories
+            )
+        return known
 
     def _find(self, detector: Detector, text: str, deadline: Deadline) -> tuple[list[Hit], bool]:
         """The hits of one detector, and whether they are all; a few more than a scan may report are enough."""

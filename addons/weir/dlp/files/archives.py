@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import re
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -23,7 +24,10 @@ _ZSTD_WINDOW: Final = 1 << 27
 _LZMA_MEMORY: Final = 256 << 20
 _BLOCK: Final = 512
 _GZIP_NAMED: Final = 0x1C  # FEXTRA, FNAME, FCOMMENT
-_GZIP_HEAD: Final = 1024
+_GZIP_EXTRA: Final = 0x04
+_GZIP_WORDS: Final = (0x08, 0x10)
+_GZIP_FIXED: Final = 10  # bytes of a header before those
+_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # frames that a reader of zstd passes over
 _FAULTS = (tarfile.TarError, zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError, OSError, ValueError)
 
 
@@ -51,7 +55,7 @@ def read_tar(job: Job, data: bytes, where: str) -> str:
                 job.member()
                 headers = "\n".join(str(value) for value in info.pax_headers.values())
                 names += filter(None, (info.name, info.linkname, info.uname, info.gname, headers))
-                end = info.offset_data + -(-info.size // _BLOCK) * _BLOCK if info.isreg() else archive.offset
+                end = max(end, archive.offset)
                 body = _member(job, archive, info)
                 if body:
                     job.nested(body, f"{where}part/{number}/", info.name)
@@ -63,12 +67,12 @@ def read_tar(job: Job, data: bytes, where: str) -> str:
     rest = data[end:].strip(b"\0")
     if rest:  # readers that skip empty blocks go on here
         job.add(f"{where}rest", strings(rest))
-        job.miss("file: data after the end of an archive")
+        job.miss("file: data after the end of an archive", failed=True)
     return "tar"
 
 
 def _member(job: Job, archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
-    if not info.isreg():
+    if not info.isreg() and info.type in tarfile.SUPPORTED_TYPES:  # those of a kind nobody knows are unpacked as files
         return b""
     if info.issparse() or info.size > job.room:
         raise Stop("file: unpacks to more than the limit", all_of_it=not info.issparse())
@@ -81,14 +85,14 @@ def _member(job: Job, archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
 def read_compressed(job: Job, data: bytes, where: str, kind: str, name: str) -> str:
     """Read the one file that a gzip, bzip2, xz or zstd stream holds, in however many members. Raises Stop."""
     job.enter()
-    if kind == "gzip" and len(data) > 3 and data[3] & _GZIP_NAMED:
-        job.add(f"{where}names", strings(data[:_GZIP_HEAD]))
+    if kind == "zstd" and _SKIPPED.search(data):
+        job.add(f"{where}skipped", strings(data))
     out = bytearray()
     try:
         if kind == "zstd":
             _zstd(job, data, out)
         else:
-            _members(job, data, out, kind)
+            _members(job, data, out, kind, where)
     except _FAULTS:
         job.miss("file: damaged archive", failed=True)
     except MemoryError:
@@ -127,9 +131,25 @@ _MACHINES: dict[str, Callable[[], _Machine]] = {
 }
 
 
-def _members(job: Job, data: bytes, out: bytearray, kind: str) -> None:
+def _gzip_names(data: bytes) -> str:
+    """What a member's header says beside its numbers: a name, a comment, a field of any content."""
+    if len(data) < _GZIP_FIXED or not data[3] & _GZIP_NAMED:
+        return ""
+    end = _GZIP_FIXED
+    if data[3] & _GZIP_EXTRA:
+        end += 2 + int.from_bytes(data[end : end + 2], "little")
+    for flag in _GZIP_WORDS:
+        if data[3] & flag:
+            closed = data.find(b"\0", end)
+            end = closed + 1 if closed >= 0 else len(data)
+    return strings(data[_GZIP_FIXED:end])
+
+
+def _members(job: Job, data: bytes, out: bytearray, kind: str, where: str) -> None:
     while data:
         job.member()
+        if kind == "gzip":
+            job.add(f"{where}names", _gzip_names(data))
         machine = _MACHINES[kind]()
         at = 0
         while not machine.eof:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["CONTAINERS", "HEAVY", "detect", "is_tar", "text_kind"]
+__all__ = ["CONTAINERS", "HEAVY", "PDF_HEAD", "detect", "is_tar", "text_kind"]
 
 _STARTS: Final = (
     (b"%PDF-", "pdf"),
@@ -54,7 +54,7 @@ _ID3 = re.compile(rb"ID3[\x02-\x04][\x00-\x09].[\x00-\x7f]{4}", re.DOTALL)
 _SPOKEN: Final = frozenset({"pdf", "rtf"})  # begin with words, and go on with words
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\xff]")
 _HEAD: Final = 256  # a text may begin with the letters MZ, but not go on like a program
-_PDF_HEAD: Final = 1024  # readers look for the mark this far in
+PDF_HEAD: Final = 1024  # readers look for the mark this far in
 _TAR_BLOCK: Final = 512
 
 # Kinds with files or many parts inside, and all whose readers deserve a process of their own.
@@ -99,7 +99,7 @@ def detect(data: bytes) -> str:
         return _BRANDS.get(data[8:12], "video")
     if data[:2] == b"BM" and data[6:10] == b"\x00\x00\x00\x00":
         return "image"
-    if b"%PDF-" in data[:_PDF_HEAD]:
+    if b"%PDF-" in data[:PDF_HEAD]:
         return "pdf"
     if is_tar(data):
         return "tar"

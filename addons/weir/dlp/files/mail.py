@@ -14,6 +14,7 @@ from weir.dlp.files.job import Job
 __all__ = ["read_mail"]
 
 _BOX = re.compile(rb"^From \S[^\r\n]*\r?\n", re.MULTILINE)
+_RAW_MAX: Final = 1 << 16  # an encoded body longer than this is read for what it encodes only
 _FAULTS: Final = (AttributeError, IndexError, LookupError, TypeError, ValueError)
 
 
@@ -37,10 +38,10 @@ def _message(job: Job, message: Message, where: str) -> None:
         if part.is_multipart():
             continue
         body = part.get_payload(decode=True)
-        if part.defects:
-            # A reader that forgives other mistakes than this one may see another body: both are looked at.
-            raw = part.get_payload()
-            job.add(f"{where}raw/{number}", raw if isinstance(raw, str) else "")
+        raw = part.get_payload()
+        if isinstance(raw, str) and (part.defects or (len(raw) <= _RAW_MAX and raw.encode("utf-8", "replace") != body)):
+            # A reader that forgives other mistakes than this one, or takes no notice of encodings, sees another body.
+            job.add(f"{where}raw/{number}", raw)
         if isinstance(body, bytes) and body:
             job.take(len(body))
             job.nested(body, f"{where}part/{number}/", _name(part), _type(part))

@@ -1,7 +1,7 @@
 """XML and HTML as text, by one pass that knows no entities of the document's own and so cannot be made to expand any.
 
-Tags go; what stands between them is never dropped: comments, CDATA and instructions lose only their marks. What stands
-inside tags is read from their attributes.
+Tags go; what stands between them is never dropped: CDATA loses its marks, comments and instructions move to the end.
+What stands inside tags is read from their attributes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ __all__ = ["attributes", "has_entities", "local", "plain", "xml_text"]
 
 _TAG = re.compile(r"<[^<>]*>")
 _MARKS = re.compile(r"<!--|-->|<\?|\?>")
+_ASIDE = re.compile(r"<!--|<\?")
+_CLOSED: Final = {"<!--": "-->", "<?": "?>"}
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
+# A tag may hold the sign that ends it within an attribute, for those readers that look at quotes.
+_QUOTED_TAG = re.compile(r"<(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*+>|<[^<>]*>")
+_ENDS_IN_QUOTES = re.compile(r"=\s*(?:\"[^\"<>]*+>|'[^'<>]*+>)")
 _ATTRIBUTE = re.compile(r"=\s*(?:\"([^\"]{6,})\"|'([^']{6,})')")
 _PREFIX = r"(?:[\w.-]+:)?"
 # Where a reader of the document would see a gap: in HTML, in text documents, on slides.
@@ -43,10 +48,37 @@ def local(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` without tags; pieces that a tag cuts in the middle of a line are one again."""
-    text = _MARKS.sub("\n", _CDATA.sub("", text))
-    text = _TAG.sub("", _BREAK.sub("\n", text))
+    """``text`` without tags; pieces that a tag or a comment cuts in the middle of a line are one again.
+
+    What comments and instructions say stands after all the rest.
+    """
+    text = _CDATA.sub("", text)
+    if "<!--" in text or "<?" in text:
+        text = _MARKS.sub("\n", _asides_last(text))
+    text = _BREAK.sub("\n", text)
+    bare = _TAG.sub("", text)
+    text = "\n".join((bare, _QUOTED_TAG.sub("", text))) if _ENDS_IN_QUOTES.search(text) else bare
     return html.unescape(text) if "&" in text else text
+
+
+def _asides_last(text: str) -> str:
+    """``text`` with what comments and instructions say moved behind it, a line each."""
+    kept: list[str] = []
+    asides: list[str] = []
+    open_ended: set[str] = set()
+    at = 0
+    for found in _ASIDE.finditer(text):
+        if found.start() < at or found[0] in open_ended:
+            continue
+        close = _CLOSED[found[0]]
+        end = text.find(close, found.end())
+        if end < 0:
+            open_ended.add(found[0])  # and so are all that follow
+            continue
+        kept.append(text[at : found.start()])
+        asides.append(text[found.end() : end])
+        at = end + len(close)
+    return "\n".join(("".join((*kept, text[at:])), *asides))
 
 
 def attributes(text: str) -> dict[str, None]:

@@ -22,6 +22,8 @@ _SHARED_CELL = re.compile(r"\bt\s*=\s*[\"']s[\"']")
 _VALUE = re.compile(rf"<{local('v')}[^<>]*>\s*(\d{{1,9}})\s*</")
 _TAG = re.compile(r"<[^<>]*>")
 _POWER = re.compile(r"-?\d(?:\.\d+)?E\+?\d{1,2}")
+_ROW = re.compile(rf"\s*(?:<{local('row')}[^<>]*>\s*)?")
+_ROW_MARK_MAX: Final = 400
 _STEP: Final = 4096  # cells between two looks at the clock
 
 Unpack = Callable[[Job, zipfile.ZipFile, zipfile.ZipInfo], bytes | None]
@@ -82,7 +84,9 @@ def read_workbook(
         elif not (low.startswith("xl/") and low.endswith(("styles.xml", "calcchain.xml"))):
             rest.append(info)
         else:
-            values |= attributes(_xml(job, archive, info, unpack))
+            text = _xml(job, archive, info, unpack)
+            job.add(f"{where}styles", plain(text))
+            values |= attributes(text)
     for number, info in enumerate(sheets):
         text = _xml(job, archive, info, unpack)
         job.add(f"{where}sheet/{number}", _cells(job, text, strings, shown))
@@ -107,9 +111,14 @@ def _xml(job: Job, archive: zipfile.ZipFile, info: zipfile.ZipInfo, unpack: Unpa
 def _cells(job: Job, text: str, strings: Sequence[str], shown: set[int]) -> str:
     """The cells of a sheet, a line a row; a formula stands before its last value."""
     out: list[str] = []
+    beside: list[str] = []
+    end = max(0, text.find("<sheetData"))
     for number, cell in enumerate(_CELL.finditer(text)):
         if not number % _STEP:
             job.check()
+        if len(between := text[end : cell.start()]) > _ROW_MARK_MAX or not _ROW.fullmatch(between):
+            beside.append(plain(between).strip())  # no reader of sheets would look for it there, but it travels along
+        end = cell.end()
         marks, inner = cell.groups()
         if marks is None:
             out.append("\n")
@@ -123,7 +132,8 @@ def _cells(job: Job, text: str, strings: Sequence[str], shown: set[int]) -> str:
             shown.add(int(value[1]))
             out.append(strings[int(value[1])])
         out.append("\t")
-    return "".join(out)
+    beside.append(plain(text[end:]).strip())
+    return "\n".join(filter(None, ("".join(out), *beside)))
 
 
 def _number(text: str) -> str:

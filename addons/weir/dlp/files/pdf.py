@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from weir.dlp.files.job import Job, Stop
+from weir.dlp.files.pdfbytes import beside_pages
 
 __all__ = ["read_pdf"]
 
 _PAGES_MAX: Final = 5000
 _NOTES_MAX: Final = 5000  # a page
-_KEYS: Final = (b"Contents", b"V", b"DV", b"TU", b"RC")
+_KEYS: Final = (b"Contents", b"V", b"DV", b"TU", b"RC", b"T", b"Subj", b"NM")
 _PASSWORD: Final = 4
 _BREAK_MARK: Final = "\x02"  # where PDFium saw a word go on in the next line
 _UNMAPPED = re.compile("[\x00\ufffd\ufffe\uffff\ue000-\uf8ff]")
@@ -30,13 +31,14 @@ def read_pdf(job: Job, data: bytes, where: str) -> str:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD:
             job.miss("encrypted file")
+            beside_pages(job, data, where)
             return "pdf"
         raise Stop("file: damaged PDF") from None
     try:
         if document.get_formtype():
             document.init_forms()
         if document.get_formtype() in _XFA:
-            job.miss("file: XFA form")
+            _packets(job, document, where, raw)
         properties = document.get_metadata_dict(skip_empty=True)
         outline = [bookmark.get_title() for bookmark in document.get_toc(max_depth=15)]
         job.add(f"{where}info", "\n".join([*properties.values(), *outline]))
@@ -56,7 +58,24 @@ def read_pdf(job: Job, data: bytes, where: str) -> str:
         raise Stop("file: damaged PDF") from None
     finally:
         document.close()
+    beside_pages(job, data, where)
     return "pdf"
+
+
+def _packets(job: Job, document: Any, where: str, raw: Any) -> None:
+    """The parts of an XFA form, which is XML."""
+    count = raw.FPDF_GetXFAPacketCount(document)
+    if count <= 0:
+        job.miss("file: XFA form")
+    for number in range(min(count, _NOTES_MAX)):
+        size = ctypes.c_ulong()
+        if not raw.FPDF_GetXFAPacketContent(document, number, None, 0, size):
+            job.miss("file: XFA form", failed=True)
+            continue
+        job.take(size.value)
+        buffer = ctypes.create_string_buffer(size.value)
+        raw.FPDF_GetXFAPacketContent(document, number, buffer, size.value, size)
+        job.nested(buffer.raw, f"{where}form/{number}/", media_type="application/xml")
 
 
 def _page(job: Job, document: Any, number: int, where: str, raw: Any) -> None:
@@ -69,6 +88,7 @@ def _page(job: Job, document: Any, number: int, where: str, raw: Any) -> None:
         if len(_UNMAPPED.findall(text)) * 10 > len(text):
             job.miss("file: letters of an unknown font")
         job.add(f"{where}page/{number}", text.replace(_BREAK_MARK, "-"))
+        stamped = raw.FPDFPage_GetAnnotCount(page) > 0
         notes = "\n".join(_notes(page, document, raw))
         job.take(len(notes))
         job.add(f"{where}page/{number}/notes", notes)
@@ -77,8 +97,24 @@ def _page(job: Job, document: Any, number: int, where: str, raw: Any) -> None:
             job.miss("image")
         elif kinds and text.isspace() | (not text):
             job.miss("file: page without text")
+        flat = stamped and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS
     finally:
         page.close()
+    if flat:
+        _drawn_notes(job, document[number], text, f"{where}page/{number}/stamps")
+
+
+def _drawn_notes(job: Job, page: Any, before: str, where: str) -> None:
+    """What annotations look like may say other things than they do; ``before`` is the page without them."""
+    try:
+        shown = page.get_textpage()
+        text = str(shown.get_text_range())
+        shown.close()
+    finally:
+        page.close()
+    known = frozenset(before.splitlines())
+    job.take(len(text))
+    job.add(where, "\n".join(line for line in text.splitlines() if line not in known).replace(_BREAK_MARK, "-"))
 
 
 def _notes(page: Any, document: Any, raw: Any) -> Iterator[str]:

@@ -12,16 +12,27 @@ from typing import Final
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.files.archives import read_compressed, read_tar
 from weir.dlp.files.job import FileLimits, FileTexts, Job, Stop
-from weir.dlp.files.kinds import HEAVY, detect, text_kind
+from weir.dlp.files.kinds import HEAVY, PDF_HEAD, detect, text_kind
 from weir.dlp.files.mail import read_mail
 from weir.dlp.files.markup import has_entities, plain
 from weir.dlp.files.pdf import read_pdf
-from weir.dlp.files.textual import decode, embedded, strings, unescape_json, unescape_rtf
+from weir.dlp.files.pictures import packed_words
+from weir.dlp.files.textual import (
+    ascii_runs,
+    decode,
+    embedded,
+    strange_charset,
+    strings,
+    unescape_json,
+    unescape_rtf,
+)
 from weir.dlp.files.zips import read_zip
 
 __all__ = ["Heavy", "read_here"]
 
 _EMBEDDED_MAX: Final = 500
+_MAGIC: Final = (4, 8, 12)  # bytes that tell a kind
+_GOES_ON: Final = bytes(range(0x80, 0xC0))  # within a character of UTF-8
 _TAIL: Final = 66 * 1024  # how far from the end the directory of a ZIP archive may begin to close
 _WORDS: Final = {
     "ole": "file: old or encrypted office format",
@@ -77,16 +88,27 @@ def _open(job: Job, data: bytes, where: str, kind: str, name: str, media_type: s
         kind = _text(job, data, where, name, media_type, heavy=heavy)
     else:
         _unread(job, data, where, kind)
-    if kind != "text" and b"PK\x05\x06" in data[-_TAIL:]:
-        if not heavy:
-            raise Heavy
-        read_zip(job, data, f"{where}zip/")  # a file may be two things at once
+    # A file may be two things at once, and each reader takes what it looks for.
+    other = [b"%PDF-" in data[:PDF_HEAD] and kind != "pdf", b"PK\x05\x06" in data[-_TAIL:] and kind != "text"]
+    if any(other) and not heavy:
+        raise Heavy
+    if other[0]:
+        read_pdf(job, data, f"{where}pdf/")
+    if other[1]:
+        read_zip(job, data, f"{where}zip/")
     return kind
 
 
 def _unread(job: Job, data: bytes, where: str, kind: str) -> None:
     job.add(f"{where}strings", strings(data))
     job.miss(_WORDS.get(kind, kind))
+    if kind == "image":
+        job.add(f"{where}words", packed_words(job, data))
+    for magic in _MAGIC:
+        done = decode(data[magic:].lstrip(_GOES_ON)) if len(data) > magic else None
+        if done is not None:  # nothing but the first bytes says that it is no text
+            job.add(f"{where}text", done[0])
+            break
 
 
 def _text(job: Job, data: bytes, where: str, name: str, media_type: str, *, heavy: bool) -> str:
@@ -98,6 +120,10 @@ def _text(job: Job, data: bytes, where: str, name: str, media_type: str, *, heav
         _unread(job, data, where, main if main in ("image", "audio", "video") else "file")
         return "binary"
     text, sure = done
+    if strange_charset(media_type):
+        job.miss("file: a charset that is not known", failed=True)
+    if sure and not text.isascii() and 2 * len(text) <= len(data):
+        job.add(f"{where}bytes", ascii_runs(data))
     kind = text_kind(text, name, media_type)
     if kind == "mail":
         if not heavy:

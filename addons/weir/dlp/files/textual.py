@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["decode", "embedded", "strings", "unescape_json", "unescape_rtf"]
+__all__ = ["ascii_runs", "decode", "embedded", "strange_charset", "strings", "unescape_json", "unescape_rtf"]
 
 _BOMS: Final = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -33,7 +33,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _ESCAPE = re.compile(r'\\(?:(?:u[0-9a-fA-F]{4})(?:\\u[0-9a-fA-F]{4})*|["\\/bfnrt])')
 _SHORT: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LONE = re.compile("[\ud800-\udfff]")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{160,}={0,2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{160,}+={0,2}|(?:[A-Za-z0-9+/_-]{40,160}\r?\n[ \t]*){2,}+[A-Za-z0-9+/_-]*+={0,2}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t]{8,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e\t]\x00){8,}")
 _RTF = re.compile(
@@ -114,11 +114,23 @@ def _unescaped(found: re.Match[str]) -> str:
 def embedded(text: str) -> Iterator[bytes]:
     """The beginnings of long base64 runs in ``text`` are looked at by the caller: each run, decoded whole."""
     for found in _BASE64.finditer(text):
-        plain = found[0].rstrip("=").replace("-", "+").replace("_", "/")
+        run = found[0] if found[0].isalnum() else "".join(found[0].split())
+        plain = run.rstrip("=").replace("-", "+").replace("_", "/")
         try:
             yield base64.b64decode(plain + "=" * (-len(plain) % 4))
         except (binascii.Error, ValueError):
             continue  # as text it is read anyway
+
+
+def strange_charset(media_type: str) -> bool:
+    """True when a charset is declared that is not read here."""
+    stated = _CHARSET.search(media_type)
+    return stated is not None and not _known(stated[1])
+
+
+def ascii_runs(data: bytes) -> str:
+    """What readers see who take the bytes for ASCII, whatever mark or declaration says that they are something else."""
+    return "\n".join(run.decode("ascii") for run in _PRINTABLE.findall(data))
 
 
 def strings(data: bytes) -> str:

@@ -73,8 +73,10 @@ class PhoneDetector:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Seven digits with little between them, which every number has; or the words."""
-        return (Source(self.context.gate if self.beside_words else _SEVEN_DIGITS),)
+        """Seven digits with little between them, which every number has; where words are needed, these first."""
+        if self.beside_words:
+            return Source(self.context.gate), Source(_SEVEN_DIGITS, shape_of=f"{_SEVEN_DIGITS} anywhere")
+        return (Source(_SEVEN_DIGITS),)
 
     def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
         """Numbers valid in one of the regions: written as numbers are, or of any form near a context word."""

@@ -20,6 +20,8 @@ CONTEXT_BOOST = 0.35  # Presidio's own
 CONTEXT_SCORE_MIN = 0.5
 
 _SOURCE_FLAGS = re.IGNORECASE | re.MULTILINE | re.DOTALL
+# A group that is called by its number or name.
+_REFERENCE = re.compile(r"\\[1-9]|\(\?P[=>]|\(\?\(|\\g<")
 
 
 def surely(_text: str, _start: int, _end: int) -> bool:
@@ -134,13 +136,15 @@ class EmailDetector(PatternDetector):
         done = 0
         at = text.find("@")
         while at >= 0:
-            window = self.pattern.finditer(
-                text, pos=max(done, at - 64), endpos=min(len(text), at + 256), timeout=deadline.left()
-            )
-            for match in window:
-                done = match.end()
-                yield match
-                break
+            # Nothing of an address is a blank: a decorator and a handle have one before their sign.
+            if at and not text[at - 1].isspace() and not text[at + 1 : at + 2].isspace():
+                window = self.pattern.finditer(
+                    text, pos=max(done, at - 64), endpos=min(len(text), at + 256), timeout=deadline.left()
+                )
+                for match in window:
+                    done = match.end()
+                    yield match
+                    break
             at = text.find("@", max(at + 1, done))
 
 
@@ -167,8 +171,13 @@ class BesideWords:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The words."""
-        return self.members[0].sources
+        """The words, and that one of the members matches somewhere: most texts with a word have no number at all."""
+        words = self.members[0].sources
+        flags = {member.pattern.flags & _SOURCE_FLAGS for member in self.members}
+        shapes = [member.shape or member.pattern.pattern for member in self.members]
+        if len(flags) > 1 or any(_REFERENCE.search(shape) for shape in shapes):
+            return words  # these can't be read as one pattern
+        return (*words, Source("|".join(f"(?:{shape})" for shape in shapes), next(iter(flags))))
 
     def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
         """Hits of all members. Raises TimeoutError."""

@@ -235,11 +235,16 @@ def _iban_format(recognizer: Any) -> Validate:
 def _phones(entity: Entity, threshold: float, context: ContextWords, regions: Sequence[str]) -> Iterator[PhoneDetector]:
     recognizer = _recognizers()["PhoneRecognizer"]
     # A number with a country code means the same in every region: one pass instead of eight.
-    international, national = recognizer(supported_regions=("US",)), recognizer(supported_regions=tuple(regions))
+    international = (recognizer(supported_regions=("US",)),)
+    national = tuple(recognizer(supported_regions=(region,)) for region in regions)
 
     def locate(text: str, has_country_code: bool) -> Sequence[tuple[int, int]]:
-        found = (international if has_country_code else national).analyze(text, ["PHONE_NUMBER"])
-        return [(result.start, result.end) for result in found]
+        found: list[tuple[int, int]] = []
+        for one in international if has_country_code else national:
+            found += [(result.start, result.end) for result in one.analyze(text, ["PHONE_NUMBER"])]
+            if found and found[-1] == (0, len(text)):
+                return found[-1:]  # no other region can find more
+        return found
 
     locate("call 212-555-0100", False)  # reads the number tables now, not at the first message
     for beside_words in (False, True):

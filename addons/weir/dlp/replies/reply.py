@@ -21,6 +21,7 @@ FINDINGS_MAX: Final = 200
 _CONTEXT_CHARS: Final = 512  # of what has gone that a scan sees again: words before a number say what it is
 _CHANNELS_MAX: Final = 4096
 _CLEAN_MAX: Final = 4096
+_PAST_MAX: Final = 256
 
 Scanned = tuple[Sequence[Finding], str]  # findings in one text, and why that is not all ("": it is)
 Look = Callable[[str], Scanned]
@@ -91,6 +92,7 @@ class Guard:
         self._judge = judge
         self._shapes = shapes
         self._channels: dict[str, _Channel] = {}
+        self._past: dict[str, _Channel] = {}  # the ends of those that have ended: a client adds what follows to them
         self._numbers = 0
         self._clean: set[int] = set()  # hashes of whole texts in which nothing was found
 
@@ -114,7 +116,18 @@ class Guard:
             return ""
         begun = state.base or state.sent
         out = self._release(state, len(state.text), last=True) if begun else self._whole(state)
+        if not channel.startswith(WHOLE):
+            self._keep_end(channel, state)
         return out if self.edits else ""
+
+    def _keep_end(self, channel: str, state: _Channel) -> None:
+        cut = max(0, len(state.text) - _CONTEXT_CHARS)
+        state.text = state.text[cut:]
+        state.base += cut
+        state.sent = len(state.text)
+        self._past[channel] = state
+        if len(self._past) > _PAST_MAX:
+            del self._past[next(iter(self._past))]
 
     def unread(self, reason: str) -> None:
         """Something of the reply can't be looked at."""
@@ -125,8 +138,11 @@ class Guard:
     def _begin(self, channel: str) -> _Channel:
         if len(self._channels) >= _CHANNELS_MAX:
             self.unread("too many texts at once")
-        self._channels[channel] = state = _Channel(self._numbers)
-        self._numbers += 1
+        state = self._past.pop(channel, None)
+        if state is None:
+            state = _Channel(self._numbers)
+            self._numbers += 1
+        self._channels[channel] = state
         return state
 
     def _whole(self, state: _Channel) -> str:

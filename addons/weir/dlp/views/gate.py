@@ -7,7 +7,8 @@ runs and even spacing are a plain search for bytes.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 import hyperscan
@@ -40,6 +41,8 @@ _MARKS: tuple[tuple[str, bytes], ...] = (
     ("reversed", rb"[A-Za-z0-9_-]{16}(?:-ks|_ks|A[IS]KA|_[pousr]hg|_tap_buhtig|azIA|-talpg|-[bpar]xox|_evil_|_ksg)"),
     ("rot13", rb"(?:fx-|fx_|NXVN|NFVN|[tT]u[cbhfe]_|tvguho_cng_|NVmn|tycng-|kbk[bpc]-|tfx_|_yvir_)[A-Za-z0-9_-]{16}"),
 )
+_PLACED = ("concat", "list")  # in a quarter of all program text, and `re` would look at every quotation mark for them
+_PLACES_MAX = 3000  # more are of lists of short words, in which hardly a blank is without one
 # Read off the classes: a character and a gap in turn, bytes that stand apart.
 _SHAPES: tuple[tuple[str, bytes], ...] = (
     ("spaced", rb"(?:x ){12}x"),
@@ -50,42 +53,66 @@ _SHAPES: tuple[tuple[str, bytes], ...] = (
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a first look at a text showed. ``data`` is the text with one byte a character, ``classes`` their classes:
-    ``x`` of words, space of what stands between, ``~`` of the rest."""
+    ``x`` of words, space of what stands between, ``~`` of the rest. ``places`` are the ends of all cuts by quotes, by
+    mark and in order; a mark that is not in there may be anywhere."""
 
     marks: frozenset[str]
     data: bytes
     classes: bytes
+    places: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 class _Net:
-    """Patterns of which only is asked whether each is anywhere in a text. Safe to use from several threads."""
+    """Patterns of which is asked whether each is anywhere in a text, of those ``placed`` also where. Safe to use from
+    several threads."""
 
-    def __init__(self, patterns: tuple[tuple[str, bytes], ...]) -> None:
+    def __init__(self, patterns: tuple[tuple[str, bytes], ...], placed: tuple[str, ...] = ()) -> None:
+        self._placed = placed
         self._marks = [mark for mark, _ in patterns]
         self._database = hyperscan.Database()
         self._database.compile(
             expressions=[pattern for _, pattern in patterns],
             ids=list(range(len(patterns))),
             elements=len(patterns),
-            flags=[hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL] * len(patterns),
+            flags=[
+                hyperscan.HS_FLAG_DOTALL | (0 if mark in placed else hyperscan.HS_FLAG_SINGLEMATCH)
+                for mark in self._marks
+            ],
         )
         self._threads = threading.local()
 
-    def marks(self, data: bytes, found: set[str]) -> None:
-        """Add to ``found`` the marks that ``data`` bears."""
+    def marks(self, data: bytes, found: set[str], places: dict[str, list[int]]) -> bool:
+        """Add to ``found`` the marks that ``data`` bears, and to ``places`` where the placed ones end.
+
+        False, and nothing is certain, when there are too many places.
+        """
         scratch: hyperscan.Scratch | None = getattr(self._threads, "scratch", None)
         if scratch is None:
             scratch = self._threads.scratch = hyperscan.Scratch(self._database)
 
-        def note(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-            found.add(self._marks[number])
+        left = _PLACES_MAX
 
-        self._database.scan(data, match_event_handler=note, scratch=scratch)
+        def note(number: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
+            nonlocal left
+            mark = self._marks[number]
+            found.add(mark)
+            if mark not in self._placed:
+                return None
+            places.setdefault(mark, []).append(end)
+            left -= 1
+            return None if left else True
+
+        try:
+            self._database.scan(data, match_event_handler=note, scratch=scratch)
+        except hyperscan.ScanTerminated:
+            if left:
+                raise  # it was not we who ended it
+        return left > 0
 
 
 @cache
-def _nets() -> tuple[_Net, _Net]:
-    return _Net(_MARKS), _Net(_SHAPES)
+def _nets() -> tuple[_Net, _Net, _Net]:
+    return _Net(_MARKS, _PLACED), _Net(_MARKS), _Net(_SHAPES)
 
 
 def look(text: str) -> Gate:
@@ -93,8 +120,11 @@ def look(text: str) -> Gate:
     data = text.encode("ascii", "replace")
     classes = data.translate(_CLASSES)
     found: set[str] = set()
+    places: dict[str, list[int]] = {}
     if len(data) >= _LENGTH_MIN:
-        marks, shapes = _nets()
-        marks.marks(data, found)
-        shapes.marks(classes, found)
-    return Gate(frozenset(found), data, classes)
+        placing, marks, shapes = _nets()
+        if not placing.marks(data, found, places):
+            marks.marks(data, found, places)
+            places.clear()
+        shapes.marks(classes, found, places)
+    return Gate(frozenset(found), data, classes, places)

@@ -126,6 +126,6 @@ def _views(source: str, base: View | None, meter: _Meter) -> Iterator[View]:
 
 def _pieces(source: str, meter: _Meter) -> Iterator[Piece]:
     gate = look(source)
-    yield from tokens.pieces_of(source, gate.marks)
+    yield from tokens.pieces_of(source, gate.marks, gate.places)
     yield from odd.pieces_of(source, gate)
     yield from blobs.pieces_of(source, gate, meter.left)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import html
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import merge
+from types import MappingProxyType
 
 from weir.dlp.views.view import Piece
 
@@ -50,6 +51,7 @@ _WRITTEN = re.compile(
     r"|(?P<entity>&(?:amp;)*+(?:#[xX]?[0-9A-Fa-f]{1,6};?|[A-Za-z]{2,20};)|&(?:amp;)++)"
 )
 _CUTS = ("concat", "list")
+_CUT_MAX = 90  # characters of the longest cut
 # Quoted-printable is read by itself: =AB of a form's field would be taken for it.
 _QUOTED_MARK = re.compile(r"=(?<=[A-Za-z0-9_+/.-]=)(?:\r?\n(?=" + _KEY + r")|(?:2D|5F|2E|40)(?=[A-Za-z0-9]))")
 _QUOTED = re.compile(r"(?P<soft>=\r?\n)|(?P<byte>=[0-9A-F]{2})")
@@ -58,21 +60,28 @@ _NAMED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
 _BYTE = re.compile(r"%(?:25)*+[0-9A-Fa-f]{2}|%25")
 
 
-def pieces_of(text: str, marks: Iterable[str]) -> Iterator[Piece]:
-    """What the surroundings of marks in ``text`` read; ``marks`` are those that the gate saw."""
+def pieces_of(
+    text: str, marks: Iterable[str], ends: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> Iterator[Piece]:
+    """What the surroundings of marks in ``text`` read; ``marks`` are those that the gate saw.
+
+    ``ends`` are where all marks of a kind end, and one more character, for the kinds of which that is known.
+    """
     seen = set(marks)
     if "joined" not in seen:  # an array of strings is one text only where something puts it together
         seen.discard("list")
     kinds = [kind for kind in _MARKS if kind in seen]
     if kinds:
-        yield from _pieces(text, _WRITTEN, [(kind, _MARKS[kind]) for kind in kinds])
+        yield from _pieces(text, _WRITTEN, [(kind, _MARKS[kind]) for kind in kinds], ends)
     if "quoted" in seen:
-        yield from _pieces(text, _QUOTED, [("quoted", _QUOTED_MARK)])
+        yield from _pieces(text, _QUOTED, [("quoted", _QUOTED_MARK)], {})
 
 
-def _pieces(text: str, tokens: re.Pattern[str], marks: list[tuple[str, re.Pattern[str]]]) -> Iterator[Piece]:
+def _pieces(
+    text: str, tokens: re.Pattern[str], marks: list[tuple[str, re.Pattern[str]]], ends: Mapping[str, Sequence[int]]
+) -> Iterator[Piece]:
     cuts = [pattern for kind, pattern in marks if kind in _CUTS]
-    for begin, end, kind in _regions(text, marks):
+    for begin, end, kind in _regions(text, marks, ends):
         region = text[begin:end]
         read, layers = region, list[_Tokens]()
         for pattern in (*cuts, tokens):  # cuts first: they may go through what is written otherwise
@@ -83,11 +92,13 @@ def _pieces(text: str, tokens: re.Pattern[str], marks: list[tuple[str, re.Patter
             yield Piece(kind, read, layers[0] if len(layers) == 1 else _Layers(layers))
 
 
-def _regions(text: str, marks: list[tuple[str, re.Pattern[str]]]) -> Iterator[tuple[int, int, str]]:
+def _regions(
+    text: str, marks: list[tuple[str, re.Pattern[str]]], ends: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[int, int, str]]:
     """Begin, end and kind of what to read: the surroundings of all marks, those that meet made one."""
     first = last = -1
     seen: set[str] = set()
-    places = [_places(text, kind, pattern) for kind, pattern in marks]
+    places = [_places(text, kind, pattern, ends.get(kind)) for kind, pattern in marks]
     for place, end, kind in places[0] if len(places) == 1 else merge(*places):
         if first >= 0 and place - last > 2 * _REACH:
             yield *_edges(text, first, last), "+".join(sorted(seen))
@@ -100,9 +111,20 @@ def _regions(text: str, marks: list[tuple[str, re.Pattern[str]]]) -> Iterator[tu
         yield *_edges(text, first, last), "+".join(sorted(seen))
 
 
-def _places(text: str, kind: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
-    for match in pattern.finditer(text):
-        yield match.start(), match.end(), kind
+def _places(
+    text: str, kind: str, pattern: re.Pattern[str], ends: Sequence[int] | None
+) -> Iterator[tuple[int, int, str]]:
+    if ends is None:
+        for match in pattern.finditer(text):
+            yield match.start(), match.end(), kind
+        return
+    done = 0
+    for end in ends:
+        # What the gate saw ends with the character behind the mark.
+        found = pattern.search(text, max(done, end - _CUT_MAX), end)
+        if found is not None:
+            done = found.end()
+            yield found.start(), done, kind
 
 
 def _edges(text: str, first: int, last: int) -> tuple[int, int]:

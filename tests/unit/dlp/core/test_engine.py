@@ -13,6 +13,7 @@ from weir.dlp.core.detector import SecretDetector
 from weir.dlp.core.engine import Engine
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.core.prefilter import WINDOW_BYTES
+from weir.dlp.exact.exactmake import fingerprint as fingerprint_file
 from weir.dlp.personal.presidio import UnknownEntity
 from weir.dlp.rulebook.examples import expand
 from weir.dlp.rulebook.rules import RuleError, load_rules
@@ -59,6 +60,14 @@ def test_text_outside_ascii(engine: Engine, text: str, expected: list[tuple[str,
 def test_a_key_is_one_finding_however_many_rules_know_it(engine: Engine) -> None:
     key = expand("ghp_{b62:36}", "engine")
     assert names(engine, f'api_key = "{key}"') == [("secret/github-token", key)]
+
+
+def test_what_two_categories_know_is_a_finding_of_both(tmp_path: Path) -> None:
+    iban = "DE89 3704 0044 0532 0130 00"
+    file = tmp_path / "h.fp"
+    fingerprint_file(iter([(iban,)]), ("iban",), label="h", key=bytes(32), out=file)
+    engine = Engine.load(entities=["IBAN_CODE"], exact=[file], exact_key=bytes(32), fingerprint_key=b"k")
+    assert sorted(names(engine, f"pay {iban} now")) == [("exact/h", iban), ("pii/IBAN_CODE", iban)]
 
 
 def test_fingerprints(engine: Engine) -> None:

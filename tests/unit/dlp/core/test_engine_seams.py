@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.detectors import user
+from harness.detectors import Faulty, of, user
 from weir.dlp.core.engine import Engine
 from weir.dlp.rulebook.examples import expand
 
@@ -44,6 +44,16 @@ def test_seams_of_a_history_are_not_scanned_again() -> None:
     assert again.scanned_chars == 0
     more = engine.scan(user(*texts, "onemoreturnofthechat"))
     assert 0 < more.scanned_chars < 1500
+
+
+def test_what_is_not_to_be_remembered_is_not() -> None:
+    detector = Faulty(hits=1)
+    engine = of(detector)
+    for _ in range(2):
+        assert engine.scan(user("x one", "x two"), remember=False).findings
+    assert len(engine._cache) == 0 and len(detector.seen) == 4
+    engine.scan(user("x one"))
+    assert engine.scan(user("x one"), remember=False).cached_chars == 5, "what is known already is not scanned again"
 
 
 def test_slow_engines_say_so(engine: Engine) -> None:

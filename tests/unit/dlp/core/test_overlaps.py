@@ -7,6 +7,7 @@ import pytest
 from weir.dlp.core.overlaps import Hit, resolve, strength
 
 KEY, GENERIC, MAIL, PHONE = "secret/key", "secret/generic", "pii/EMAIL_ADDRESS", "pii/PHONE_NUMBER"
+OWN, IBAN, MARK = "exact/customers", "pii/IBAN_CODE", "marking/internal"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,13 @@ KEY, GENERIC, MAIL, PHONE = "secret/key", "secret/generic", "pii/EMAIL_ADDRESS",
         ([(0, 9, 0.9, "high", KEY), (2, 6, 1.0, "medium", PHONE)], [(0, 9, KEY)]),
         # a strong one inside a weak one: both stay
         ([(0, 9, 0.6, "medium", MAIL), (2, 6, 0.9, "high", KEY)], [(0, 9, MAIL), (2, 6, KEY)]),
+        # a rule on one category sees it whatever another says of the same text
+        ([(0, 9, 1.0, "high", OWN), (0, 9, 1.0, "medium", IBAN)], [(0, 9, OWN), (0, 9, IBAN)]),
+        ([(0, 9, 1.0, "high", OWN), (2, 6, 0.5, "low", PHONE)], [(0, 9, OWN), (2, 6, PHONE)]),
+        ([(0, 9, 0.9, "critical", MARK), (0, 9, 0.9, "low", OWN)], [(0, 9, MARK), (0, 9, OWN)]),
+        # but a secret speaks for all that lies in it, and stays in what is longer
+        ([(0, 9, 0.6, "medium", GENERIC), (0, 9, 1.0, "critical", OWN)], [(0, 9, GENERIC)]),
+        ([(0, 9, 1.0, "critical", OWN), (2, 6, 0.6, "medium", KEY)], [(0, 9, OWN), (2, 6, KEY)]),
         # in part: both stay
         ([(0, 6, 0.9, "high", KEY), (4, 9, 1.0, "medium", MAIL)], [(0, 6, KEY), (4, 9, MAIL)]),
         # one detector twice: joined

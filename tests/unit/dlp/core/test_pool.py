@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.detectors import user
+from weir.dlp.core.cache import Scanned
 from weir.dlp.core.engine import HELPED_CHARS_MIN, Engine
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.core.pool import GRACE_S, LOST, Helpers
@@ -80,16 +81,28 @@ def test_the_engine_asks_them_for_long_texts_only(engine: Engine, monkeypatch: p
     assert asked == [len(TEXT)]
 
 
-def test_one_that_was_killed_is_told_and_replaced(engine: Engine) -> None:
+def test_those_that_were_killed_are_replaced_and_the_scan_goes_on(engine: Engine) -> None:
     helpers = helpers_of(engine)
     before = helpers.pids
     for pid in before[1:]:
         os.kill(pid, signal.SIGKILL)
     assert until(lambda: all(map(gone, before[1:])))
-    scans = [engine.scan(user(TEXT), deadline_s=10) for _ in range(2)]
-    assert [(scan.complete, scan.reason) for scan in scans] == [(False, LOST)] * 2
     assert engine.scan(user(TEXT), deadline_s=10).complete
     assert helpers.pids[0] == before[0] and not set(helpers.pids[1:]) & set(before)
+
+
+def test_a_text_that_ends_every_scanner_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def dies(self: Helpers, scanner: object, *_: object) -> object:
+        asked.append(1)
+        self._idle.put(scanner)  # type: ignore[arg-type]
+        return Scanned(reason=LOST), False
+
+    helpers = helpers_of(engine)
+    monkeypatch.setattr(Helpers, "_ask", dies)
+    scan = engine.scan(user(TEXT), deadline_s=10)
+    assert (scan.complete, scan.reason) == (False, LOST) and len(asked) == 1 + len(helpers.pids[1:])
 
 
 def test_one_that_hangs_is_killed_in_its_time(engine: Engine) -> None:

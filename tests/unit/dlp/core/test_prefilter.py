@@ -182,5 +182,28 @@ def test_a_short_hostile_text_waits_for_no_compiling() -> None:
     items = [[Source("[a-f]{3}")], [Source("[a-f]{4}")], [Source("nowhere")]]
     prefilter = Prefilter(items)
     assert prefilter.hits("a" * 4000) == {0, 1, 2} and prefilter._made == {}
-    prefilter.warm(long=False)
-    assert prefilter.hits("a" * 4000) == {0, 1} and set(prefilter._made) == {True}
+    prefilter.warm()
+    assert prefilter.hits("a" * 4000) == {0, 1} and set(prefilter._made) == {False, True}
+
+
+def test_while_it_is_made_ready_a_long_text_waits_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    prefilter = Prefilter([[Source("key_[0-9]")]])
+    text = "." * 2 * WINDOW_BYTES + " key_1"
+    going_on, asked = threading.Event(), threading.Event()
+    compiled = prefilter._compiled
+
+    def slowly(single: bool) -> object:
+        asked.set()
+        assert going_on.wait(20)
+        return compiled(single)
+
+    monkeypatch.setattr(prefilter, "_compiled", slowly)
+    warming = threading.Thread(target=prefilter.warm)
+    warming.start()
+    assert asked.wait(20)
+    with pytest.raises(OutOfTime):
+        prefilter.hits(text, Deadline(0.05))
+    assert prefilter.hits("key_1", Deadline(0.05)) == {0}, "short texts need none of it"
+    going_on.set()
+    assert prefilter.hits(text, Deadline(20)) == {0}
+    warming.join()

@@ -50,8 +50,9 @@ def test_the_version_follows_what_is_found(tmp_path: Path) -> None:
         version(thresholds={"US_SSN": 0.9}),
         version(rule_dirs=(tmp_path,)),
         version(findings_max=9),
+        version(packs=("de",)),
     ]
-    assert len(set(versions)) == 6
+    assert len(set(versions)) == 7
     assert version(fingerprint_key=b"other") == versions[0]
 
 

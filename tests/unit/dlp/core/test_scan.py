@@ -74,6 +74,17 @@ def test_across_a_seam_only_secrets_are_sought(engine: Engine) -> None:
     assert [name for name, _ in spans(engine, text, seam=True)] == ["secret/github-token"]
 
 
+def test_in_what_a_guess_put_together_only_secrets_are_sought() -> None:
+    personal, secret = Faulty(), Faulty(name="secret/S")
+    nested = base64.b64encode(b"with an x and more to be read here").decode()
+    text = "see " + " ".join(nested)
+    scanner(personal, secret).scan(text, text.encode(), None)
+    assert any("and more" in seen for seen in secret.seen)
+    assert not any("and more" in seen for seen in personal.seen)
+    scanner(personal, secret).scan(nested, nested.encode(), None)
+    assert any("and more" in seen for seen in personal.seen), "what is encoded is no guess"
+
+
 def test_the_time_for_a_text_is_one_for_all_its_readings() -> None:
     class Endless(Faulty):
         def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:

@@ -82,3 +82,38 @@ def test_a_tar_that_claims_to_be_huge() -> None:
     one = job()
     with pytest.raises(Stop, match="more than the limit"):
         read_tar(one, out.getvalue() + bytes(1024), "")
+
+
+def test_members_of_a_kind_nobody_knows_are_files() -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("a")
+        info.type, info.size = b"Z", len(WORD)
+        archive.addfile(info, io.BytesIO(WORD.encode()))
+    one = job()
+    read_tar(one, out.getvalue(), "")
+    assert any(text.text == f"a: {WORD}" for text in one.result("").texts)
+
+
+def test_two_archives_in_one_file_are_not_seen_whole() -> None:
+    one = job()
+    read_tar(one, papers.tar({"a": b"x"}) + papers.tar({"b": gzip.compress(WORD.encode())}), "")
+    assert one.failed
+
+
+def test_headers_of_all_members_are_read() -> None:
+    def named(flags: int, *words: bytes) -> bytes:
+        return b"\x1f\x8b\x08" + bytes([flags]) + bytes(6) + b"".join(words) + gzip.compress(b"hi")[10:]
+
+    word = WORD.encode()
+    for data in (
+        named(0x08, b"n" * 3000 + word + b"\0"),
+        gzip.compress(b"hi") + named(0x10, word + b"\0"),
+        named(0x04 | 0x08, len(word).to_bytes(2, "little") + word, b"n\0"),
+    ):
+        assert any(WORD in text.text for text in unpack(data, "gzip").texts)
+
+
+def test_frames_that_are_passed_over() -> None:
+    frame = (0x184D2A50).to_bytes(4, "little") + len(WORD).to_bytes(4, "little") + WORD.encode()
+    assert any(WORD in text.text for text in unpack(zstandard.compress(b"hi") + frame, "zstd").texts)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import base64
+import time
+from dataclasses import replace
+
 import pytest
 
 from harness import papers
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach
-from weir.dlp.files.attach import FILE
+from weir.dlp.files.attach import FILE, holds_files
 from weir.model import Attachment, Endpoint, Exchange, Inspection, Segment
 
 WORD = "alder-brook-4711-cedar"
@@ -69,3 +73,46 @@ def test_of_a_bomb_only_the_beginning_is_kept() -> None:
 def test_no_time_left() -> None:
     found = attach(exchange(Attachment("/a", b"text")), FileLimits(), Deadline(0))
     assert (found.inspection, found.reason) == (Inspection.FAILED, "file: out of time")
+
+
+def test_what_one_file_ends_with_goes_on_in_the_next() -> None:
+    files = (Attachment("/a", b"first", "the-first.txt"), Attachment("/b", b"second", "the-second.txt"))
+    found = attach(exchange(*files), FileLimits()).segments[1:]
+    assert [s.pointer for s in found] == ["#file/0/text", "#file/1/text", "#file/0/name", "#file/1/name"]
+
+
+@pytest.mark.parametrize("fold", ["", "\n", "\r\n  ", "\\n"])
+@pytest.mark.parametrize("data", [papers.docx(WORD), papers.pdf(WORD)], ids=["docx", "pdf"])
+def test_documents_within_a_text_are_read(data: bytes, fold: str) -> None:
+    coded = base64.b64encode(data).decode()
+    lines = fold.join(coded[at : at + 76] for at in range(0, len(coded), 76))
+    said = Segment("/messages/0/content", "user", f'{{"file": "{lines}"}} and so on')
+    found = attach(replace(exchange(), segments=(said,)), FileLimits())
+    assert found.segments[0] is said and any(WORD in s.text for s in found.segments[1:])
+    assert found.inspection is Inspection.INSPECTED
+    assert all(s.pointer.startswith(FILE) for s in found.segments[1:])
+
+
+def test_words_that_look_like_the_beginning_of_a_document() -> None:
+    said = Segment("/messages/0/content", "user", "A PDF begins with JVBERi in base64, gzip with H4sI.")
+    one = replace(exchange(), segments=(said,))
+    assert holds_files(said.text) and attach(one, FileLimits()).segments[0] is said
+    assert attach(one, FileLimits()).inspection is not Inspection.FAILED
+
+
+def test_many_documents_in_texts_take_linear_time() -> None:
+    begun = time.process_time()
+    for piece in ("H4sI", "H4sI\n", "JVBERi" + "A" * 30 + "\n", "UEsDB ", "N3q8rycc\\n"):
+        said = Segment("/x", "user", piece * (400_000 // len(piece)))
+        attach(replace(exchange(), segments=(said,)), FileLimits())
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"7z\xbc\xaf\x27\x1c" + b"\x00\x04" * 40, b"Rar!\x1a\x07\x01\x00" + bytes(80), papers.locked_zip(WORD)],
+    ids=["7z", "rar", "locked"],
+)
+def test_what_nobody_here_can_open_is_unparsed(data: bytes) -> None:
+    found = attach(exchange(Attachment("/x", data)), FileLimits())
+    assert found.inspection is Inspection.UNPARSED and found.reason and found.attachments == ()

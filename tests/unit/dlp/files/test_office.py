@@ -7,7 +7,9 @@ import pytest
 
 from harness import papers
 from weir.dlp.files.job import FileLimits, Job
-from weir.dlp.files.office import family, read_part, read_workbook
+from weir.dlp.files.office import _cells, family, read_part, read_workbook
+
+WORD = "alder-brook-4711-cedar"
 
 
 def job() -> Job:
@@ -59,3 +61,20 @@ def sheet(cells: str, strings: str = "") -> str:
 )
 def test_cells_stand_in_rows_with_their_strings(cells: str, strings: str, want: str) -> None:
     assert sheet(cells, strings) == want
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f"<row><c z='>' t='str'><v>{WORD}</v></c></row>",
+        f"<row><c><v>1</v></c>{WORD}<c><v>2</v></c></row>",
+        f"<row/></sheetData><x>{WORD}</x><sheetData>",
+        f"<row><c><v>1</v></c></row>{WORD}",
+        f"<row><c t='str'><v>{WORD[:9]}<!--x-->{WORD[9:]}</v></c></row>",
+    ],
+)
+def test_nothing_between_the_cells_is_lost(rows: str) -> None:
+    text = _cells(
+        Job(FileLimits(), None, lambda *_: ""), f"<worksheet><sheetData>{rows}</sheetData></worksheet>", [], set()
+    )
+    assert WORD in text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import zlib
 
 import pytest
 
@@ -62,3 +63,34 @@ def test_many_files_in_a_text_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_declared_names_the_unknown() -> None:
     assert read(bytes(range(256)) * 4, media_type="audio/pcm").reason == "audio"
     assert read(bytes(range(256)) * 4, media_type="application/x").reason == "file"
+
+
+def flate_pdf(text: str) -> bytes:
+    drawn = zlib.compress(b"BT /F1 12 Tf 20 700 Td (%s) Tj ET" % text.encode())
+    return papers.pdf("").replace(
+        b"<</Length 0>>stream\n", b"<</Length %d/Filter/FlateDecode>>stream\n%s" % (len(drawn), drawn)
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + flate_pdf(WORD), ""),
+        (b"\x89PNG\r\n\x1a\n" + f"n\u00e4ch {WORD}".encode(), ""),
+        (b"\xff\xd8\xff\xe0" + f"\u00e4 {WORD}".encode(), "text/plain"),
+        (b"\xff\xfe" + WORD.encode(), ""),
+        (WORD.encode(), "text/plain; charset=utf-16le"),
+        (f"Received: x y\nMIME-Version: 1.0\nSubject: z\nContent-Transfer-Encoding: base64\n\n{WORD}22\n".encode(), ""),
+        (f"Attached:\n\n{base64.encodebytes(papers.docx(WORD)).decode()}".encode(), ""),
+        (f"<p>{WORD[:9]}<!-- -->{WORD[9:]}</p>".encode(), "text/html"),
+    ],
+    ids=["two kinds", "image mark", "jpeg mark", "byte order mark", "declared", "mail", "lines of base64", "comment"],
+)
+def test_files_that_say_they_are_something_else(data: bytes, media_type: str) -> None:
+    assert any(WORD in text.text for text in read(data, "a.txt", media_type).texts)
+
+
+def test_a_charset_that_is_not_known() -> None:
+    found = read(WORD.encode("cp037"), "a.txt", "text/plain; charset=cp037")
+    assert found.failed and found.reason == "file: a charset that is not known"
+    assert read(b"plain words", "a.txt", "text/plain; charset=utf-8").complete

@@ -81,11 +81,38 @@ def test_the_engine_finds_them(pipeline: Path) -> None:
     assert isinstance(person, NerDetector)
     assert (person.name, person.severity, person.sources) == ("pii/PERSON", "medium", ())
     assert Prefilter([person.sources]).always == {0}
-    engine = Engine.load(fingerprint_key=b"unit-test-key", nlp=str(pipeline))
     text = "We met Rosa Haas near Lyon."
-    scan = engine.scan([Segment("/x", "user", text)])
-    assert scan.complete
-    assert ("pii/PERSON", "Rosa Haas") in {(f.detector, text[f.start : f.end]) for f in scan.findings}
+    expected = {("pii/PERSON", "Rosa Haas"), ("pii/LOCATION", "Lyon")}
+
+    def told(engine: Engine) -> set[tuple[str, str]]:
+        scan = engine.scan([Segment("/x", "user", text)], deadline_s=20)
+        assert scan.complete, scan.reason
+        return {(f.detector, text[f.start : f.end]) for f in scan.findings}
+
+    alone = Engine.load(fingerprint_key=b"unit-test-key", nlp=str(pipeline))
+    assert alone.slow and told(alone) == expected
+    assert {"pii/PERSON", "pii/LOCATION", "pii/NRP"} <= set(alone.detectors)
+    helped = Engine.load(fingerprint_key=b"unit-test-key", nlp=str(pipeline), cache_entries=0, helpers=1)
+    helped.start()
+    try:
+        assert helped.helpers is not None and helped.helpers.wait(60)
+        there = helped.helpers.scan(text.encode(), Deadline(20))
+        assert there is not None and {span.detector for span in there[0].spans} == {"pii/PERSON", "pii/LOCATION"}
+        assert told(helped) == expected
+    finally:
+        helped.close()
+
+
+def test_the_policy_says_which_and_how_sure(pipeline: Path) -> None:
+    def made(**choice: Any) -> Engine:
+        return Engine.load(fingerprint_key=b"unit-test-key", nlp=str(pipeline), **choice)
+
+    people = made(entities=["EMAIL_ADDRESS", "PERSON"])
+    assert {n for n in people.detectors if n.startswith("pii/")} == {"pii/EMAIL_ADDRESS", "pii/PERSON"}
+    surer = made(entities=["EMAIL_ADDRESS", "PERSON"], thresholds={"PERSON": 0.9})
+    assert not surer.scan([Segment("/x", "user", "We met Rosa Haas near Lyon.")]).findings
+    everywhere = made(entities=["EMAIL_ADDRESS", "LOCATION"])
+    assert len({engine.version for engine in (people, surer, everywhere)}) == 3
 
 
 def test_out_of_time(pipeline: Path) -> None:

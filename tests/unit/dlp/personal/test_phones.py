@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from weir.dlp.core.patterns import Deadline, Marked, OutOfTime
+from weir.dlp.core.prefilter import Prefilter
 from weir.dlp.personal.context import ContextWords
 from weir.dlp.personal.phones import PhoneDetector
 
@@ -120,6 +121,14 @@ def test_around_its_places_it_finds_the_same(number: str) -> None:
         at = text.index("phone") + 5 if subject.beside_words else text.index(number) + len(number)
         marked = Marked(text, {**places, source: [at]})
         assert list(subject.find(marked, Deadline(1.0))) == list(subject.find(text, Deadline(1.0)))
+
+
+def test_beside_words_there_must_be_digits_too() -> None:
+    sure, beside = phones()
+    items = Prefilter([sure.sources, beside.sources])
+    assert items.hits("phone me about 12") == frozenset()
+    located = items.locate(b"phone 555 01 99")
+    assert located.items == {0, 1} and list(located.places[sure.sources[0].pattern]) == [15]
 
 
 def test_names() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from weir.dlp.core.patterns import Deadline, Marked, OutOfTime, compile_pattern
+from weir.dlp.core.prefilter import Prefilter
 from weir.dlp.personal.context import ContextWords
 from weir.dlp.personal.pii import BesideWords, EmailDetector, PatternDetector
 
@@ -123,11 +124,26 @@ def test_near_its_words_a_pattern_finds_what_it_finds_everywhere(gap: int) -> No
     assert found(subject, marked) == found(subject, text)
 
 
+def test_patterns_that_refer_back_are_not_read_as_one() -> None:
+    both = BesideWords((detector("([0-9])\\1{3}", needs_context=True), detector("([a-f])\\1{3}", needs_context=True)))
+    assert both.sources == both.members[0].sources
+    assert found(both, "pin 1111 aaaa") == [("1111", 0.95), ("aaaa", 0.95)]
+
+
+def test_blanks_beside_the_sign_are_no_address() -> None:
+    mail = detector(r"[\w.]+@\w+\.\w+", kind=EmailDetector)
+    text = "@staticmethod\n @a.b\tx@ y.z bob@acme.com, at @ amy@acme.com"
+    assert [value for value, _ in found(mail, text)] == ["bob@acme.com", "amy@acme.com"]
+
+
 def test_an_entitys_patterns_stand_behind_one_search_for_its_words() -> None:
     both = BesideWords(
         (detector("[0-9]{4}", needs_context=True), detector("[a-f]{4}", needs_context=True, validate=lambda _v: True))
     )
     assert (both.name, both.entity, both.severity) == ("pii/X", "X", "medium")
-    assert both.sources == both.members[0].sources
+    words, shapes = both.sources
+    assert (words,) == both.members[0].sources and Prefilter([[shapes]]).always == frozenset()
+    items = Prefilter([both.sources])
+    assert (items.hits("pin 12 abc"), items.hits("pin 1234"), items.hits("1234")) == (frozenset(), {0}, frozenset())
     assert found(both, "pin 1234 abcd") == [("1234", 0.95), ("abcd", 1.0)]
     assert found(both, "1234 abcd") == []

@@ -158,3 +158,25 @@ def test_texts_stay_out_of_reprs() -> None:
     one = guard()
     one.feed("c", "canary-key-1")
     assert "canary" not in repr(one) and "canary" not in repr(segment_of("canary"))
+
+
+@pytest.mark.parametrize("before", ["", "The river stands low. " * 200])
+def test_what_goes_on_after_its_end_is_read_together(before: str) -> None:
+    """A client adds it to what it has: half of a key may have gone, the other half does not."""
+    one = guard()
+    assert one.feed("c", f"{before}ke") + one.flush("c") == f"{before}ke"
+    assert one.feed("d", "other ") == "other "
+    assert one.feed("c", "y-12345 and") + one.flush("c") == "[REDACTED:key] and"
+    assert [(f.start - len(before), f.end - len(before)) for f in one.found.findings] == [(0, 9)]
+    stopping = guard(Action.BLOCK)
+    stopping.feed("c", "ke")
+    stopping.flush("c")
+    assert stopping.feed("c", "y-1 ") == "" and stopping.stopped
+
+
+def test_only_some_ends_are_remembered() -> None:
+    one = guard()
+    for number in range(1000):
+        one.feed(f"{number}", "ke")
+        one.flush(f"{number}")
+    assert len(one._past) <= 256 and not one._channels

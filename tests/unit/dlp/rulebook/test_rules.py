@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from weir.dlp.core.patterns import Deadline
+from weir.dlp.core.reach import reach_of
 from weir.dlp.rulebook.rules import RuleError, RuleSet, load_rules
 from weir.dlp.rulebook.secret_rule import SEVERITIES
 
@@ -235,3 +236,9 @@ def test_a_pattern_that_is_slow_on_its_example_is_refused(tmp_path: Path) -> Non
     write(tmp_path, slow.replace("acme_<your key>", "a." * 20_000 + " @"))
     with pytest.raises(RuleError, match="takes too long"):
         load_rules([tmp_path])
+
+
+def test_what_is_assigned_is_sought_around_its_name_only() -> None:
+    rules = {rule.id: rule.pattern.pattern for rule in load_rules().rules}
+    for name in ("password", "api-key", "secret"):
+        assert reach_of(rules[f"secret/{name}-assignment"]) is not None, "run over a whole text it takes 20 ms"

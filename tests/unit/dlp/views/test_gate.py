@@ -46,6 +46,15 @@ def test_plain_text_bears_no_mark(text: str) -> None:
     assert look(text).marks == frozenset()
 
 
+def test_where_quotes_cut_is_told_unless_it_is_everywhere() -> None:
+    text = 'x = "sk-pr" + "oj-Ab1" "_Cd2"; y = ["aa", "bb"]'
+    gate = look(text)
+    assert [text[:end][-4:] for end in gate.places["concat"]] == ['+ "o', '1" "_'[-4:]]
+    assert [text[:end][-4:] for end in gate.places["list"]] == [', "b']
+    crowded = look('"aa", ' * 4000)
+    assert "list" in crowded.marks and crowded.places == {}
+
+
 def test_one_byte_a_character() -> None:
     gate = look("日本 ab\u0440 +/=\ud800")
     assert len(gate.data) == len(gate.classes) == 11

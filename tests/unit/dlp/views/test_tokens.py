@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from weir.dlp.views.gate import look
@@ -87,6 +89,16 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
 def test_far_marks_are_read_apart_and_near_ones_together() -> None:
     text = "a%2Db " + "word " * 200 + "c%2Dd e%2Df"
     assert [("a-b" in piece.text, "c-d e-f" in piece.text) for piece in pieces(text)] == [(True, False), (False, True)]
+
+
+def test_cuts_are_the_same_wherever_their_places_come_from() -> None:
+    dice = random.Random(3)
+    bits = ['"', "'", "`", ",", "+", " ", "\n", "ab", "k1_", ".", "&", "\\", "f", "é", "-", " " * 45]
+    for _ in range(400):
+        text = ".join(" + "".join(dice.choice(bits) for _ in range(60))
+        gate = look(text)
+        told = [piece.text for piece in pieces_of(text, gate.marks, gate.places)]
+        assert told == [piece.text for piece in pieces_of(text, gate.marks)]
 
 
 def test_a_word_at_an_edge_is_not_cut() -> None:
