@@ -106,7 +106,7 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
             settings.dlp,
             data.secret("fingerprint"),
             data.secret("exact") if settings.dlp.exact else b"",
-            helpers=HELPERS,
+            helpers=HELPERS if settings.dlp.processes is None else settings.dlp.processes,
         ),
         networks=Networks((n.cidr, _network_principal(n)) for n in settings.identity.networks),
         users=Users.load(settings.identity.users) if settings.identity.users else None,

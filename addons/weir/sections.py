@@ -123,6 +123,7 @@ class Dlp(Part):
     thresholds: Mapping[Text, Ratio] = Field(default_factory=dict)  # by entity, instead of ``threshold``
     nlp: Text = ""
     timeout_ms: Annotated[Int, within(10, 60_000, "ms")] = 5000
+    processes: Annotated[Int, within(0, 64, "processes")] | None = None  # for long texts; None: two to four, 0: threads
     rules: tuple[FilePath, ...] = ()
     exact: tuple[FilePath, ...] = ()
     files: Files = Files()

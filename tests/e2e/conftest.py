@@ -43,8 +43,8 @@ def resolves(doubles: Doubles, flaky: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _houses(doubles: Doubles) -> Iterator[Callable[..., House]]:
-    """Start proxies with every double behind them; all are stopped at the end."""
+def _houses(doubles: Doubles, **defaults: Any) -> Iterator[Callable[..., House]]:
+    """Start proxies with every double behind them; all are stopped at the end. ``defaults`` change every policy."""
     artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
     started: list[Weir] = []
 
@@ -61,6 +61,7 @@ def _houses(doubles: Doubles) -> Iterator[Callable[..., House]]:
         flaky = _free_port()
         made = issue(folder / "data") if key else ""
         changes |= prepare(folder) if prepare else {}
+        changes = {name: value for name, value in defaults.items() if name.partition("__")[0] not in changes} | changes
         weir = Weir(
             folder,
             write_policy(folder / "policy.yaml", base, **changes),
@@ -104,6 +105,6 @@ def start_module_house(shared_doubles: Doubles) -> Iterator[Callable[..., House]
 
 @pytest.fixture
 def start_house(doubles: Doubles) -> Iterator[Callable[..., House]]:
-    """The same for one test."""
-    with _houses(doubles) as start:
+    """The same for one test; long texts are scanned in threads, as processes take as long to start as weir itself."""
+    with _houses(doubles, dlp__processes=0) as start:
         yield start

@@ -87,6 +87,7 @@ class Reload:
         self.state.spool.put(records.event_record("config", "policy taken", snapshot.settings.hash))
         self._say(snapshot)
         if old.engine is not snapshot.engine:
+            snapshot.engine.start()
             # What is being scanned ends first; an exchange that goes on under the old policy needs no processes.
             asyncio.get_running_loop().call_later(
                 old.settings.dlp.timeout_ms / 1000, threading.Thread(target=old.engine.close, daemon=True).start

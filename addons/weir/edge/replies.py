@@ -42,6 +42,7 @@ _TEXT = (
     "application/jsonl",
     "application/ndjson",
 )
+_PAGES = ("text/html", "text/css", "text/javascript", "application/javascript", "application/xhtml", "font/")
 _BINARY = ("image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip")
 _UNINSPECTED = "This reply could not be inspected, and the company's AI policy lets nothing pass uninspected."
 
@@ -119,6 +120,8 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
     look = trace.look = ReplyLook(policy, trace.enforcing and policy.acts, response.status_code)
     if kind.startswith(_BINARY):
         look.inspection, look.reason = Inspection.PARTIAL, f"reply is {kind.partition('/')[0]}"
+    elif trace.dialect is None and kind.startswith(_PAGES):
+        look.inspection, look.reason = Inspection.PARTIAL, "reply is a page or its parts, not looked at"
     look.verdict = policy.decide(case_of_reply(trace, look))
     if look.acting and look.verdict.action is Action.BLOCK:
         look.stopped = look.refused = True

@@ -195,7 +195,7 @@ class _ChatEvents:
 
 def _choice_index(choice: Json, at: int) -> str:
     stated = choice.get("index") if isinstance(choice, dict) else None
-    return str(stated if isinstance(stated, int) else at)
+    return str(stated if type(stated) is int else at)  # true is no place, though it equals 1
 
 
 def _places(choice: Json, pointer: str, index: str, room: Room) -> Iterator[Place]:

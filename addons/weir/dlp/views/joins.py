@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 from weir.model import Segment
 
@@ -20,6 +20,7 @@ CATEGORIES = ("secret", "exact")
 REACH = 256  # characters of a long text's beginning and end that count as its edge
 _WINDOW = 2 * REACH
 _BEFORE, _AFTER = 96, 32  # read with the word: the name of a value stands before it
+_FEW, _SHORT, _CUTS_MAX = 6, 48, 400  # pieces, characters, runs
 _WORD_MIN = 16  # characters: no shorter key is worth a guess
 # What belongs to keys, tokens, and addresses that hold a password.
 _WORD = re.compile(r"[A-Za-z0-9_+/=.:@%?&~$!#*-]+")
@@ -144,3 +145,30 @@ def _windows(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
         done = end
         for place in range(begin, max(begin + 1, end - REACH), REACH):
             yield max(0, place - _BEFORE), min(len(text), place + _WINDOW - _BEFORE, end + _AFTER)
+        yield from _cut(text, [begin, *(s for s in starts if begin < s < end), end])
+
+
+def _cut(text: str, bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The same word without texts at its ends: their letters would stand where a key's edge has to be.
+
+    ``bounds`` are the word's ends and the seams in it. Runs of a few pieces, or of few characters, are looked at, so
+    that what a chat adds to is not read anew, and of all of them no more than ``_CUTS_MAX``.
+    """
+    last = len(bounds) - 1
+    for first, until in islice(_runs(bounds), _CUTS_MAX):
+        begin = bounds[first] if first else max(0, bounds[0] - _BEFORE)
+        end = bounds[until] if until < last else min(len(text), bounds[last] + _AFTER)
+        if end - begin <= _WINDOW:
+            yield begin, end
+
+
+def _runs(bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Runs of pieces (first and last bound) with a seam in them and a key's length, but not the whole word."""
+    last = len(bounds) - 1
+    for first in range(last - 1):
+        for until in range(first + 2, last + 1):
+            length = bounds[until] - bounds[first]
+            if until - first > _FEW and length > _SHORT:
+                break
+            if length >= _WORD_MIN and (first or until < last):
+                yield first, until
