@@ -93,7 +93,8 @@ RULE = "version: 1\nrules:\n- id: {id}\n  if: {when}\n  then: {then}\n"
         ),
         (
             {"then": "downgrade"},
-            "p.yaml:5: rules[0].then: is not a word known here; write one of allow, alert, redact, pseudonymise, coach, block",
+            "p.yaml:5: rules[0].then: is not a word known here; "
+            "write one of allow, alert, redact, pseudonymise, coach, block",
         ),
         (
             {"then": "redact"},
