@@ -28,7 +28,7 @@ TARGET = "/v1/chat/completions"
 def start(base: str, doubles: Doubles) -> Faults:
     artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
     folder = Path(tempfile.mkdtemp(prefix=f"faults-bodies-{base}-", dir=artefacts))
-    policy = write_policy(folder / "policy.yaml", base, limits={"body_bytes_max": LIMIT})
+    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0, limits={"body_bytes_max": LIMIT})
     keys = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
     return Faults(folder, policy, doubles, environment=keys, hosts=PROVIDER_HOSTS)
 

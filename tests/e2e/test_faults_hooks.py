@@ -44,7 +44,7 @@ def sockets() -> Iterator[Sockets]:
 def start(base: str, doubles: Doubles, sockets: Sockets) -> Iterator[Faults]:
     artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
     folder = Path(tempfile.mkdtemp(prefix=f"faults-{base}-", dir=artefacts))
-    policy = write_policy(folder / "policy.yaml", base)
+    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0)
     with_port = ["--resolve", f"{UPGRADES}:80:127.0.0.1:{sockets.port}", "--resolve", f"{UNREACHABLE}:443:127.0.0.1:1"]
     proxy = Faults(
         folder,

@@ -51,7 +51,13 @@ def enforcing(shared_doubles: Doubles) -> Iterator[Faults]:
     artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
     folder = Path(tempfile.mkdtemp(prefix="faults-smuggling-", dir=artefacts))
     keys = {f"{kind.upper()}_API_KEY": key for kind, key in shared_doubles.keys.items()}
-    proxy = Faults(folder, write_policy(folder / "policy.yaml"), shared_doubles, environment=keys, hosts=PROVIDER_HOSTS)
+    proxy = Faults(
+        folder,
+        write_policy(folder / "policy.yaml", dlp__processes=0),
+        shared_doubles,
+        environment=keys,
+        hosts=PROVIDER_HOSTS,
+    )
     yield proxy
     proxy.weir.stop()
 

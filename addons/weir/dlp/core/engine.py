@@ -21,9 +21,10 @@ from weir.dlp.core.scan import LATE, Scanner, derived_key
 from weir.dlp.views.joins import CATEGORIES, joins
 from weir.model import Finding, Segment
 
-__all__ = ["HELPED_CHARS_MIN", "Engine", "Scan"]
+__all__ = ["HELPED_CHARS_MIN", "WARM_AFTER_S", "Engine", "Scan"]
 
 HELPED_CHARS_MIN = 16 * 1024  # what is shorter is scanned faster than it is handed over
+WARM_AFTER_S = 10.0
 _KEY_PART_MIN = 8  # characters
 
 
@@ -59,6 +60,7 @@ class Engine:
         self._scanner = Scanner(detectors, key=key, findings_max=findings_max, slow=slow)
         self._cache = ScanCache(key, version, cache_entries)
         self._helpers = helpers
+        self._warming: threading.Timer | None = None
 
     @classmethod
     def load(
@@ -129,14 +131,18 @@ class Engine:
         """Begin to get ready what only some texts need: helpers, if there are to be any, and more of the prefilter.
 
         Until then threads do the helpers' work, and a text that needs more of the prefilter waits for it, no longer
-        than its time.
+        than its time. The prefilter's turn comes later: a process that starts has enough to do.
         """
         if self._helpers is not None:
             self._helpers.start()
-        threading.Thread(target=self._scanner.warm, name="weir-prefilter", daemon=True).start()
+        self._warming = threading.Timer(WARM_AFTER_S, self._scanner.warm)
+        self._warming.name, self._warming.daemon = "weir-prefilter", True
+        self._warming.start()
 
     def close(self) -> None:
         """End the helpers; scans go on without them."""
+        if self._warming is not None:
+            self._warming.cancel()
         if self._helpers is not None:
             self._helpers.close()
 
