@@ -79,7 +79,7 @@ def scene(proxy: Faults, name: str) -> Outcome:
                 raw.handshake(context=ssl.create_default_context())
             raw.close()
             return Outcome("tls", cut=True)
-        case "websocket_message" | "websocket_end":
+        case "websocket_start" | "websocket_message" | "websocket_end":
             status, echo = websocket(weir, UPGRADES)
             return Outcome("reply", status, echo)
         case "server_connect_error":
@@ -106,8 +106,8 @@ def check_refused(proxy: Faults, sockets: Sockets, hook: Hook, how: str) -> None
     upstream = proxy.doubles.requests()
     if hook.name in NEVER_A_REQUEST:
         assert upstream == []
-    elif hook.name == "websocket_message":
-        assert sockets.received[heard:] == [] and outcome.body == b""
+    elif hook.name in ("websocket_start", "websocket_message"):
+        assert sockets.received[heard:] == [] and outcome.body == b"\x03\xf0could not be inspected"  # 1008
     elif hook.name in PASSED:
         assert len(upstream) == (0 if hook.name == "websocket_end" else 1)
     elif hook.name in CUT:
@@ -149,7 +149,7 @@ def test_observing_all_goes_on_and_is_recorded(observing: Faults, hook: Hook, ho
         assert outcome.status == 503 and proxy.doubles.requests() == []
     elif hook.name == "server_connect_error":
         assert outcome.status == 502
-    elif hook.name == "websocket_message":
+    elif hook.name in ("websocket_start", "websocket_message"):
         assert outcome.body == b"hello"
     elif hook.name in ("websocket_end", "tls_failed_client"):
         assert proxy.doubles.requests() == []

@@ -142,7 +142,8 @@ def _fail_flow(flow: http.HTTPFlow, what: str, state: State | None, blocks: bool
         trace.failed_open = True
     elif flow.websocket:
         trace.abort = what
-        flow.websocket.messages[-1].drop()
+        if flow.websocket.messages:  # not yet when a socket begins: its layer looks at `abort` then
+            flow.websocket.messages[-1].drop()
     elif flow.response is None and flow.error is None:
         refuse(flow, 503, "weir could not inspect this request, so it was not forwarded.")
     elif not trace.closed:

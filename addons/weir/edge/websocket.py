@@ -32,6 +32,15 @@ _OPEN = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
 class WeirWebsocketLayer(ws_layers.WebsocketLayer):
     """See the module's docstring."""
 
+    def start(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """As mitmproxy's, but a socket whose beginning failed ends here."""
+        yield from super().start(event)
+        trace = trace_of(self.flow)
+        if trace and trace.abort:
+            yield from self._refuse(trace, POLICY_VIOLATION, "could not be inspected")
+
+    _handle_event = start
+
     def relay_messages(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Take bytes from one side; what they complete goes through the hooks and on to the other."""
         if isinstance(event, ws_layers.WebSocketMessageInjected):
@@ -76,7 +85,8 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
         self.flow.websocket.messages[:] = [message]
         yield WebsocketMessageHook(self.flow)
         if trace and trace.abort:
-            yield from self._refuse(trace, POLICY_VIOLATION, "refused by policy")
+            why = "could not be inspected" if trace.failed else "refused by policy"
+            yield from self._refuse(trace, POLICY_VIOLATION, why)
             return
         first = trace.socket.take_first() if trace and trace.socket else ()
         target = self.server_ws if from_client else self.client_ws
@@ -141,7 +151,7 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
             yield commands.CloseConnection(ws.conn)
         yield WebsocketEndHook(self.flow)
         self.flow.live = False
-        self._handle_event = self.done
+        self._handle_event = self.done  # type: ignore[method-assign]
 
 
 def _limit(trace: Trace, from_client: bool) -> int:
