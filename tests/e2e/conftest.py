@@ -99,7 +99,7 @@ def start_module_house(shared_doubles: Doubles) -> Iterator[Callable[..., House]
 
     ``prepare`` is given the proxy's folder before it starts and returns more changes.
     """
-    with _houses(shared_doubles) as start:
+    with _houses(shared_doubles, dlp__processes=0) as start:
         yield start
 
 
