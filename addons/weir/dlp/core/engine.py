@@ -133,6 +133,7 @@ class Engine:
         Until then threads do the helpers' work, and a text that needs more of the prefilter waits for it, no longer
         than its time. The prefilter's turn comes later: a process that starts has enough to do.
         """
+        self._scanner.ready()
         if self._helpers is not None:
             self._helpers.start()
         self._warming = threading.Timer(WARM_AFTER_S, self._scanner.warm)

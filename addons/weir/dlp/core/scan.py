@@ -87,9 +87,13 @@ class Scanner:
         self._key = key
         self._among: dict[tuple[str, ...], frozenset[int]] = {}
 
+    def ready(self) -> None:
+        """Make ready what the very first text would have to wait for: takes 0.2 s, once a process."""
+        readings(" " * _WARM_CHARS)
+
     def warm(self) -> None:
         """Make ready now what the first text of its kind would have to wait for: takes seconds, on any thread."""
-        readings(" " * _WARM_CHARS)
+        self.ready()
         self.prefilter.warm()
 
     def scan(self, text: str, data: bytes, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
