@@ -89,8 +89,12 @@ def test_a_demo_that_differs_fails(entry: str, said: str) -> None:
     assert "Something differs" in done.stdout
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, code: int) -> None:
+# Python ends by the signal itself when it arrived within code made at run time (a dataclass of a library in the middle
+# of its import); a shell calls both 130.
+@pytest.mark.parametrize(
+    ("number", "codes"), [(signal.SIGINT, {130, -signal.SIGINT}), (signal.SIGKILL, {-signal.SIGKILL})]
+)
+def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, codes: set[int]) -> None:
     data, out = tmp_path / "data", tmp_path / "stdout"
     with out.open("wb") as file:
         demo = subprocess.Popen(
@@ -111,7 +115,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, 
     finally:
         demo.kill()
         demo.wait()
-    assert demo.returncode == code
+    assert demo.returncode in codes
     assert b"Traceback" not in stderr
     # A demo that was killed can wait for nobody: its children notice by themselves.
     until(lambda: not traces_of(str(data)), "the end of everything that the demo started", seconds=20)
