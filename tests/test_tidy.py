@@ -62,6 +62,8 @@ BROKEN = [
     ("cli imports mitmproxy at once", house.owners, {"cli/run.py": "import mitmproxy"}, "mitmproxy is imported only"),
     ("presidio elsewhere", house.owners, {"dlp/a.py": "import presidio_analyzer"}, "presidio_analyzer is imported"),
     ("duckdb elsewhere", house.owners, {"usage/a.py": "def f():\n    import duckdb"}, "duckdb is imported only"),
+    ("sqlalchemy elsewhere", house.owners, {"usage/a.py": "import sqlalchemy"}, "sqlalchemy is imported only"),
+    ("the limits library elsewhere", house.owners, {"usage/a.py": "import limits"}, "limits is imported only"),
     ("model third party", house.owners, {"model.py": "import pydantic"}, "model imports pydantic"),
     ("a long file", house.lengths, {"dlp/a.py": "x = 1\n" * 301}, "301 lines"),
     ("a long function", house.lengths, {"dlp/a.py": LONG}, "f has 71 lines"),

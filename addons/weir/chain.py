@@ -42,10 +42,12 @@ from weir.tls.ca import Authority, CaError, ensure_ca
 from weir.tls.decide import Interception
 from weir.tls.trust import TrustError, merged_bundle
 from weir.usage.addon import UsageAddon
+from weir.usage.overrides import NOTHING
+from weir.usage.overrides import load as load_prices
 from weir.usage.prices import Prices
 from weir.usage.tokens import Counter
 
-__all__ = ["UNUSABLE", "build_snapshot", "build_state", "chain"]
+__all__ = ["UNUSABLE", "build_snapshot", "build_state", "chain", "prices_of"]
 
 # What building raises when a policy, a data directory or what lies in it can't be used; each says what to do.
 UNUSABLE = (ValueError, OSError, DataDirError, CaError, TrustError, VirtualKeysError)
@@ -112,7 +114,14 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
         users=Users.load(settings.identity.users) if settings.identity.users else None,
         secrets=found,
         secret_problems=problems,
+        prices=prices_of(settings, data),
     )
+
+
+def prices_of(settings: Settings, data: DataDir) -> Prices:
+    """The prices in force: the policy's own, then a vetted list, then the bundled one. Raises ValueError."""
+    own = settings.usage.prices
+    return Prices.load(warm=True, overrides=load_prices(own) if own else NOTHING, folder=data.prices)
 
 
 def _network_principal(network: object) -> Principal:
@@ -137,7 +146,6 @@ def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] 
             vault=Vault(data.path / "pseudonyms.db", lambda: data.secret("pseudonym-vault")),
         ),
         counter=Counter.load(data.tokenizers, shared_tokenizers()),
-        prices=Prices.load(warm=True),
         fingerprint_key=fingerprint_key,
         drain_s=settings.limits.drain_s,
     )

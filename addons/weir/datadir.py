@@ -149,6 +149,11 @@ class DataDir:
         """Vocabularies for offline token counts."""
         return _directory(self.path / "tokenizers")
 
+    @property
+    def prices(self) -> Path:
+        """Price lists that the operator has vetted."""
+        return _directory(self.path / "prices")
+
     def secret(self, name: str, nbytes: int = 32) -> bytes:
         """The random key called ``name`` (lower-case letters, digits, hyphens), made at first use.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from decimal import Decimal
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from weir.fields import (
     Bytes,
@@ -16,6 +17,7 @@ from weir.fields import (
     HostPatterns,
     Hosts,
     Int,
+    Name,
     Percent,
     Ratio,
     Reference,
@@ -23,12 +25,13 @@ from weir.fields import (
     Text,
     choices,
     within,
+    wrong,
 )
 from weir.model import Status
 
 __all__ = [
-    "Audit", "Coach", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network", "Part", "Pseudonyms",
-    "Services", "Team", "UsageSettings", "open_intercept",
+    "Audit", "Budget", "Coach", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network", "Part",
+    "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "open_intercept",
 ]  # fmt: skip
 
 
@@ -137,9 +140,13 @@ class Coach(Part):
 
 
 class UsageSettings(Part):
-    """``ask``: have OpenAI streams report usage when the client did not ask, and strip the extra chunk."""
+    """``ask``: have OpenAI streams report usage when the client did not ask, and strip the extra chunk.
+
+    ``prices``: a file with the operator's own prices, which hold before any public list.
+    """
 
     ask: Flag = False
+    prices: FilePath | None = None
 
 
 class Audit(Part):
@@ -156,3 +163,68 @@ class Limits(Part):
     peek_bytes_max: Annotated[Bytes, within(1 << 10, 64 << 20, "bytes")] = 1 << 20
     hook_timeout_ms: Annotated[Int, within(100, 120_000, "ms")] = 10_000
     drain_s: Annotated[Int, within(0, 3600, "s")] = 30
+
+
+_Scope = Annotated[str, choices("org", "team", "app", "key", "user")]
+_Amount = within(1, 10**15)
+
+
+def _nano_usd(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong("is not an amount of dollars", "write a number such as 500 or 0.25")
+    nano = Decimal(str(value)) * 10**9  # as written: 0.1 is a tenth, not what a float makes of it
+    if not nano.is_finite() or nano != int(nano) or not 0 < nano <= 10**18:
+        raise wrong("is out of bounds", "write an amount above 0, at most 1000000000, with up to nine decimals")
+    return int(nano)
+
+
+class Budget(Part):
+    """What each name of a scope may use in a window of the calendar (UTC): dollars or tokens.
+
+    ``name``, ``models`` and ``services`` are globs. At 100 % a request is blocked, or goes to the model that
+    ``downgrade`` names for its own. ``unpriced``: what a budget in dollars says to a model without a price.
+    """
+
+    scope: _Scope = "org"
+    name: Name = "*"
+    usd: Annotated[int | None, BeforeValidator(_nano_usd)] = None  # written in dollars, here nano-dollars
+    tokens: Annotated[Int, _Amount] | None = None
+    per: Annotated[str, choices("minute", "hour", "day", "month")]
+    models: Globs = ()
+    services: Globs = ()
+    warn_at: Percent = 80.0  # of the amount, spent; 0 does not warn
+    downgrade: Mapping[Name, Name] = Field(default_factory=dict)
+    unpriced: Annotated[str, choices("block", "allow")] = "block"
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if (self.usd is None) == (self.tokens is None):
+            raise wrong("needs one amount", "write either usd or tokens")
+        return self
+
+
+class Rate(Part):
+    """What each name of a scope may do: requests and tokens a minute, streams at once."""
+
+    scope: _Scope = "org"
+    name: Name = "*"
+    models: Globs = ()
+    services: Globs = ()
+    requests: Annotated[Int, _Amount] | None = None
+    tokens: Annotated[Int, _Amount] | None = None
+    streams: Annotated[Int, _Amount] | None = None
+
+    @model_validator(mode="after")
+    def _some_amount(self) -> Self:
+        if self.requests is None and self.tokens is None and self.streams is None:
+            raise wrong("limits nothing", "write requests, tokens or streams")
+        return self
+
+
+class Stores(Part):
+    """Where budgets and rates are counted: references to URLs (they may hold a password), or on this machine."""
+
+    budgets: Reference | None = None  # postgresql://…; None: a file in the data directory
+    rates: Reference | None = None  # redis://…; None: in memory, each process for itself
+    timeout_ms: Annotated[Int, within(100, 60_000, "ms")] = 2000
+    hold_s: Annotated[Int, within(10, 86_400, "s")] = 600  # a killed process's reservations end after this

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import pytest
 
 from harness.rig import Rig, chat
+from unit.usage.test_pictures import png
 from weir.model import Reply, Usage
 from weir.usage.addon import INLINE_CHARS_MAX
 
@@ -69,6 +72,28 @@ def test_without_a_report_it_is_counted(rig: Rig, padding: int) -> None:
     trace = rig.reply(flow, answer())
     assert trace.usage is not None and trace.usage.source == "estimated"
     assert trace.usage.input_tokens > padding // 10 and trace.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "left_out"), [(png(1024, 1024), ceil(1024 * 1.2), ""), (b"ID3" + bytes(99), 0, "audio")]
+)
+def test_pictures_are_counted_and_what_has_no_rule_is_named(rig: Rig, data: bytes, more: int, left_out: str) -> None:
+    kind = "audio/mpeg" if left_out else "image/png"
+    part = {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{b64encode(data).decode()}"}}
+    counts = []
+    for parts in ([{"type": "text", "text": "look"}], [{"type": "text", "text": "look"}, part]):
+        flow = rig.flow(chat(parts))
+        rig.play(flow, "requestheaders", "request")
+        trace = rig.reply(flow, answer())
+        assert trace.usage is not None and trace.usage.source == "estimated"
+        counts.append(trace.usage.input_tokens)
+    assert counts[1] - counts[0] == more
+    assert json.loads(rig.records[-1].extra or "{}").get("media_uncounted", "") == left_out
+    flow = rig.flow(chat(parts))
+    rig.play(flow, "requestheaders", "request")
+    told = rig.reply(flow, answer(prompt_tokens=9, completion_tokens=1, total_tokens=10))
+    assert told.usage is not None and (told.usage.input_tokens, told.usage.source) == (9, "reported")
+    assert "media_uncounted" not in (rig.records[-1].extra or "")
 
 
 def test_a_refusal_of_the_upstream_costs_nothing(rig: Rig) -> None:

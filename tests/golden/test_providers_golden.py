@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from golden.eventwire import packed, unpacked
 from golden.swap import VALUE, WORD, Swap
 from weir.dlp.files import FileLimits, attach
 from weir.model import Exchange
@@ -33,6 +34,16 @@ def parsed(case: dict[str, Any]) -> tuple[Dialect, bytes, Exchange]:
     return dialect, body, dialect.parse(body, endpoint)
 
 
+def reply_of(case: dict[str, Any]) -> bytes:
+    """The reply on the wire; a binary event stream stands in the file as a list of its events."""
+    return packed(case["events"]) if "events" in case else case["reply"].encode()
+
+
+def said(case: dict[str, Any], data: bytes) -> str:
+    """A reply as text, whatever its framing."""
+    return json.dumps(unpacked(data)) if "events" in case else data.decode()
+
+
 def chunks(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
@@ -40,7 +51,7 @@ def chunks(data: bytes, size: int) -> list[bytes]:
 def through(case: dict[str, Any], size: int, text: Swap | None = None, strip: bool = False) -> tuple[bytes, Any]:
     dialect, _, exchange = parsed(case)
     reader = dialect.reader(exchange, case["content_type"], text, strip)
-    data = case["reply"].encode()
+    data = reply_of(case)
     out = b"".join(reader.feed(chunk) for chunk in chunks(data, size)) + reader.close()
     assert reader.close() == b""
     return out, reader.reply()
@@ -53,7 +64,7 @@ def seen(reply: Any) -> dict[str, Any]:
 
 
 def test_there_are_enough() -> None:
-    assert len(FILES) >= 25
+    assert len(FILES) >= 64
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -85,7 +96,7 @@ def test_request(path: Path) -> None:
 def test_reply_is_read_and_passes_unchanged(path: Path, size: int) -> None:
     case = load(path)
     out, reply = through(case, size)
-    assert out == case["reply"].encode()
+    assert out == reply_of(case)
     assert seen(reply) == case["read"]
 
 
@@ -94,11 +105,12 @@ def test_reply_is_read_and_passes_unchanged(path: Path, size: int) -> None:
 def test_reply_without_anything_to_restore_is_byte_identical(path: Path, size: int) -> None:
     case = load(path)
     out, reply = through(case, size, Swap({"<NEVER_ISSUED_1>": "x"}))
-    if "<" not in case["reply"]:
-        assert out == case["reply"].encode()
+    before = said(case, reply_of(case))
+    if "<" not in before:
+        assert out == reply_of(case)
     else:
         # What looks like the beginning of a placeholder may cross into the next event, no more.
-        assert out.count(b"EMAIL_ADDRESS_1>") == case["reply"].count("EMAIL_ADDRESS_1>")
+        assert said(case, out).count("EMAIL_ADDRESS_1>") == before.count("EMAIL_ADDRESS_1>")
     assert seen(reply) == case["read"]
 
 
@@ -107,7 +119,7 @@ def test_reply_without_anything_to_restore_is_byte_identical(path: Path, size: i
 def test_placeholders_come_back(path: Path, size: int) -> None:
     case = load(path)
     out, reply = through(case, size, Swap({WORD: VALUE}))
-    assert out.decode() == case["restored"]
+    assert (unpacked(out) if "events" in case else out.decode()) == case["restored"]
     assert seen(reply) == case["read"]
 
 

@@ -22,6 +22,7 @@ CONCERNS = frozenset(
         "policy",
         "keys",
         "usage",
+        "limits",
         "audit",
         "tools",
         "injection",
@@ -33,6 +34,9 @@ OWNERS = {
     "mitmproxy": ("edge/", "*/addon.py", "lazily in cli/"),
     "presidio_analyzer": ("dlp/personal/presidio.py",),
     "duckdb": ("audit/", "reports/"),
+    "sqlalchemy": ("limits/",),
+    "limits": ("limits/",),
+    "redis": ("limits/",),
 }
 HOOKS = frozenset(
     [
@@ -167,6 +171,9 @@ def owners(root: Path) -> list[str]:
                 "mitmproxy": room == "edge" or name.endswith(".addon") or (room == "cli" and one.lazy),
                 "presidio_analyzer": name == "dlp.personal.presidio",
                 "duckdb": room in ("audit", "reports"),
+                "sqlalchemy": room == "limits",
+                "limits": room == "limits",
+                "redis": room == "limits",
             }.get(library, True)
             if not allowed:
                 where = ", ".join(OWNERS[library])

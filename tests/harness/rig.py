@@ -96,7 +96,7 @@ def _shared() -> State:
     return chain.build_state(settings.loads("version: 1"), DataDir(folder / "data"))
 
 
-def chat(text: str = "hello", **more: Any) -> bytes:
+def chat(text: Any = "hello", **more: Any) -> bytes:
     """A chat completions request as JSON."""
     return json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": text}], **more}).encode()
 
@@ -136,7 +136,6 @@ class Rig:
             virtual_keys=VirtualKeys(directory / "virtual.json", b"v" * 32),
             conversations=Conversations(b"p" * 32),
             counter=shared.counter,
-            prices=shared.prices,
             fingerprint_key=b"f" * 32,
             workers=Workers(2),
         )

@@ -15,7 +15,8 @@ from weir.providers.sse import Framer
 
 REGISTRY = Registry.load()
 IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]
-TYPES = ["text/event-stream", "application/json", "", "text/plain"]
+IDS += ["bedrock_converse", "bedrock_invoke", "cohere_chat", "cohere_embed", "ollama"]
+TYPES = ["text/event-stream", "application/json", "", "text/plain", "application/x-ndjson"]
 pieces = st.lists(
     st.sampled_from(
         [
@@ -44,6 +45,9 @@ pieces = st.lists(
             b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":\\"<"}}]}}]}',
             b'{"choices":[{"finish_reason":"stop"}]}',
             b'{"usage":{"prompt_tokens":1e400}}',
+            b'{"message":{"content":"<EMAIL_ADDR"},"done":false}\n',
+            b'{"type":"content-delta","delta":{"message":{"content":{"text":"<EM"}}}}\n',
+            b'{"event_type":"text-generation","text":"ESS_1>"}\n',
             b"\x00",
             b"\xff",
             b"id: 1\n",

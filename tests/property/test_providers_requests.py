@@ -17,6 +17,7 @@ from weir.providers.walk import KEY_SUFFIX
 
 REGISTRY = Registry.load()
 IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]
+IDS += ["bedrock_converse", "bedrock_invoke", "cohere_chat", "cohere_embed", "ollama"]
 texts = st.text(max_size=40)
 names = st.one_of(
     st.sampled_from(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.rig import Rig
+from unit.usage.test_snapshots import price_list
 from weir import chain, settings
 from weir.audit.waiters import SpoolUnavailable
 from weir.datadir import DataDir, DataDirError
-from weir.model import Principal
+from weir.model import Principal, Usage
 from weir.tls.ca import CaError
+from weir.usage.snapshots import keep
 
 POLICY = """
 version: 1
@@ -80,6 +83,22 @@ def test_a_policy_becomes_a_snapshot(built: Any, tmp_path: Path) -> None:
         "shop.example": False,
     }  # fmt: skip
     assert built.drain_s == 7 and built.snapshot.users is None
+
+
+def test_prices_are_the_policys_then_a_vetted_list_then_the_bundled_one(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("version: 1\nprices: [{provider: house, model: m, input: 1, output: 1}]")
+    policy = settings.loads("version: 1\nusage: {prices: own.yaml}", base=tmp_path)
+    data, now = DataDir(tmp_path / "data"), datetime.now(UTC)
+    bundled = chain.prices_of(settings.loads("version: 1"), data)
+    assert bundled.cost("house", "m", Usage(1, 1), now).nano_usd is None
+    assert bundled.public.name.startswith("genai-prices-0.")
+    _, vetted = keep(data.prices, price_list(), now)
+    built = chain.prices_of(policy, data)  # as a reload does
+    assert built.cost("house", "m", Usage(1, 1), now).nano_usd == 2000
+    assert built.public.name == vetted.name
+    (tmp_path / "own.yaml").write_text("version: 1\nprices: [{}]")
+    with pytest.raises(chain.UNUSABLE, match=r"own\.yaml:2: "):
+        chain.prices_of(policy, data)
 
 
 def test_a_restart_finds_what_it_made(built: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def mode(path: Path) -> int:
 
 def test_directories_are_made_for_the_owner_only(tmp_path: Path) -> None:
     data = DataDir(tmp_path / "deep" / "data")
-    for path in (data.path, data.ca, data.keys, data.spool, data.audit, data.run, data.tokenizers):
+    for path in (data.path, data.ca, data.keys, data.spool, data.audit, data.run, data.tokenizers, data.prices):
         assert path.is_dir()
         assert mode(path) == 0o700
     assert data.spool == data.path / "spool"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from weir.sections import Dlp, Intercept, Limits, open_intercept
+from weir.sections import Budget, Dlp, Intercept, Limits, Rate, Stores, open_intercept
 
 
 def test_an_empty_section_is_the_careful_default() -> None:
@@ -23,3 +23,42 @@ def test_an_unknown_key_is_a_mistake_and_not_repeated() -> None:
     with pytest.raises(ValidationError) as caught:
         Dlp.model_validate({"pack": ["canary-value"]})
     assert "canary-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("usd", "nano"), [(500, 500 * 10**9), (0.1, 10**8), (0.000000001, 1), (1e9, 10**18), (1234567.89, 1234567890000000)]
+)
+def test_dollars_are_exact(usd: float, nano: int) -> None:
+    assert Budget.model_validate({"usd": usd, "per": "month"}).usd == nano
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "needs one amount"),
+        ({"usd": 1, "tokens": 1}, "needs one amount"),
+        ({"usd": 0}, "out of bounds"),
+        ({"usd": -1}, "out of bounds"),
+        ({"usd": 1e-10}, "out of bounds"),
+        ({"usd": float("inf")}, "out of bounds"),
+        ({"usd": float("nan")}, "out of bounds"),
+        ({"usd": True}, "not an amount"),
+        ({"usd": "5"}, "not an amount"),
+        ({"tokens": 0}, "out of bounds"),
+        ({"usd": 1, "per": "year"}, "not a word"),
+        ({"usd": 1, "scope": "teams"}, "not a word"),
+        ({"usd": 1, "warn_at": 0.8}, "not a percentage"),
+    ],
+)
+def test_budgets_that_make_no_sense(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Budget.model_validate({"per": "day", **fields})
+
+
+def test_a_rate_limits_something_and_stores_are_references() -> None:
+    with pytest.raises(ValidationError, match="limits nothing"):
+        Rate.model_validate({"scope": "user"})
+    with pytest.raises(ValidationError, match="not a reference") as caught:
+        Stores.model_validate({"budgets": "postgresql://u:canary-value@h/d"})
+    assert "canary-value" not in str(caught.value)
+    assert Stores().budgets is None and Stores(budgets="env:LEDGER_URL").budgets == "env:LEDGER_URL"

@@ -16,7 +16,7 @@ from typing import Annotated, cast
 
 import typer
 
-from weir.cli import audit, ca, clients, dlp, doctor, identity, keys, report, tokenizers
+from weir.cli import audit, ca, clients, dlp, doctor, identity, keys, prices, report, tokenizers
 from weir.cli.options import FormatOption
 from weir.cli.output import fail
 from weir.cli.run import run
@@ -96,6 +96,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(audit.app, name="audit")
 app.command("report")(report.report)
 app.add_typer(tokenizers.app, name="tokenizers")
+app.add_typer(prices.app, name="prices")
 
 
 def _reflow(group: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""What stands beside a policy and decides with it: the users file, the operator's detectors, the files of keys.
+"""What stands beside a policy and decides with it: users, detectors, own prices, files of keys.
 
 ``weir check`` tells all of it; ``weir run`` refuses to start for what ``refused`` finds.
 """
@@ -20,7 +20,12 @@ __all__ = ["doubts", "network_mistakes", "refused", "user_mistakes"]
 
 def refused(settings: Settings) -> tuple[Mistake, ...]:
     """What keeps weir from starting with a policy that is valid in itself. Reads files, makes none."""
-    return (*user_mistakes(settings), *network_mistakes(settings), *detector_mistakes(settings))
+    return (
+        *user_mistakes(settings),
+        *network_mistakes(settings),
+        *detector_mistakes(settings),
+        *_prices(settings),
+    )
 
 
 def user_mistakes(settings: Settings) -> tuple[Mistake, ...]:
@@ -61,6 +66,17 @@ def network_mistakes(settings: Settings) -> tuple[Mistake, ...]:
     except ValueError as error:
         problem, _, remedy = str(error).partition("; ")
         return (settings.mistake(("identity", "networks"), problem, remedy or "correct it"),)
+    return ()
+
+
+def _prices(settings: Settings) -> tuple[Mistake, ...]:
+    from weir.usage.overrides import PriceFileError, load
+
+    try:
+        if settings.usage.prices is not None:
+            load(settings.usage.prices)
+    except PriceFileError as error:
+        return error.mistakes
     return ()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from weir.cli.audit import need_data
-from weir.cli.options import DATA, DataOption, TableOption
+from weir.cli.options import DATA, DataOption
 from weir.cli.output import StoreTrouble, fail, store_errors
 from weir.cli.times import before
 
@@ -16,7 +16,7 @@ __all__ = ["report"]
 # What fits 80 columns; a report that is not named here shows all it has.
 _PEOPLE = {
     "shadow-ai": ("service", "status", "inspection", "users", "unidentified", "requests", "blocked", "last_seen"),
-    "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated"),
+    "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "unpriced_tokens", "estimated_pct"),
     "findings": ("detector", "action", "rule", "findings", "users", "unidentified", "last_seen"),
 }
 
@@ -24,9 +24,12 @@ _PEOPLE = {
 def report(
     name: Annotated[str, typer.Argument(metavar="NAME", help="shadow-ai, spend or findings.")],
     since: Annotated[str, typer.Option(metavar="WHEN", help="7d, 12h, or a date; default: everything.")] = "",
-    by: Annotated[str, typer.Option(metavar="WHAT", help="spend: team, app, user, model or service.")] = "",
+    by: Annotated[str, typer.Option(metavar="WHAT", help="spend: team, app, user, model, service or day.")] = "",
     data: DataOption = DATA,
-    format: TableOption = "table",
+    format: Annotated[
+        Literal["table", "json", "csv", "focus"],
+        typer.Option("--format", help="table for people, json or csv for programs; focus: spend as FOCUS 1.4 CSV."),
+    ] = "table",
 ) -> None:
     """A report on the audit store: shadow-ai, spend, findings."""
     try:
@@ -44,11 +47,19 @@ def report(
     if by and by not in choices:
         allowed = f"goes by {', '.join(choices)}" if choices else "has no --by"
         raise fail("report", f"{name} {allowed}", 2)
+    run = module.run
+    if format == "focus":
+        if name != "spend":
+            raise fail("report", f"{name} has no --format focus; spend has", 2)
+        from weir.reports.focus import run_focus as run
     need_data("report", data)
     try:
         with store_errors(), store.connect(data) as connection:
-            made = module.run(connection, start, **({"by": by} if by else {}))
+            made = run(connection, start, **({"by": by} if by else {}))
     except StoreTrouble as error:
         raise fail("report", str(error)) from None
+    if format == "focus":
+        return show(made, "csv")
     people = _PEOPLE.get(name, ())
     show(made, format, (made.columns[0], *people) if people and people[0] != made.columns[0] else people)
+    return None

@@ -8,6 +8,7 @@ from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach, holds_files
 from weir.edge.trace import Trace
 from weir.model import Exchange
+from weir.usage.multimodal import media_tokens
 
 __all__ = ["WEIGHED_CHARS_MAX", "WEIGHED_TEXTS_MAX", "is_light", "read_files"]
 
@@ -32,6 +33,8 @@ def read_files(trace: Trace, end: float) -> None:
     """
     if trace.exchange is None:
         return
+    # Before they become texts: their bytes are gone then, and a reply may not say what the pictures cost.
+    trace.media = media_tokens(trace.exchange.attachments, trace.exchange.model)
     bounds = trace.snapshot.settings.dlp.files
     deadline = Deadline(max(0.0, end - time.monotonic()))
     trace.exchange = attach(trace.exchange, FileLimits(bounds.bytes_max, bounds.depth_max), deadline)

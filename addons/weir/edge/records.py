@@ -116,10 +116,17 @@ def _extra(trace: Trace) -> str:
         ("names", _brief(" ".join(trace.names)) if len(trace.names) > 1 else ""),
         ("address", trace.address),
         ("rules", " ".join(verdict_of_reply(trace).rules)),
+        ("media_uncounted", _uncounted(trace)),
     ):
         if value:
             extra[name] = value
     return orjson.dumps(extra).decode() if extra else ""
+
+
+def _uncounted(trace: Trace) -> str:
+    """Kinds of media that an estimate leaves out; nothing where the provider's own report holds."""
+    estimated = trace.usage is not None and trace.usage.source == "estimated"
+    return " ".join(sorted(set(trace.media.uncounted))) if estimated else ""
 
 
 def _findings(findings: Sequence[Finding], verdict: Verdict, *, acted: bool) -> tuple[FindingRow, ...]:

@@ -48,6 +48,7 @@ class Snapshot:
     users: Users | None
     secrets: Mapping[str, Secret]  # by service id; missing ones are in `secret_problems`
     secret_problems: Mapping[str, str]
+    prices: Prices
 
     def body_limit(self, is_ai: bool) -> int:
         """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
@@ -73,7 +74,6 @@ class State:
     virtual_keys: VirtualKeys
     conversations: Conversations
     counter: Counter
-    prices: Prices
     fingerprint_key: bytes
     coaching: Coaching = field(default_factory=Coaching)
     workers: Workers = field(default_factory=Workers)

@@ -29,6 +29,7 @@ from weir.model import (
     Verdict,
 )
 from weir.ports import Dialect, Masker
+from weir.usage.multimodal import NO_MEDIA, MediaTokens
 
 if TYPE_CHECKING:
     from weir.edge.pipe import ReplyPipe
@@ -126,6 +127,7 @@ class Trace:
     refused_why: str = ""
     # usage, audit
     strip_usage: bool = False
+    media: MediaTokens = NO_MEDIA  # what the request's pictures and sounds are in tokens
     look: ReplyLook | None = None  # what the reply is looked at with, and what it shows
     reply: Reply | None = None
     usage: Usage | None = None

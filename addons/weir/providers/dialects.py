@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 from weir.ports import Dialect
 from weir.providers.anthropic_messages import AnthropicMessages
+from weir.providers.bedrock_converse import BedrockConverse
+from weir.providers.bedrock_invoke import BedrockInvoke
+from weir.providers.cohere_chat import CohereChat
+from weir.providers.cohere_embed import CohereEmbed
 from weir.providers.gemini_generate import GeminiGenerate
+from weir.providers.ollama import Ollama
 from weir.providers.openai_chat import OpenAIChat
 from weir.providers.openai_embeddings import OpenAIEmbeddings
 from weir.providers.openai_responses import OpenAIResponses
@@ -24,6 +29,11 @@ def dialects(usage_always: frozenset[str]) -> Mapping[str, Dialect]:
         OpenAIEmbeddings(),
         messages,
         gemini,
+        BedrockConverse(),
+        BedrockInvoke(),
+        CohereChat(),
+        CohereEmbed(),
+        Ollama(),
         Upload("openai_upload", chat),
         Upload("anthropic_upload", messages),
         Upload("gemini_upload", gemini, raw=True),

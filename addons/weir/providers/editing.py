@@ -24,7 +24,8 @@ _CHANNELS_MAX: Final = 1024
 BOM: Final = b"\xef\xbb\xbf"
 # Members of a whole document that hold no text: encoded media, the provider's seals, numbers and what they belong to.
 _NO_TEXT: Final = frozenset(
-    {"encrypted_content", "signature", "thoughtSignature", "b64_json", "partial_image_b64", "logprobs", "embedding"}
+    {"encrypted_content", "signature", "thoughtSignature", "redactedContent", "b64_json", "partial_image_b64"}
+    | {"logprobs", "embedding", "embeddings"}
 )
 _INNER: Final = frozenset({"arguments"})
 # What the request had said and a reply repeats.

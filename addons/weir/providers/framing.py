@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from weir.providers.values import Json
+from weir.providers.values import compact
 
-__all__ = ["FIELD_STARTS", "MEDIA", "compact", "framing_of", "is_crowded"]
+__all__ = ["FIELD_STARTS", "MEDIA", "compact", "framing_of", "is_crowded", "sniffed"]
 
 BOM_START: Final = b"\xef"
 _BRACKETS_MAX: Final = 200_000  # of one document or event: each may be a value to be made
@@ -17,7 +16,14 @@ MEDIA: Final = ("image/", "audio/", "video/", "application/octet-stream", "appli
 _FRAMINGS: Final = {
     "text/event-stream": "sse",
     **dict.fromkeys(
-        ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl"), "lines"
+        (
+            "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
+            "application/x-jsonl",
+            "application/stream+json",
+        ),
+        "lines",
     ),
 }
 
@@ -28,11 +34,20 @@ def framing_of(content_type: str) -> str:
     return "media" if kind.startswith(MEDIA) else _FRAMINGS.get(kind, "")
 
 
+def sniffed(first: bytes, stated: str, *, array: bool, events: bool) -> str:
+    """The framing by the first byte that says something: a reply's content type is often wrong.
+
+    ``array`` and ``events`` say whether it may be a stream in one array, or one of events. ``raw`` is none of all.
+    """
+    if first == b"{":
+        return "json"
+    if first == b"[":
+        return "array" if array else "json"
+    if stated == "sse" or (events and first in FIELD_STARTS):
+        return "sse"
+    return "media" if stated == "media" else "raw"
+
+
 def is_crowded(data: bytes) -> bool:
     """Whether a document has more brackets than anybody has time to make values of."""
     return len(data) > _BRACKETS_MAX and data.count(b"[") + data.count(b"{") > _BRACKETS_MAX
-
-
-def compact(value: Json) -> bytes:
-    """``value`` as JSON in one line of ASCII."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()

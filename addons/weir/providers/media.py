@@ -45,12 +45,12 @@ _NAMES: Final = ("filename", "fileName", "displayName", "title", "name")
 _HOLDERS: Final = frozenset({"input_audio", "inlineData", "inline_data"})
 # Written by the provider, checked by it when they come back, unreadable for anyone else.
 SEALED: Final = frozenset(
-    {"signature", "encrypted_content", "thoughtSignature", "thought_signature", "encrypted_index"}
+    {"signature", "encrypted_content", "thoughtSignature", "thought_signature", "encrypted_index", "redactedContent"}
 )
 _REMOTE: Final = frozenset(
     {"image_url", "imageUrl", "video_url", "audio_url", "file_url", "document_url", "fileUri", "file_uri"}
 )
-ADDRESSES: Final = _REMOTE | _DATA | {"url", "uri", "image", "audio", "video"}
+ADDRESSES: Final = _REMOTE | _DATA | {"url", "uri", "image", "audio", "video", "images"}
 
 # Members that stand for text the provider keeps and the request doesn't show: member → reason.
 HIDDEN: Final = {
@@ -61,6 +61,8 @@ HIDDEN: Final = {
     "cached_content": "prompt kept by the provider",
     "file_id": "file kept by the provider",
     "prompt_id": "prompt kept by the provider",
+    "promptVariables": "prompt kept by the provider",
+    "s3Location": "remote file",
 }
 
 _NAMED: Final = {
@@ -69,6 +71,7 @@ _NAMED: Final = {
     "b64_json": "image",
     "imageBytes": "image",
     "image_data": "image",
+    "images": "image",
     "videoBytes": "video",
 }
 _STARTS: Final = (
@@ -141,6 +144,8 @@ def encoded(name: str, text: str, parent: JsonObject | None, parent_name: str) -
         return _examined(unquote(payload) if _PERCENT.search(payload) else payload, uri[1].strip(), name, parent)
     if len(text) < _SHORT:
         return None
+    if name == "images" and parent is None:
+        return _examined(text, "", name, {})  # a list of nothing but pictures
     if not text.startswith(DOCUMENTS):
         if parent is None or name not in _DATA or parent.get("type") == "text":
             return None

@@ -13,13 +13,13 @@ from weir.model import Inspection, Reply, Unparsed
 from weir.ports import TextMap
 from weir.providers.arrays import ArrayFramer, Piece
 from weir.providers.editing import BOM, Editor
-from weir.providers.framing import FIELD_STARTS, compact, framing_of, is_crowded
+from weir.providers.framing import compact, framing_of, is_crowded, sniffed
 from weir.providers.jsondoc import loads_reply
 from weir.providers.notes import Events, Notes, Place, Step
 from weir.providers.outline import outline
 from weir.providers.pointers import reply_room
 from weir.providers.sse import Frame, Framer, event_bytes, with_data, with_others
-from weir.providers.values import JsonObject
+from weir.providers.values import Json, JsonObject
 
 __all__ = ["BODY_BYTES_MAX", "READ_BYTES_MAX", "EventReader", "Events"]
 
@@ -79,7 +79,8 @@ class EventReader:
             return self._document(bytes(self._head))
         if self._framing == "lines":
             out = self._each([bytes(self._head)], self._line)
-            return out + b"".join(b"\n" + compact(doc) + b"\n" for _, doc in self._tails(("",)))
+            tails = b"".join(compact(doc) + b"\n" for _, doc in self._tails(("",)))
+            return out + (b"\n" if out and tails else b"") + tails  # an empty line is no JSON to anybody
         return self._editor.raw(b"", last=True) if self._editor is not None else b""
 
     def _stopped(self) -> bool:
@@ -112,12 +113,12 @@ class EventReader:
         return len(self._head) if end else 0 if self._framing in ("json", "media") else size
 
     def ending(self, event: bytes, document: bytes) -> bytes:
-        """What ends the reply in the middle with an error: ``event`` in a stream, ``document`` in an array."""
+        """What ends the reply in the middle with an error: ``event`` in a stream, ``document`` in an array or lines."""
         if self._framing == "sse":
             return event
         if self._framing == "array":
             return (b",\n" if self._seen else b"" if self._opened else b"[") + document + b"]"
-        return b""
+        return document + b"\n" if self._framing == "lines" else b""
 
     def _take(self, data: bytes) -> bytes:
         if self._framing:
@@ -154,19 +155,11 @@ class EventReader:
         return self._framed(data)
 
     def _sniff(self, first: bytes) -> str:
-        """The framing by the first byte that says something: a reply's content type is often wrong."""
-        if first == b"{":
-            return "json"
-        if first == b"[":
-            return "array" if self._events.array else "json"
-        if self._stated == "sse":
-            return "sse"
-        if (self._stream or self._watched) and first in FIELD_STARTS and not self._indented:
-            return "sse"
-        if self._stated == "media":
-            return "media"
-        self._notes.mark(Inspection.UNPARSED, "reply is neither JSON nor an event stream")
-        return "raw"
+        events = (self._stream or self._watched) and not self._indented
+        framing = sniffed(first, self._stated, array=self._events.array, events=events)
+        if framing == "raw":
+            self._notes.mark(Inspection.UNPARSED, "reply is neither JSON nor an event stream")
+        return framing
 
     def _load(self, data: bytes) -> JsonObject | None:
         if self._crowded(is_crowded(data)):
@@ -255,7 +248,8 @@ class EventReader:
         step = self._step("", doc)
         if self._editor is None:
             return piece.raw
-        before = b"".join(compact(doc) + b",\n" for _, doc in self._tails(step.ends, step.places))
+        after = b"\n" if self._framing == "lines" else b",\n"
+        before = b"".join(compact(doc) + after for _, doc in self._tails(step.ends, step.places))
         made = before + self._editor.edit("", doc, piece.raw, step)
         self._seen = self._seen or not self._stopped()
         return made
@@ -297,4 +291,8 @@ class EventReader:
             if isinstance(part, dict):
                 self._events.whole(part, self._notes)
         self._crowded(self._notes.room.short)
-        return data if self._editor is None else self._editor.edit("", {}, data, Step(wholes=(("", doc),)))
+        return data if self._editor is None else self._editor.edit("", {}, data, Step(wholes=self._parts(doc)))
+
+    def _parts(self, doc: Json) -> Sequence[tuple[str, Json]]:
+        """What of a document is text: pointers and values."""
+        return (("", doc),)

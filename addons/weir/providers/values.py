@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from weir.model import Unparsed
@@ -9,6 +10,7 @@ from weir.model import Unparsed
 __all__ = [
     "Json",
     "JsonObject",
+    "compact",
     "get_count",
     "get_list",
     "get_object",
@@ -23,6 +25,11 @@ type JsonObject = dict[str, Json]
 
 # A count above this is no token count but an attack on whoever adds it up.
 COUNT_MAX: Final = 1 << 40
+
+
+def compact(value: Json) -> bytes:
+    """``value`` as JSON on one line."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def token(name: str) -> str:

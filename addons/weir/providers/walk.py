@@ -44,6 +44,11 @@ _ROLES: Final = {
     "model": "assistant",
     "tool": "tool",
     "function": "tool",
+    # as Cohere writes them
+    "SYSTEM": "system",
+    "USER": "user",
+    "CHATBOT": "assistant",
+    "TOOL": "tool",
 }
 _FIXED_CHARS_MAX: Final = 80
 _MODEL_CHARS_MAX: Final = 256
@@ -51,7 +56,7 @@ _NUMBER_MIN: Final = 100_000_000  # nine digits: what smaller numbers hold is no
 _DOUBLE_DIGITS: Final = 17  # no number that was computed is written with more
 _ENUM = re.compile(r"[A-Za-z][A-Za-z_./+-]{0,47}(?:\d{1,8})?")
 _ID = re.compile(
-    r"(?:call|toolu|srvtoolu|mcptoolu|fc|ctc|msg|rs|resp|item|ws|mcp|ci|chatcmpl)_[A-Za-z0-9_-]{1,64}|[A-Za-z0-9]{1,10}"
+    r"(?:call|toolu|tooluse|srvtoolu|mcptoolu|fc|ctc|msg|rs|resp|item|ws|mcp|ci|chatcmpl)_[A-Za-z0-9_-]{1,64}|[A-Za-z0-9]{1,10}"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 )
 # fmt: off
@@ -63,7 +68,7 @@ _ENUMS: Final = frozenset({
     "finish_reason", "stop_reason", "thinking_level", "thinkingLevel", "display", "syntax",
 })
 _IDS: Final = frozenset({
-    "id", "tool_call_id", "call_id", "tool_use_id", "item_id", "response_id", "approval_request_id",
+    "id", "tool_call_id", "call_id", "tool_use_id", "toolUseId", "item_id", "response_id", "approval_request_id",
 })
 # fmt: on
 # Strings in all other members are texts and nothing else.

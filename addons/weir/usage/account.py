@@ -7,20 +7,12 @@ from typing import Protocol
 
 from weir.model import NO_USAGE, Cost, Exchange, Reply, Usage
 from weir.usage.prices import NO_CHARGE, UNPRICED
+from weir.usage.prompt import Counts, prompt_tokens
 
 __all__ = ["Counts", "Priced", "settle"]
 
-_EACH_SEGMENT = 4  # tokens that role and framing add to a message
-_EACH_PROMPT = 3  # tokens that open the reply
+_SLACK = 3  # tokens that don't matter
 _DOUBT = 0.25  # our count has to be this much above a report from a cut stream before it is believed instead
-
-
-class Counts(Protocol):
-    """What settling needs of a token counter."""
-
-    def count(self, text: str, model: str) -> int:
-        """Tokens of ``text`` for ``model``."""
-        ...
 
 
 class Priced(Protocol):
@@ -40,6 +32,7 @@ def settle(
     at: datetime,
     *,
     answered: bool = True,
+    media: int = 0,
 ) -> tuple[Usage, Cost]:
     """Tokens and money of one exchange that is over, however it ended.
 
@@ -47,35 +40,32 @@ def settle(
     received are counted. A stream that was cut before its end may have reported no more than its beginning: there
     our count of the output holds when it is clearly the larger one. ``answered`` is False when the upstream refused
     (status ≥ 400) or never replied: providers charge nothing then.
-    ``provider`` is the provider's id in weir, ``at`` the time of the request.
+    ``provider`` is the provider's id in weir, ``at`` the time of the request, ``media`` what the request's pictures and
+    sounds count where nothing is reported.
     """
     if not answered:
         return NO_USAGE, NO_CHARGE
-    usage = _usage(exchange, reply, counter)
+    usage = _usage(exchange, reply, counter, media)
     if usage.source == "none":
         passive = bool(exchange.endpoint.operation) and not exchange.endpoint.dialect
         return usage, NO_CHARGE if passive else UNPRICED
     return usage, _cost(exchange, reply, prices, provider, usage, at)
 
 
-def _usage(exchange: Exchange, reply: Reply, counter: Counts) -> Usage:
+def _usage(exchange: Exchange, reply: Reply, counter: Counts, media: int) -> Usage:
     model = reply.model or exchange.model
     reported = reply.usage
     if reported is not None and _says_something(reported):
         if reply.complete or not reply.text:
             return _as(reported, reported.output_tokens, "reported")
         received = counter.count(reply.text, model)
-        if received <= reported.output_tokens * (1 + _DOUBT) + _EACH_PROMPT:
+        if received <= reported.output_tokens * (1 + _DOUBT) + _SLACK:
             return _as(reported, reported.output_tokens, "reported")
         return _as(reported, received, "estimated")
-    if not exchange.segments and not reply.text:
+    sent, received = prompt_tokens(exchange.segments, counter, model), counter.count(reply.text, model)
+    if not sent and not received and not media:
         return NO_USAGE
-    sent = sum(counter.count(segment.text, model) + _EACH_SEGMENT for segment in exchange.segments)
-    return Usage(
-        input_tokens=sent + _EACH_PROMPT if sent else 0,
-        output_tokens=counter.count(reply.text, model),
-        source="estimated",
-    )
+    return Usage(input_tokens=sent + media, output_tokens=received, source="estimated")
 
 
 def _says_something(usage: Usage) -> bool:

@@ -75,5 +75,5 @@ class UsageAddon:
     def _account(self, trace: Trace, reply: Reply, answered: bool) -> tuple[Usage, Cost]:
         assert trace.exchange
         provider = trace.provider.id if trace.provider else trace.service.id
-        at, state = datetime.now(UTC), self.state
-        return settle(trace.exchange, reply, state.counter, state.prices, provider, at, answered=answered)
+        at, counter, prices, media = datetime.now(UTC), self.state.counter, trace.snapshot.prices, trace.media.tokens
+        return settle(trace.exchange, reply, counter, prices, provider, at, answered=answered, media=media)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -25,6 +27,25 @@ def test_spend(weir, store: Path) -> None:
     assert (done.code, done.err) == (0, "")
     (row,) = json.loads(done.out)["rows"]
     assert (row["model"], row["input_tokens"], row["output_tokens"], row["cost_usd"]) == ("gpt-5", 1000, 200, 0.00325)
+
+
+def test_spend_by_day(weir, store: Path) -> None:
+    rows = json.loads(weir("report", "spend", "--by", "day", "--data", store, "--format", "json").out)["rows"]
+    assert [row["cost_usd"] for row in rows] == [0.00325]
+    assert (rows[0]["unpriced_tokens"], rows[0]["estimated_pct"], rows[0]["uncounted"]) == (0, 0.0, 0)
+
+
+def test_spend_as_focus(weir, store: Path) -> None:
+    from weir.reports.focus_columns import COLUMNS, violations
+    from weir.reports.table import Table
+
+    done = weir("report", "spend", "--data", store, "--format", "focus")
+    assert (done.code, done.err) == (0, "")
+    head, *rows = csv.reader(io.StringIO(done.out))
+    made = Table("", tuple(head), tuple(tuple(cell or None for cell in row) for row in rows))
+    assert violations(made) == []
+    assert [row[head.index("EffectiveCost")] for row in rows] == ["0.00325"]
+    assert len(head) == len(COLUMNS)
 
 
 def test_shadow_ai_names_what_is_not_sanctioned(weir, store: Path) -> None:
@@ -56,6 +77,7 @@ def test_nothing_to_report_is_said_on_stderr(weir, store: Path) -> None:
         (["spend", "--by", "shoe-size"], "goes by team"),
         (["findings", "--by", "team"], "has no --by"),
         (["spend", "--since", "yore"], "--since"),
+        (["findings", "--format", "focus"], "no --format focus"),
     ],
 )
 def test_wrong_usage(weir, store: Path, arguments: list[str], message: str) -> None:

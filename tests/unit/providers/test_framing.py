@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.providers.framing import compact, framing_of, is_crowded
+from weir.providers.framing import compact, framing_of, is_crowded, sniffed
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,19 @@ def test_crowded() -> None:
 
 def test_compact() -> None:
     assert compact({"a": ["\u00e4", 1]}) == b'{"a":["\\u00e4",1]}'
+
+
+@pytest.mark.parametrize(
+    ("first", "stated", "array", "events", "framing"),
+    [
+        (b"{", "sse", False, True, "json"),
+        (b"[", "", True, False, "array"),
+        (b"[", "", False, False, "json"),
+        (b"x", "sse", False, False, "sse"),
+        (b"d", "", False, True, "sse"),
+        (b"d", "", False, False, "raw"),
+        (b"x", "media", False, True, "media"),
+    ],
+)
+def test_the_first_byte_decides(first: bytes, stated: str, array: bool, events: bool, framing: str) -> None:
+    assert sniffed(first, stated, array=array, events=events) == framing

@@ -8,8 +8,10 @@ import pytest
 from golden.swap import VALUE, WORD, Swap
 from weir.model import Endpoint, Exchange, Inspection, Reply, Usage
 from weir.providers import reading
+from weir.providers.notes import Notes, Place, Step
 from weir.providers.openai_chat import OpenAIChat
 from weir.providers.reading import EventReader
+from weir.providers.values import JsonObject, get_text
 
 SAID = json.dumps(VALUE)[1:-1].encode()  # as it stands in a document
 EXCHANGE = Exchange(Endpoint("", "openai_chat", "chat"), "m", True)
@@ -182,3 +184,40 @@ def test_a_document_with_a_byte_order_mark_is_edited() -> None:
     for data in (b"data: \xef\xbb\xbf" + DOCUMENT + b"\n\n", b"\xef\xbb\xbfdata: " + DOCUMENT + b"\n\n"):
         out, _ = run(data, text=Swap({WORD: VALUE}))
         assert out == data.replace(WORD.encode(), SAID)
+
+
+class _Lines:
+    """Events with one text each, which a true ``end`` ends."""
+
+    array = False
+    end_marks: frozenset[bytes] = frozenset()
+
+    def event(self, name: str, doc: JsonObject, notes: Notes) -> Step:
+        return Step([Place("/t", "t", get_text(doc, "t"))] if "t" in doc else (), ("",) if doc.get("end") else ())
+
+    def whole(self, doc: JsonObject, notes: Notes) -> None:
+        """Nothing to note."""
+
+    def tail(self, doc: JsonObject, place: Place, text: str) -> JsonObject:
+        return {"t": text}
+
+
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/jsonl", "application/stream+json; a=b"])
+@pytest.mark.parametrize(
+    ("sent", "got"),
+    [
+        (b'{"t":"a <E"}\n{"end":true}\n', b'{"t":"a "}\n{"t":"<E"}\n{"end":true}\n'),
+        (b'{"t":"a <E"}\n', b'{"t":"a "}\n{"t":"<E"}\n'),
+        (b'{"t":"a <E"}', b'{"t":"a "}\n{"t":"<E"}\n'),
+        (b'{"t":"a"}', b'{"t":"a"}'),
+    ],
+)
+def test_what_is_held_back_is_a_line_of_its_own(kind: str, sent: bytes, got: bytes) -> None:
+    found = EventReader(_Lines(), kind, True, Swap({WORD: VALUE}))
+    assert found.feed(sent) + found.close() == got
+
+
+def test_lines_may_end_with_an_error() -> None:
+    found = EventReader(_Lines(), "application/x-ndjson", True, Swap({}))
+    assert found.feed(b'{"t":"a"}\n{"t":') == b'{"t":"a"}\n'
+    assert found.ending(b"event", b'{"error":"No."}') == b'{"error":"No."}\n'

@@ -31,6 +31,12 @@ operations:
         ("generativelanguage.googleapis.com", "google-gemini"),
         ("eu-west-1.api.x.ai", "xai"),
         ("openrouter.ai", "openrouter"),
+        ("bedrock-runtime.eu-central-1.amazonaws.com", "aws-bedrock"),
+        ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "aws-bedrock"),
+        ("bedrock-mantle.us-east-1.api.aws", "aws-bedrock"),
+        ("s3.us-east-1.amazonaws.com", ""),
+        ("api.cohere.ai", "cohere"),
+        ("ollama.com", "ollama-cloud"),
         ("openai.com", ""),
         ("notapi.openai.com.example", ""),
         ("xapi.openai.com", ""),
@@ -93,6 +99,16 @@ def _timed() -> float:
         ("api.together.ai", "POST", "/v1/embeddings", "openai_embeddings", "embeddings", ""),
         ("codestral.mistral.ai", "POST", "/v1/fim/completions", "openai_chat", "completions", ""),
         ("api.x.ai", "POST", "/xai_api.Chat/GetCompletion", "", "chat", ""),
+        (
+            "bedrock-runtime.us-east-1.amazonaws.com",
+            "POST",
+            "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.a.b-v1%3A0/converse-stream",
+            "bedrock_converse",
+            "converse",
+            "arn:aws:bedrock:us-east-1:1:inference-profile/us.a.b-v1:0",
+        ),
+        ("api.cohere.com", "POST", "/v1/chat", "cohere_chat", "chat", ""),
+        ("ollama.com", "POST", "/api/generate", "ollama", "completions", ""),
     ],
 )
 def test_endpoints(host: str, method: str, path: str, dialect: str, operation: str, model: str) -> None:
@@ -114,7 +130,7 @@ def test_auth_places_and_keys() -> None:
 
 
 def test_every_provider_takes_a_credential_and_does_something() -> None:
-    assert len(REGISTRY.providers) >= 13
+    assert len(REGISTRY.providers) >= 16
     for provider in REGISTRY.providers:
         assert provider.auth and any(o.dialect for o in provider.operations), provider.id
     assert {"api.openai.com", "*.api.openai.com"} <= REGISTRY.hosts
@@ -145,6 +161,9 @@ def test_every_provider_takes_a_credential_and_does_something() -> None:
         ("google-gemini", "POST", "/v1beta/cachedContents", False),
         ("azure-openai", "POST", "/openai/deployments/d/chat/completions", True),
         ("azure-openai", "GET", "/openai/files", False),
+        ("aws-bedrock", "POST", "/model/m/converse-stream", True),
+        ("aws-bedrock", "POST", "/async-invoke", False),
+        ("ollama-cloud", "POST", "/api/create", False),
     ],
 )
 def test_what_a_virtual_key_opens(provider_id: str, method: str, path: str, allowed: bool) -> None:

@@ -5,6 +5,7 @@ import pytest
 from weir.model import Unparsed
 from weir.providers.values import (
     Json,
+    compact,
     get_count,
     get_list,
     get_object,
@@ -13,6 +14,10 @@ from weir.providers.values import (
     skeleton,
     token,
 )
+
+
+def test_one_line() -> None:
+    assert compact({"a": ["é\n", None]}) == b'{"a":["\\u00e9\\n",null]}'
 
 
 def test_pointers() -> None:

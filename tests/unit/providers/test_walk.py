@@ -184,3 +184,27 @@ def test_what_is_too_much_to_keep_apart_is_kept_together(document: JsonObject) -
     assert all(
         text in whole for text in ("text 7999", "text 99999", "name 99999 of many") if text in json.dumps(document)
     )
+
+
+def test_roles_as_cohere_writes_them() -> None:
+    found = texts({"messages": [{"role": role, "message": role} for role in ("SYSTEM", "USER", "CHATBOT", "TOOL")]})
+    assert [role for pointer, role, _ in found if pointer.endswith("/message")] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+    ]
+
+
+def test_a_list_of_pictures() -> None:
+    walk = walked({"messages": [{"images": [PNG, "data:image/png;base64," + PNG, "what this is not"]}]})
+    assert [a.data[:4] for a in walk.attachments] == [b"\x89PNG", b"\x89PNG"]
+    assert [s.text for s in walk.segments] == ["what this is not"]
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"), [("s3Location", "remote file"), ("promptVariables", "prompt kept by the provider")]
+)
+def test_what_bedrock_keeps(member: str, reason: str) -> None:
+    assert walked({"messages": [{member: {"uri": "s3://b/c"}}]}).reasons == [reason]
+    assert walked({"tools": [{member: {"uri": "s3://b/c"}}]}).reasons == []

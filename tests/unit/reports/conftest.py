@@ -42,7 +42,9 @@ def leak(treated: str, hmac: str) -> FindingRow:
 RECORDS = (
     spent(1, 1_250_000_000),
     spent(2, 750_000_001, team="research", app="ide"),
-    spent(3, None, response_model="own-model", usage_source="estimated", user="ben"),
+    spent(
+        3, None, response_model="own-model", usage_source="estimated", user="ben", extra='{"media_uncounted":"image"}',
+    ),
     exchange(4, host="chat.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=10),
     exchange(
         5, kind="block", host="api.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=7,

@@ -14,9 +14,12 @@ def test_sums_by_team_dearest_first(connection: duckdb.DuckDBPyConnection) -> No
     assert table.title == "Spend by team"
     assert table.columns == (
         "team", "exchanges", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd",
-        "unpriced", "estimated",
+        "unpriced", "unpriced_tokens", "estimated", "estimated_pct", "partial", "uncounted",
     )  # fmt: skip
-    assert table.rows == (("finance", 2, 200, 40, 20, 0, 1.25, 1, 1), ("research", 1, 100, 20, 10, 0, 0.75, 0, 0))
+    assert table.rows == (
+        ("finance", 2, 200, 40, 20, 0, 1.25, 1, 120, 1, 50.0, 1, 0),
+        ("research", 1, 100, 20, 10, 0, 0.75, 0, 0, 0, 0.0, 0, 0),
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,7 @@ def test_sums_by_team_dearest_first(connection: duckdb.DuckDBPyConnection) -> No
         ("user", {"anna": 2.0, "ben": None}),
         ("model", {"gpt-5": 2.0, "own-model": None}),
         ("service", {"openai": 2.0}),
+        ("day", {"2023-11-15": 2.0}),
     ],
 )
 def test_by(connection: duckdb.DuckDBPyConnection, by: str, expected: dict[str, Any]) -> None:
@@ -40,7 +44,7 @@ def test_what_has_no_price_stands_last_and_is_counted(connection: duckdb.DuckDBP
 
 
 def test_another_by_is_refused(connection: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(ValueError, match="team, app, user, model, service"):
+    with pytest.raises(ValueError, match="team, app, user, model, service, day"):
         spend.run(connection, None, by="1; DROP VIEW events")
 
 

@@ -1,5 +1,6 @@
 """Settling an exchange: reported usage wins, cut streams count what was received, nothing unknown is free."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +56,23 @@ def test_without_a_report_both_sides_are_counted() -> None:
     usage, cost = run(exchange("one two", "three"), Reply(text="four five six", complete=True))
     assert usage == Usage(input_tokens=3 + 2 * 4 + 3, output_tokens=3, source="estimated")
     assert cost.nano_usd == 17
+
+
+def test_only_the_prompt_is_counted_not_what_stands_beside_it() -> None:
+    asked = exchange("one two")
+    beside = (Segment("#url", "parameter", "a b c"), Segment("/model#key", "parameter", "priced-a"))
+    usage, _ = run(replace(asked, segments=(*asked.segments, *beside)), Reply(text="four", complete=True))
+    assert usage.input_tokens == 2 + 4 + 3
+    listing = exchange(operation="models", dialect="")
+    assert run(replace(listing, segments=beside), Reply(complete=True)) == (NO_USAGE, Cost(0, "no-usage"))
+
+
+def test_media_count_only_where_nothing_is_reported() -> None:
+    asked = exchange("one two")
+    usage, _ = settle(asked, Reply(text="four", complete=True), Words(), Flat(), "openai", AT, media=700)
+    assert usage == Usage(2 + 4 + 3 + 700, 1, source="estimated")
+    reply = Reply(usage=Usage(5, 6), complete=True)
+    assert settle(asked, reply, Words(), Flat(), "openai", AT, media=700)[0].input_tokens == 5
 
 
 def test_a_cut_stream_without_a_report_counts_what_was_received() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from weir.model import Cost, Usage
+from weir.usage.overrides import loads
 from weir.usage.prices import Prices
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -102,6 +103,33 @@ def test_every_mapped_provider_exists() -> None:
 def test_a_report_below_its_own_cache_tokens_is_mended(prices: Prices) -> None:
     usage = Usage(10, 0, cache_read_tokens=100, cache_write_tokens=50)
     assert prices.cost("anthropic", "claude-sonnet-4-20250514", usage, AT).nano_usd == 100 * 300 + 50 * 3750
+
+
+def test_the_operators_own_price_holds_on_its_days() -> None:
+    own = loads(
+        """\
+version: 1
+prices:
+  - {provider: openai, model: gpt-4o, from: 2026-03-01, until: 2026-03-01, input: 1, output: 2, cache_read: 0.5}
+  - {provider: house, model: "*", input: 0, output: 0}
+"""
+    )
+    prices, usage = Prices.load(overrides=own), Usage(1000, 100, cache_read_tokens=400)
+    for _ in range(2):
+        cost = prices.cost("openai", "gpt-4o", usage, AT)
+        assert cost.nano_usd == 600 * 1000 + 400 * 500 + 100 * 2000
+        assert cost.price_id.startswith("override/openai/gpt-4o@2026-03-01#")
+        assert prices.cost("openai", "gpt-4o", usage, datetime(2026, 3, 2)).price_id.startswith("openai/gpt-4o@genai")
+        assert prices.cost("house", "x", usage, AT) == Cost(0, own.entries[1].id)
+    assert prices.cost("house", "m" * 10_000, usage, AT) == Cost()
+
+
+def test_what_is_remembered_of_ones_own_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.usage.prices._KNOWN", 8)
+    own = Prices.load(overrides=loads('version: 1\nprices: [{provider: house, model: "*", input: 1, output: 1}]'))
+    for i in range(50):
+        assert own.cost("house", f"made-up-{i}", Usage(1, 1), AT).nano_usd == 2000
+    assert len(own._own) <= 8
 
 
 def test_negative_counts_cost_nothing(prices: Prices) -> None:

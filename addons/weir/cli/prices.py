@@ -1,0 +1,146 @@
+"""``weir prices``: what a model costs and who says so, and vetted price lists put in place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from weir.cli.options import DATA, DataOption, FormatOption, PolicyOption
+from weir.cli.output import fail, note, table, write_json
+
+if TYPE_CHECKING:
+    from weir.usage.prices import Prices
+    from weir.usage.quotes import Quote
+
+__all__ = ["app"]
+
+app = typer.Typer(help="What models cost: your own prices, vetted lists, the bundled one.", no_args_is_help=True)
+
+_KINDS = ("input", "output", "cache_read", "cache_write")
+
+
+@app.callback()
+def _group() -> None:
+    """What models cost: your own prices, vetted lists, the bundled one."""
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name as requests give it.")],
+    provider: Annotated[str, typer.Option(help="weir's id of one provider; default: all that have a price.")] = "",
+    at: Annotated[str, typer.Option(metavar="DATE", help="The prices of that day; default: today's.")] = "",
+    policy: PolicyOption = None,
+    data: DataOption = DATA,
+    format: FormatOption = "table",
+) -> None:
+    """Dollars a million tokens, tiers, and whose word it is: your own file (policy), a vetted list, the bundled one.
+
+    Exit code 1 when nobody has a price: such an exchange is recorded as unpriced.
+    """
+    from weir.cli.times import before
+    from weir.usage.quotes import quotes
+
+    try:
+        moment = before(at) if at else datetime.now(UTC)
+    except ValueError as error:
+        raise fail("prices show", f"--at: {error}", 2) from None
+    found = quotes(_prices(policy, data), model, provider, moment)
+    if format == "json":
+        write_json({"model": model, "at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", "prices": [_as_json(q) for q in found]})
+    elif found:
+        _print(model, moment, found)
+    if not any(quote.source != "unpriced" for quote in found):
+        who = f" of {provider}" if provider else ""
+        raise fail("prices show", f"{model}{who} is unpriced; give it a price in the policy's usage: {{prices: FILE}}")
+
+
+@app.command()
+def update(
+    file: Annotated[Path, typer.Option("--file", metavar="SNAPSHOT", help="A genai-prices data.json you have vetted.")],
+    data: DataOption = DATA,
+    format: FormatOption = "table",
+) -> None:
+    """Check a price list and put it in force for this data directory. Nothing is ever fetched.
+
+    A running weir takes it with its next reload (SIGHUP, or a saved policy). To go back, delete the file it names.
+    """
+    from weir.datadir import DataDir, DataDirError
+    from weir.usage.snapshots import PriceListError, bundled, compare, keep, newest
+
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise fail("prices update", f"{file} cannot be read ({error.strerror})", 2) from None
+    try:
+        folder = DataDir(data).prices
+        old = newest(folder) or bundled()
+    except (DataDirError, PriceListError) as error:
+        raise fail("prices update", str(error)) from None
+    try:
+        path, new = keep(folder, raw, datetime.now(UTC))
+    except PriceListError as error:
+        raise fail("prices update", f"{file} {error}") from None
+    except (DataDirError, OSError) as error:
+        raise fail("prices update", f"{folder}: cannot be written ({error})") from None
+    change = compare(old, new)
+    if change.removed:
+        note(f"{change.removed} models that {old.name} prices are not in it: without your own price they are unpriced")
+    if format == "json":
+        numbers = {"added": change.added, "removed": change.removed, "changed": change.changed}
+        return write_json({"file": str(path), "name": new.name, "models": new.models, "before": old.name, **numbers})
+    table(
+        ("list", "providers", "models", "added", "removed", "changed"),
+        [(new.name, len(new.providers), new.models, change.added, change.removed, change.changed)],
+    )
+    note(f"kept as {path}; a running weir takes it with its next reload")
+    return None
+
+
+def _prices(policy: Path | None, data: Path) -> Prices:
+    from weir.cli.scan import load_policy
+    from weir.usage.overrides import NOTHING, PriceFileError, load
+    from weir.usage.prices import Prices
+    from weir.usage.snapshots import PriceListError
+
+    own = load_policy("prices show", policy).usage.prices
+    try:
+        return Prices.load(overrides=load(own) if own else NOTHING, folder=data / "prices")
+    except PriceFileError as error:
+        raise fail("prices show", str(error.mistakes[0]), 2) from None
+    except PriceListError as error:
+        raise fail("prices show", str(error)) from None
+
+
+def _as_json(quote: Quote) -> dict[str, Any]:
+    tiers = [
+        {"above_input_tokens": above, **{kind: str(price) for kind, price in prices.items()}}
+        for above, prices in quote.tiers.items()
+    ]
+    rates = {kind: None if (value := getattr(quote, kind)) is None else str(value) for kind in _KINDS}
+    return {
+        "provider": quote.provider, **rates, "tiers": tiers, "other": list(quote.other),
+        "price_id": quote.price_id, "source": quote.source,
+    }  # fmt: skip
+
+
+def _print(model: str, moment: datetime, found: list[Quote]) -> None:
+    rows: list[tuple[object, ...]] = []
+    for quote in found:
+        rows.append((quote.provider, *(_usd(getattr(quote, kind)) for kind in _KINDS), quote.source))
+        rows += (
+            (f"  over {above:,} in", *(_usd(prices.get(kind)) for kind in _KINDS), "")
+            for above, prices in quote.tiers.items()
+        )
+    heads = ("provider", "in", "out", "cache read", "cache write", "source")
+    table(heads, rows, f"{model}, dollars a million tokens, {moment:%Y-%m-%d}", stack=False)
+    beside = sorted({name for quote in found for name in quote.other})
+    if beside:
+        note(f"not told apart in weir's counts: {', '.join(beside)}")
+
+
+def _usd(value: Decimal | None) -> Decimal | None:
+    return None if value is None else Decimal(f"{value:f}")

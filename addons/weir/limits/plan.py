@@ -1,0 +1,62 @@
+"""A policy's sections as budgets and rates to go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from weir import sections
+from weir.limits.budget import Budget, Scope, Unit, Window, budget_id
+from weir.limits.rates import Rate
+
+__all__ = ["budgets", "rates"]
+
+
+def budgets(written: Sequence[sections.Budget]) -> tuple[Budget, ...]:
+    """The budgets of a policy, in its order. Raises ValueError, naming the place in the list, for one that is about
+    the same as another: they would share their accounts."""
+    made: list[Budget] = []
+    for place, one in enumerate(written):
+        unit, amount = (Unit.NANO_USD, one.usd) if one.usd is not None else (Unit.TOKENS, one.tokens)
+        if amount is None:
+            raise ValueError(f"budget {place + 1} has no amount")
+        name = "" if one.scope == Scope.ORG else one.name
+        key = budget_id(one.scope, unit, one.per, name, one.models, one.services)
+        if key in [other.id for other in made]:
+            raise ValueError(f"budget {place + 1} is about the same as one before it")
+        made.append(
+            Budget(
+                id=key,
+                scope=Scope(one.scope),
+                unit=unit,
+                amount=amount,
+                per=Window(one.per),
+                name=name,
+                models=one.models,
+                services=one.services,
+                warn_from=_warn_from(amount, one.warn_at),
+                downgrade=dict(one.downgrade),
+                unpriced=one.unpriced,
+            )
+        )
+    return tuple(made)
+
+
+def rates(written: Sequence[sections.Rate]) -> tuple[Rate, ...]:
+    """The rates of a policy, in its order. Raises ValueError as ``budgets`` does."""
+    made: list[Rate] = []
+    for place, one in enumerate(written):
+        name = "" if one.scope == Scope.ORG else one.name
+        key = budget_id(one.scope, "rate", "minute", name, one.models, one.services)
+        if key in [other.id for other in made]:
+            raise ValueError(f"rate {place + 1} is about the same as one before it")
+        scope = Scope(one.scope)
+        made.append(Rate(key, scope, name, one.models, one.services, one.requests, one.tokens, one.streams))
+    return tuple(made)
+
+
+def _warn_from(amount: int, percent: float) -> int | None:
+    if not percent:
+        return None
+    exact = Fraction(str(percent)) * amount / 100
+    return -(-exact.numerator // exact.denominator)  # rounded up: 80 % means 80 % at least
