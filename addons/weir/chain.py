@@ -33,7 +33,7 @@ from weir.places import shared_tokenizers
 from weir.policy.addon import PolicyAddon
 from weir.policy.decide import Policy
 from weir.providers.addon import Providers
-from weir.providers.registry import Registry
+from weir.providers.services.registry import Registry
 from weir.settings import Settings
 from weir.shadow.addon import Shadow
 from weir.shadow.catalogue import Catalogue

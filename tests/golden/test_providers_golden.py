@@ -14,7 +14,7 @@ from golden.swap import VALUE, WORD, Swap
 from weir.dlp.files import FileLimits, attach
 from weir.model import Exchange
 from weir.ports import Dialect
-from weir.providers.registry import Registry
+from weir.providers.services.registry import Registry
 
 REGISTRY = Registry.load()
 FILES = sorted((Path(__file__).parent / "providers").glob("*.json"))

@@ -14,7 +14,7 @@ from weir.dlp.replies.listen import Listener, look_at
 from weir.dlp.replies.reply import Guard, Scanned, segment_of
 from weir.dlp.replies.replytail import HOLD_CHARS_MAX, Shapes, tail_start
 from weir.model import Action, Endpoint, Exchange, Finding
-from weir.providers.registry import Registry
+from weir.providers.services.registry import Registry
 
 SECRETS = (
     "AKIA" + "3QZ7TX5NWJ2KDLPV",

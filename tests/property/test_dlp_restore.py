@@ -16,7 +16,7 @@ from weir.dlp.standins.conversations import Conversations
 from weir.dlp.standins.mask import ConversationMasker
 from weir.dlp.standins.pseudonyms import Pseudonyms, Restorer
 from weir.model import Action, Endpoint, Exchange, Finding, Segment
-from weir.providers.dialects import dialects
+from weir.providers.formats.dialects import dialects
 
 ENGINE = functools.cache(lambda: Engine.load(fingerprint_key=b"property-test-fingerprint-key"))
 quick = settings(deadline=None, max_examples=300)

@@ -17,9 +17,9 @@ from weir.dlp.core.engine import Engine
 from weir.dlp.replies.reply import Guard, Scanned, segment_of
 from weir.dlp.replies.replytail import Shapes
 from weir.model import Action, Endpoint, Exchange, Reply
-from weir.providers.eventreading import EVENT_STREAM
-from weir.providers.eventstream import Cutter, message_bytes, with_payload
-from weir.providers.registry import Registry
+from weir.providers.replies.eventreading import EVENT_STREAM
+from weir.providers.services.registry import Registry
+from weir.providers.wire.eventstream import Cutter, message_bytes, with_payload
 
 REGISTRY = Registry.load()
 IDS = st.sampled_from(["bedrock_converse", "bedrock_invoke"])

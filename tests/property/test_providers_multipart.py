@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.model import Unparsed
-from weir.providers.multipart import parts_of, spliced
+from weir.providers.wire.multipart import parts_of, spliced
 
 NAMES = st.text("abcdefghijklmnop_[]", min_size=1, max_size=12)
 VALUES = st.binary(max_size=60).filter(lambda value: b"--xy" not in value)

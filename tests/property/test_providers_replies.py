@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from golden.swap import VALUE, WORD, Swap
 from weir.model import Endpoint, Exchange, Reply
-from weir.providers.registry import Registry
-from weir.providers.sse import Framer
+from weir.providers.services.registry import Registry
+from weir.providers.wire.sse import Framer
 
 REGISTRY = Registry.load()
 IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]

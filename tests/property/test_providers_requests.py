@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weir.model import Endpoint, Unparsed
-from weir.providers.jsondoc import loads, splice, splice_set
-from weir.providers.registry import Registry
-from weir.providers.walk import KEY_SUFFIX
+from weir.providers.requests.walk import KEY_SUFFIX
+from weir.providers.services.registry import Registry
+from weir.providers.wire.jsondoc import loads, splice, splice_set
 
 REGISTRY = Registry.load()
 IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]

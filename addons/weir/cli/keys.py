@@ -132,7 +132,7 @@ def _services(text: str) -> list[str]:
         raise ValueError("--services is empty; name services, or leave it out for all of them")
     if names:
         from weir.fields import nearest
-        from weir.providers.registry import Registry
+        from weir.providers.services.registry import Registry
         from weir.shadow.catalogue import Catalogue
 
         providers = sorted(provider.id for provider in Registry.load().providers)

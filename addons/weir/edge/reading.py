@@ -13,8 +13,8 @@ from weir.edge.coding import CodingError, Decoder, decode
 from weir.edge.socket import opening
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
-from weir.providers.uploads import Upload
-from weir.providers.words import SHORT, is_plain_word, plausible_model
+from weir.providers.requests.uploads import Upload
+from weir.providers.wire.words import SHORT, is_plain_word, plausible_model
 
 __all__ = ["RAW", "URL", "peek", "read_into", "read_request"]
 

@@ -15,7 +15,7 @@ from weir.edge.causes import cause_of, error_class
 from weir.edge.replies import verdict_of_reply
 from weir.edge.trace import Link, Trace
 from weir.model import NO_USAGE, Action, Finding, Inspection, Verdict
-from weir.providers.words import recordable_model
+from weir.providers.wire.words import recordable_model
 
 __all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
 

@@ -27,7 +27,7 @@ from weir.policy.actions import STATUS_POLICY
 from weir.policy.case import Case
 from weir.policy.replies import EDITABLE, UNEDITABLE, ReplyPolicy
 from weir.ports import TextMap, Watch
-from weir.providers.generic import generic_reader
+from weir.providers.replies.generic import generic_reader
 
 __all__ = ["INLINE_S", "ReplyLook", "case_of_reply", "decide_reply", "guard_of", "read_reply", "verdict_of_reply"]
 

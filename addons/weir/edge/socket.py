@@ -10,9 +10,9 @@ from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach, holds_files
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.ports import Masker, TextMap
-from weir.providers.frames import FrameReader, Frames, read_frame
-from weir.providers.walk import KEY_SUFFIX
-from weir.providers.words import plausible_model
+from weir.providers.replies.frames import FrameReader, Frames, read_frame
+from weir.providers.requests.walk import KEY_SUFFIX
+from weir.providers.wire.words import plausible_model
 
 __all__ = ["LiveMap", "Socket", "opening"]
 

@@ -26,7 +26,7 @@ from weir.edge.trace import Trace, trace_of
 from weir.model import Action, Exchange, Finding, Inspection, Verdict
 from weir.policy import actions
 from weir.ports import TextMap
-from weir.providers.frames import FrameReader, Frames
+from weir.providers.replies.frames import FrameReader, Frames
 
 __all__ = ["Sockets"]
 

@@ -23,7 +23,7 @@ from weir.keys.virtual import VirtualKeys
 from weir.model import Secret, Service
 from weir.policy.coach import Coaching
 from weir.policy.decide import Policy
-from weir.providers.registry import Registry
+from weir.providers.services.registry import Registry
 from weir.settings import Settings
 from weir.shadow.catalogue import Catalogue, with_status
 from weir.tls.ca import Authority

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from weir.edge.socket import Socket
     from weir.edge.state import Snapshot, State
     from weir.keys.credentials import Presented
-    from weir.providers.registry import Provider
+    from weir.providers.services.registry import Provider
 
 __all__ = ["Link", "Trace", "link_of", "open_flows", "open_links", "open_traces", "start_trace", "trace_of"]
 

@@ -64,7 +64,7 @@ def keys(settings: Settings) -> list[Result]:
     from weir.keys.backends import SecretUnavailable
     from weir.keys.secrets import resolve
     from weir.keys.virtual import looks_virtual
-    from weir.providers.registry import Registry
+    from weir.providers.services.registry import Registry
 
     registry = Registry.load()
     found, missing = [], []

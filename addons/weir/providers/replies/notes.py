@@ -1,0 +1,144 @@
+"""What a reply has said so far, within bounds, and what one of its events says about its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from weir.model import Inspection, Reply, Usage
+from weir.providers.wire.pointers import reply_room
+from weir.providers.wire.values import Json, JsonObject
+
+__all__ = ["NO_STEP", "TEXT_CHARS_MAX", "Events", "Notes", "Place", "Step"]
+
+TEXT_CHARS_MAX: Final = 4 * 1024 * 1024
+_CALLS_MAX: Final = 1000
+_WORD_CHARS_MAX: Final = 256
+
+
+class Place(NamedTuple):
+    """A text in an event: where it is, and the channel it continues. ``inner``: it may be a JSON document."""
+
+    pointer: str
+    channel: str
+    text: str
+    inner: bool = False
+    kept: bool = True  # False when another place of the event says the same
+
+
+class Step(NamedTuple):
+    """What one event does: texts it adds, channels (by prefix) that end with it, parts that stand complete.
+
+    ``wholes`` are (pointer, value): every string below is a whole text, or the repetition of one.
+    """
+
+    places: Sequence[Place] = ()
+    ends: Sequence[str] = ()
+    wholes: Sequence[tuple[str, Json]] = ()
+    usage_only: bool = False
+
+
+NO_STEP: Final = Step()
+
+
+class Notes:
+    """Collects a `Reply`. Everything from the peer is bounded; a bound that is hit shows in the inspection."""
+
+    def __init__(self) -> None:
+        self.model = ""
+        self.response_id = ""
+        self.finish_reason = ""
+        self.usage: Usage | None = None
+        self.complete = False
+        self.room = reply_room()  # of the event at hand
+        self._texts: list[str] = []
+        self._chars = 0
+        self._calls: dict[str, tuple[str, str]] = {}
+        self._inspection = Inspection.INSPECTED
+        self._reasons: list[str] = []
+
+    @property
+    def has_text(self) -> bool:
+        """True when any text was kept."""
+        return self._chars > 0
+
+    def name(self, *, model: str = "", response_id: str = "", finish_reason: str = "") -> None:
+        """Note what is given and not empty."""
+        self.model = model[:_WORD_CHARS_MAX] or self.model
+        self.response_id = response_id[:_WORD_CHARS_MAX] or self.response_id
+        self.finish_reason = finish_reason[:_WORD_CHARS_MAX] or self.finish_reason
+
+    def keep(self, text: str) -> None:
+        """Keep a text of the model's."""
+        room = TEXT_CHARS_MAX - self._chars
+        if len(text) > room:
+            self.mark(Inspection.PARTIAL, "text over the limit")
+            text = text[: max(room, 0)]
+        if text:
+            self._texts.append(text)
+            self._chars += len(text)
+
+    def call(self, key: str, call_id: str, name: str) -> None:
+        """Note a tool call; ``key`` tells calls apart where an id comes late or never. Later values fill gaps."""
+        known = self._calls.get(key)
+        if known is None:
+            if not call_id and not name:
+                return
+            if len(self._calls) >= _CALLS_MAX:
+                self.mark(Inspection.PARTIAL, "tool calls over the limit")
+                return
+            known = ("", "")
+        self._calls[key] = (known[0] or call_id[:_WORD_CHARS_MAX], known[1] or name[:_WORD_CHARS_MAX])
+
+    def mark(self, inspection: Inspection, reason: str) -> None:
+        """Note that something was not seen; unparsed outranks partial."""
+        if self._inspection is not Inspection.UNPARSED:
+            self._inspection = inspection
+        if reason not in self._reasons:
+            self._reasons.append(reason)
+
+    def each(self, values: Sequence[Json]) -> Iterator[tuple[int, Json]]:
+        """Places and ``values``, while there is room: a reply may have a million choices."""
+        for at, value in enumerate(values):
+            if not self.room.take(0, 1):
+                return
+            yield at, value
+
+    def keep_all(self, places: Sequence[Place]) -> None:
+        """Keep the texts of ``places``."""
+        for place in places:
+            if place.kept:
+                self.keep(place.text)
+
+    def reply(self) -> Reply:
+        """All of it as a value."""
+        return Reply(
+            model=self.model,
+            response_id=self.response_id,
+            usage=self.usage,
+            text="".join(self._texts),
+            tool_calls=tuple(self._calls.values()),
+            complete=self.complete,
+            finish_reason=self.finish_reason,
+            inspection=self._inspection,
+            reason="; ".join(self._reasons),
+        )
+
+
+class Events(Protocol):
+    """How a dialect reads one reply. Total: no shape a peer sends makes these raise. One object reads one reply."""
+
+    array: bool  # a stream may come as one JSON array
+    end_marks: frozenset[bytes]  # event data that only says the stream is over
+
+    def event(self, name: str, doc: JsonObject, notes: Notes) -> Step:
+        """Read one event of a stream; ``name`` is its SSE name or ``""``."""
+        ...
+
+    def whole(self, doc: JsonObject, notes: Notes) -> None:
+        """Read a reply that is one JSON document, and keep its texts."""
+        ...
+
+    def tail(self, doc: JsonObject, place: Place, text: str) -> JsonObject:
+        """An event like ``doc`` that adds nothing but ``text`` at ``place``."""
+        ...

@@ -1,0 +1,110 @@
+"""What no dialect takes for a text and a client gets all the same: other members, their names, long numbers.
+
+A dialect knows where its model's words stand. Where a reply is acted on, that is not enough: a citation, a member that
+came with last week's version, the name of a tool or the tokens beside a text may say what was taken out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from weir.model import Unparsed
+from weir.providers.wire.jsondoc import loads
+from weir.providers.wire.pointers import Node, Room
+from weir.providers.wire.values import Json, token
+
+__all__ = ["TOKENS", "Rest", "doubts", "rest_of", "rewritten"]
+
+# Encoded media, the provider's seals, and vectors: nothing is found in them, and looking takes long.
+_OPAQUE: Final = frozenset(
+    {"encrypted_content", "signature", "thoughtSignature", "b64_json", "partial_image_b64", "embedding", "obfuscation"}
+)
+TOKENS: Final = frozenset({"logprobs", "logprobsResult", "top_logprobs"})  # a text once more, token by token
+_SHORT_CHARS: Final = 6  # nothing can be found in less
+_MEDIA_CHARS: Final = 512  # and no longer run without a blank is anything but encoded media
+_NUMBER_MIN: Final = 10**7
+_SCALARS_A_UNIT: Final = 40
+
+
+class Rest(NamedTuple):
+    """One text more: where it stands, what has to be read before it to make sense of it, and what it says."""
+
+    pointer: str  # "" for a member's name
+    before: str
+    text: str
+
+
+def rest_of(value: Json, taken: Collection[str], whole: str | None, room: Room) -> Iterator[Rest]:
+    """Names, long numbers, and strings not at the pointers ``taken``; while there is ``room``.
+
+    ``whole``: the pointer below which every string has been taken; None when there is none.
+    """
+    if not isinstance(value, dict | list):
+        return
+    stack = [(Node(None, ""), "", iter(value.items() if isinstance(value, dict) else enumerate(value)), whole == "")]
+    while stack:
+        node, name, children, known = stack[-1]
+        for step, child in children:
+            if isinstance(step, str):
+                if step in _OPAQUE or step in TOKENS:
+                    continue
+                if len(step) >= _SHORT_CHARS and room.take(0, 1):
+                    yield Rest("", "", step)
+                name = step
+            if isinstance(child, dict | list):
+                if not child:
+                    continue
+                if not room.take(0, 1 + len(child) // _SCALARS_A_UNIT):
+                    return
+                below = Node(node, f"/{token(step) if isinstance(step, str) else step}")
+                inside = known or (whole is not None and below.whole(room) == whole)
+                stack.append(
+                    (below, name, iter(child.items() if isinstance(child, dict) else enumerate(child)), inside)
+                )
+                break
+            before, text = _told(name, child, known)
+            if not text:
+                continue
+            path = node.whole(room)
+            if path is None or not room.take(len(path) + len(str(step)), 1):
+                return
+            pointer = f"{path}/{token(step) if isinstance(step, str) else step}"
+            if pointer not in taken:
+                yield Rest(pointer, before, text)
+        else:
+            stack.pop()
+
+
+def _told(name: str, value: Json, known: bool) -> tuple[str, str]:
+    """What a scalar says, and what it means by the member it stands in; nothing when there is nothing to look at."""
+    if isinstance(value, str):
+        blob = len(value) > _MEDIA_CHARS and " " not in value and "\n" not in value and name in ("data", "delta")
+        return "", "" if known or len(value) < _SHORT_CHARS or blob else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) < _NUMBER_MIN:
+        return "", ""
+    return f"{name[:64]}: ", str(value) if isinstance(value, int) else f"{value:.0f}" if abs(value) < 1e25 else ""
+
+
+def doubts(data: bytes) -> str:
+    """Why a document that was read may be read differently by somebody else; "" when nobody can.
+
+    A member that stands twice is one: its last value holds, and its first goes along.
+    """
+    try:
+        loads(data)
+    except Unparsed as error:
+        return str(error)
+    return ""
+
+
+def rewritten(value: Json, names: dict[str, str]) -> Json:
+    """``value`` with other names for some members, and without the tokens of its texts. It is not deep: no `doubts`."""
+    if isinstance(value, list):
+        return [rewritten(one, names) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        names.get(name, name): ([] if isinstance(one, list) else None) if name in TOKENS else rewritten(one, names)
+        for name, one in value.items()
+    }

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from weir.model import Inspection
+from weir.providers.replies.notes import TEXT_CHARS_MAX, Notes, Place
+from weir.providers.wire.pointers import REPLY_TEXTS_MAX
+
+
+def test_texts_are_bounded() -> None:
+    notes = Notes()
+    notes.keep("x" * (TEXT_CHARS_MAX - 1))
+    notes.keep("yz")
+    notes.keep("more")
+    reply = notes.reply()
+    assert len(reply.text) == TEXT_CHARS_MAX and reply.text.endswith("y")
+    assert (reply.inspection, reply.reason) == (Inspection.PARTIAL, "text over the limit")
+
+
+def test_calls_fill_up_and_are_bounded() -> None:
+    notes = Notes()
+    notes.call("0", "", "")
+    notes.call("0", "call_1", "")
+    notes.call("0", "", "look")
+    notes.call("0", "other", "other")
+    assert notes.reply().tool_calls == (("call_1", "look"),)
+    for at in range(2000):
+        notes.call(f"k{at}", "i", "n")
+    assert len(notes.reply().tool_calls) == 1000
+    assert notes.reply().reason == "tool calls over the limit"
+
+
+def test_unparsed_outranks_partial() -> None:
+    notes = Notes()
+    notes.mark(Inspection.UNPARSED, "a")
+    notes.mark(Inspection.PARTIAL, "b")
+    notes.mark(Inspection.PARTIAL, "b")
+    assert (notes.reply().inspection, notes.reply().reason) == (Inspection.UNPARSED, "a; b")
+
+
+def test_names_are_bounded_and_not_lost() -> None:
+    notes = Notes()
+    notes.name(model="m" * 5000, finish_reason="stop")
+    notes.name(model="", finish_reason="")
+    assert len(notes.reply().model) == 256
+    assert notes.reply().finish_reason == "stop"
+
+
+def test_a_repetition_is_not_kept() -> None:
+    notes = Notes()
+    notes.keep_all([Place("/a", "c", "once"), Place("/b", "d", "once", kept=False)])
+    assert notes.reply().text == "once"
+    assert "once" not in repr(notes.reply())
+
+
+def test_values_are_taken_while_there_is_room() -> None:
+    notes = Notes()
+    assert list(notes.each(["a", "b"])) == [(0, "a"), (1, "b")]
+    assert len(list(notes.each([None] * 100_000))) == REPLY_TEXTS_MAX - 2
+    assert notes.room.short
