@@ -152,7 +152,11 @@ def finish(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] |
             return _finish_elsewhere(state, trace, flow, look, watch)
         windows, engine = watch.windows(), trace.snapshot.engine
         look.until = time.monotonic() + INLINE_S
-        watch.take(windows, look_at(windows, lambda text: look.scan(engine, text)))
+        results = look_at(windows, lambda text: look.scan(engine, text))
+        if any(reason for _, reason in results):  # a worker has more time
+            watch.put_back(windows)
+            return _finish_elsewhere(state, trace, flow, look, watch)
+        watch.take(windows, results)
     decide_reply(trace)
     return None
 

@@ -16,13 +16,13 @@ from mitmproxy import http
 
 from weir.dlp.core.engine import Engine
 from weir.dlp.replies.listen import Listener
-from weir.dlp.replies.reply import Guard, Scanned, segment_of
+from weir.dlp.replies.reply import Guard, Scanned, Sent, everything, segment_of
 from weir.dlp.replies.replytail import Shapes
 from weir.edge.answer import answer
 from weir.edge.case import case_of
 from weir.edge.pipe import ReplyPipe
 from weir.edge.trace import Trace
-from weir.model import Action, Finding, Inspection, OnFailure, Reply, Verdict
+from weir.model import Action, Exchange, Finding, Inspection, OnFailure, Reply, Verdict
 from weir.policy.actions import STATUS_POLICY
 from weir.policy.case import Case
 from weir.policy.replies import EDITABLE, UNEDITABLE, ReplyPolicy
@@ -144,8 +144,9 @@ def guard_of(trace: Trace, restorer: TextMap) -> tuple[ReplyLook, TextMap] | Non
 
 
 def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:
+    sent = everything if trace.exchange is None or trace.socket is not None else _sent(trace, trace.exchange)
     if not look.acting:
-        return Listener()
+        return Listener(sent)
     engine = trace.snapshot.engine
     # Of events in a format that nobody here knows, nobody knows what may be held back or changed.
     look.editable = trace.dialect is not None or kind in _JSON
@@ -160,7 +161,21 @@ def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:
         _shapes(look.policy, engine),
         edits=look.editable,
         strict=trace.on_failure is OnFailure.BLOCK,
+        sent=sent,
     )
+
+
+def _sent(trace: Trace, exchange: Exchange) -> Sent:
+    """Whether the request has a text, as it came or as it went on."""
+    known: set[str] = set()
+
+    def sent(text: str) -> bool:
+        if not known:
+            known.update(segment.text for segment in exchange.segments)
+            known.update(trace.replaced)
+        return text in known
+
+    return sent
 
 
 def _shapes(policy: ReplyPolicy, engine: Engine) -> Shapes:

@@ -114,6 +114,7 @@ class Trace:
     verdict: Verdict = field(default_factory=Verdict)
     acted: bool = False  # the verdict was carried out (enforce), not only recorded
     edited: bool = False
+    replaced: tuple[str, ...] = field(default=(), repr=False)  # the texts that took the place of others
     own_page: bool = False  # asks for weir itself; never forwarded
     coach_reason: str = ""  # what a person stated, findings struck out
     coach_grant: str = ""

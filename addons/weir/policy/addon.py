@@ -61,15 +61,15 @@ class PolicyAddon:
         _send(trace, flow, await run(_edited, trace, timeout_s=timeout, lane="parse", owner=owner))
 
 
-def _edited(trace: Trace) -> bytes | None:
-    """The body with the texts that the verdict treats; None when nothing changes."""
+def _edited(trace: Trace) -> tuple[bytes, tuple[str, ...]] | None:
+    """The body with the texts that the verdict treats, and these; None when nothing changes."""
     assert trace.masker and trace.exchange and trace.dialect and trace.body is not None
     edits = trace.masker.edits(trace.exchange.segments, trace.findings, trace.verdict.treatments)
-    return trace.dialect.replace(trace.body, edits) if edits else None
+    return (trace.dialect.replace(trace.body, edits), tuple(edits.values())) if edits else None
 
 
-def _send(trace: Trace, flow: http.HTTPFlow, body: bytes | None) -> None:
-    if body is None:
+def _send(trace: Trace, flow: http.HTTPFlow, edited: tuple[bytes, tuple[str, ...]] | None) -> None:
+    if edited is None:
         return
-    trace.body, trace.edited = body, True
+    (trace.body, trace.replaced), trace.edited = edited, True
     trace.set_body(flow)

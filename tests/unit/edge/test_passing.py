@@ -15,6 +15,7 @@ from weir.dlp.replies.listen import Listener
 from weir.edge import passing, stream
 from weir.edge.chunk import ChunkData
 from weir.edge.workers import WorkersBusy
+from weir.model import Inspection
 
 pytestmark = pytest.mark.usefixtures("put_back")
 BLOCK = {"id": "no-keys-back", "if": {"finding": "secret/*", "direction": "response"}, "then": "block", "say": "A key."}
@@ -147,7 +148,7 @@ def test_a_reader_that_breaks_while_its_head_waits_is_a_503(
 def test_a_body_too_large_to_hold_begins_when_policy_lets_it_pass_unread(
     wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("weir.providers.reading.BODY_BYTES_MAX", 1000)
+    monkeypatch.setattr("weir.providers.replies.reading.BODY_BYTES_MAX", 1000)
     for on_failure in ("allow", "block"):
         one = wire(STRIKE, on_failure=on_failure)
         one.client(post(chat("hello")))
@@ -210,6 +211,27 @@ def test_a_long_reply_is_scanned_while_it_goes_on(make_rig: Callable[..., Rig]) 
     asyncio.run(play())
     assert [f.detector for f in watch.found.findings] == ["secret/aws-access-key-id"]
     assert watch.pending_chars == 0 and not watch.found.failed and not rig.state.tasks
+
+
+@pytest.mark.parametrize("secret", ["in the request", "only in the reply"])
+def test_a_place_that_repeats_the_request_hides_nothing_else(wire: Callable[..., Wire], secret: str) -> None:
+    one = wire(STRIKE)
+    asked = f"mind {CREDENTIAL} well" if secret == "in the request" else "hello"
+    one.client(post(json.dumps({"model": "gpt-5", "metadata": {"note": asked}, "messages": []}).encode()))
+    document = json.loads(REPLY) | {"metadata": {"note": f"mind {CREDENTIAL} well"}}
+    one.upstream(sized(json.dumps(document).encode()))
+    note = json.loads(body_of(one.to_client))["metadata"]["note"]
+    assert (CREDENTIAL in note) == (secret == "in the request")
+    assert len(one.trace.look.findings) == (secret != "in the request")
+
+
+def test_a_scan_that_takes_too_long_here_goes_on_elsewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "INLINE_S", 0.0)
+    flow = rig.flow(chat("hello"))
+    rig.play(flow, "requestheaders", "request")
+    trace = rig.reply(flow, said(f"use {CREDENTIAL} now"))
+    assert trace.look is not None and [f.detector for f in trace.look.findings] == ["secret/aws-access-key-id"]
+    assert trace.look.inspection is Inspection.INSPECTED
 
 
 def test_a_scan_that_finds_no_thread_is_a_failure_that_is_recorded(

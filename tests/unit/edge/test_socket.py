@@ -14,7 +14,7 @@ from weir.dlp.standins.conversations import Conversations
 from weir.dlp.standins.mask import ConversationMasker
 from weir.edge.socket import LiveMap, Socket, opening
 from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
-from weir.providers.frames import FrameReader, Frames
+from weir.providers.replies.frames import FrameReader, Frames
 
 ENDPOINT = Endpoint("openai", "frames", "realtime")
 

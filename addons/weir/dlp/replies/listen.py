@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from weir.dlp.replies.reply import Found, Look, Scanned
+from weir.dlp.replies.reply import Found, Look, Scanned, Sent, everything
 from weir.dlp.replies.replytail import Shapes, tail_start
 from weir.ports import ECHO, WHOLE
 
@@ -54,8 +54,9 @@ class Listener:
     acts = False
     stopped = False
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Sent = everything) -> None:
         self.found = Found()
+        self._sent = sent
         self.pending_chars = 0
         self._channels: dict[str, _Channel] = {}
         self._numbers = 0
@@ -64,7 +65,7 @@ class Listener:
 
     def feed(self, channel: str, text: str) -> str:
         """Take the next text of ``channel`` and return it."""
-        if channel.startswith(ECHO):
+        if channel.startswith(ECHO) and self._sent(text):
             return text
         state = self._channels.get(channel)
         if state is None:
@@ -108,6 +109,11 @@ class Listener:
         taken, self._windows = self._windows, []
         self.pending_chars = 0
         return taken
+
+    def put_back(self, windows: Sequence[Window]) -> None:
+        """These could not be scanned where it was tried; they wait again."""
+        self._windows = [*windows, *self._windows]
+        self.pending_chars += sum(len(window.text) for window in windows)
 
     def take(self, windows: Sequence[Window], results: Sequence[Scanned]) -> None:
         """Note what the scans of ``windows`` found."""

@@ -15,7 +15,7 @@ from weir.dlp.replies.replytail import HOLD_CHARS_MAX, Shapes, tail_start
 from weir.model import Action, Finding, Segment
 from weir.ports import ECHO, WHOLE
 
-__all__ = ["FINDINGS_MAX", "Found", "Guard", "Judge", "Look", "Scanned", "segment_of"]
+__all__ = ["FINDINGS_MAX", "Found", "Guard", "Judge", "Look", "Scanned", "Sent", "everything", "segment_of"]
 
 FINDINGS_MAX: Final = 200
 _CONTEXT_CHARS: Final = 512  # of what has gone that a scan sees again: words before a number say what it is
@@ -26,6 +26,12 @@ _PAST_MAX: Final = 256
 Scanned = tuple[Sequence[Finding], str]  # findings in one text, and why that is not all ("": it is)
 Look = Callable[[str], Scanned]
 Judge = Callable[[Sequence[Finding]], Sequence[Action]]
+Sent = Callable[[str], bool]  # whether the client itself had sent this text
+
+
+def everything(text: str) -> bool:
+    """For streams whose requests are looked at elsewhere: what stands where a request is repeated is that request."""
+    return True
 
 
 class Found:
@@ -79,11 +85,21 @@ class Guard:
 
     ``look`` scans one text, ``judge`` says what policy wants of findings. Without ``edits`` nothing is held back or
     changed, and what would have to be changed stops the reply. ``strict``: so does what can't be looked at.
+    A server may put anything where it repeats the request: only what is ``sent`` passes there unread.
     """
 
     acts = True
 
-    def __init__(self, look: Look, judge: Judge, shapes: Shapes, *, edits: bool = True, strict: bool = True) -> None:
+    def __init__(
+        self,
+        look: Look,
+        judge: Judge,
+        shapes: Shapes,
+        *,
+        edits: bool = True,
+        strict: bool = True,
+        sent: Sent = everything,
+    ) -> None:
         self.edits = edits
         self.strict = strict
         self.stopped = False
@@ -91,6 +107,7 @@ class Guard:
         self._look = look
         self._judge = judge
         self._shapes = shapes
+        self._sent = sent
         self._channels: dict[str, _Channel] = {}
         self._past: dict[str, _Channel] = {}  # the ends of those that have ended: a client adds what follows to them
         self._numbers = 0
@@ -98,7 +115,7 @@ class Guard:
 
     def feed(self, channel: str, text: str) -> str:
         """Take the next text of ``channel``; return what may go. A whole text waits for its end."""
-        if channel.startswith(ECHO):
+        if channel.startswith(ECHO) and self._sent(text):
             return text
         state = self._channels.get(channel) or self._begin(channel)
         state.text += text

@@ -76,6 +76,17 @@ def test_repetitions_are_scanned_once_and_echoes_never() -> None:
     assert [window.text for window in one.windows()] == ["said with key-1 before"]
 
 
+def test_what_only_claims_to_repeat_the_request_is_scanned() -> None:
+    one = Listener(lambda text: text == "said with key-2 before")
+    for number, text in enumerate(("said with key-2 before", "never said, key-3")):
+        one.feed(f"{ECHO}{number}", text)
+        one.flush(f"{ECHO}{number}")
+    windows = one.windows()
+    assert [window.text for window in windows] == ["never said, key-3"] and one.windows() == []
+    one.put_back(windows)
+    assert one.pending_chars == len("never said, key-3") and one.windows() == windows
+
+
 def test_a_scan_that_was_not_finished_is_no_clean_one() -> None:
     assert listened("slow").found.failed == ""  # too short to hold anything
     assert listened("slow words").found.failed == "out of time"

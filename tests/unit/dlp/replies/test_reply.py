@@ -117,6 +117,14 @@ def test_what_the_client_had_sent_is_not_looked_at() -> None:
     assert one.feed(f"{ECHO}1", "key-1 ") == "key-1 " and one.flush(f"{ECHO}1") == "" and not one.stopped
 
 
+def test_what_only_claims_to_repeat_the_request_is_looked_at() -> None:
+    one = Guard(look, always(Action.REDACT), Shapes(), sent=lambda text: text == "my key-1 ")
+    for number, (text, out) in enumerate({"my key-1 ": "my key-1 ", "a key-2 b": "a [REDACTED:key] b"}.items()):
+        channel = f"{ECHO}{number}"
+        assert one.feed(channel, text) + one.flush(channel) == out
+    assert len(one.found.findings) == 1
+
+
 @pytest.mark.parametrize("action", [Action.REDACT, Action.PSEUDONYMISE, Action.BLOCK])
 def test_without_edits_texts_pass_at_once_and_what_would_be_changed_stops(action: Action) -> None:
     one = guard(action, edits=False)
