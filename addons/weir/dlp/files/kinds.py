@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from weir.magic import SURE, contained, is_sound
+
 __all__ = ["CONTAINERS", "HEAVY", "PDF_HEAD", "detect", "is_tar", "text_kind"]
 
 _STARTS: Final = (
+    *SURE,
     (b"%PDF-", "pdf"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -19,22 +22,12 @@ _STARTS: Final = (
     (b"Rar!\x1a\x07", "rar"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
     (b"{\\rtf", "rtf"),
-    (b"\x89PNG\r\n\x1a\n", "image"),
-    (b"\xff\xd8\xff", "image"),
-    (b"GIF87a", "image"),
-    (b"GIF89a", "image"),
-    (b"II*\x00", "image"),
-    (b"MM\x00*", "image"),
     (b"\x00\x00\x01\x00", "image"),
     (b"\x01\x00\x00\x00", "image"),  # EMF
     (b"\xd7\xcd\xc6\x9a", "image"),  # WMF
     (b"8BPS", "image"),
-    (b"OggS\x00", "audio"),
-    (b"fLaC\x00", "audio"),
-    (b"#!AMR", "audio"),
     (b"FORM", "audio"),
     (b"MThd", "audio"),
-    (b"\x1a\x45\xdf\xa3", "video"),
     (b"\x00\x00\x01\xba", "video"),
     (b"FLV\x01", "video"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),
@@ -46,11 +39,6 @@ _STARTS: Final = (
     (b"SQLite format 3\x00", "database"),
     (b"PAR1", "database"),
 )
-_RIFF: Final = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
-_BRANDS: Final = {b"avif": "image", b"heic": "image", b"heix": "image", b"mif1": "image", b"M4A ": "audio"}
-# Frames of MP3 and AAC have no word to begin with, only bits: a sync mark, and rates that exist.
-_SOUND = re.compile(rb"\xff(?:[\xf2\xf3\xfa\xfb][\x10-\xeb]|[\xf0\xf1\xf8\xf9][\x40-\xff])", re.DOTALL)
-_ID3 = re.compile(rb"ID3[\x02-\x04][\x00-\x09].[\x00-\x7f]{4}", re.DOTALL)
 _SPOKEN: Final = frozenset({"pdf", "rtf"})  # begin with words, and go on with words
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\xff]")
 _HEAD: Final = 256  # a text may begin with the letters MZ, but not go on like a program
@@ -93,17 +81,13 @@ def detect(data: bytes) -> str:
     for start, kind in _STARTS:
         if data.startswith(start) and (kind in _SPOKEN or not start.isalnum() or _BINARY.search(data[:_HEAD])):
             return kind
-    if data[:4] == b"RIFF":
-        return _RIFF.get(data[8:12], "video")
-    if data[4:8] == b"ftyp":
-        return _BRANDS.get(data[8:12], "video")
-    if data[:2] == b"BM" and data[6:10] == b"\x00\x00\x00\x00":
-        return "image"
+    if seen := contained(data, riff="video"):
+        return seen
     if b"%PDF-" in data[:PDF_HEAD]:
         return "pdf"
     if is_tar(data):
         return "tar"
-    return "audio" if _SOUND.match(data) or _ID3.match(data) else ""
+    return "audio" if is_sound(data) else ""
 
 
 def is_tar(data: bytes) -> bool:

@@ -8,6 +8,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from weir.magic import SURE, contained, is_sound
 from weir.providers.wire.values import Json, JsonObject, get_text
 
 __all__ = [
@@ -75,25 +76,11 @@ _NAMED: Final = {
     "videoBytes": "video",
 }
 _STARTS: Final = (
-    (b"\x89PNG\r\n\x1a\n", "image"),
-    (b"\xff\xd8\xff", "image"),
-    (b"GIF87a", "image"),
-    (b"GIF89a", "image"),
-    (b"II*\x00", "image"),
-    (b"MM\x00*", "image"),
-    (b"OggS\x00", "audio"),
-    (b"fLaC\x00", "audio"),
-    (b"#!AMR", "audio"),
-    (b"\x1a\x45\xdf\xa3", "video"),
+    *SURE,
     (b"%PDF-", "file"),
     (b"PK\x03\x04", "file"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file"),
 )
-_RIFF: Final = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
-_BRANDS: Final = {b"avif": "image", b"heic": "image", b"heix": "image", b"mif1": "image", b"M4A ": "audio"}
-# Frames of MP3 and AAC have no word to begin with, only bits: a sync mark, and rates that exist.
-_SOUND_FRAME = re.compile(rb"\xff(?:[\xf2\xf3\xfa\xfb][\x10-\xeb]|[\xf0\xf1\xf8\xf9][\x40-\xff])", re.DOTALL)
-_ID3 = re.compile(rb"ID3[\x02-\x04][\x00-\x09].[\x00-\x7f]{4}", re.DOTALL)
 
 
 class Encoded(NamedTuple):
@@ -121,13 +108,7 @@ def magic(head: bytes) -> str:
     for start, kind in _STARTS:
         if head.startswith(start):
             return kind
-    if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12], "")
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video")
-    if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":
-        return "image"
-    return "audio" if _SOUND_FRAME.match(head) or _ID3.match(head) else ""
+    return contained(head) or ("audio" if is_sound(head) else "")
 
 
 def encoded(name: str, text: str, parent: JsonObject | None, parent_name: str) -> Encoded | None:
