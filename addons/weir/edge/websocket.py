@@ -8,6 +8,7 @@ and knows no way to refuse a message but to drop it, after which both sides wait
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import mitmproxy.proxy.layers.websocket as ws_layers
@@ -15,22 +16,29 @@ import wsproto.events
 from mitmproxy import flow as mitm_flow
 from mitmproxy import websocket
 from mitmproxy.proxy import commands, events, layer
-from mitmproxy.proxy.layers.websocket import Fragmentizer, WebsocketEndHook, WebsocketMessageHook
+from mitmproxy.proxy.layers.websocket import WebsocketEndHook, WebsocketMessageHook
 from wsproto.connection import ConnectionState
 from wsproto.frame_protocol import Opcode
 
 from weir.edge.trace import Trace, trace_of
 
-__all__ = ["CONTROL_BYTES_MAX", "POLICY_VIOLATION", "TOO_BIG", "WeirWebsocketLayer", "install"]
+__all__ = ["CONTROL_BYTES_MAX", "PIECES_MAX", "POLICY_VIOLATION", "TOO_BIG", "WeirWebsocketLayer", "cut", "install"]
 
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 CONTROL_BYTES_MAX = 32  # what an honest ping, pong or reason for closing carries; anybody may hide text in one
+PIECES_MAX = 1024  # frames of one message that are kept apart; those beyond are one
+_PIECE_BYTES = 4000  # of a message that was changed: some servers refuse large frames
 _OPEN = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
 
 
 class WeirWebsocketLayer(ws_layers.WebsocketLayer):
     """See the module's docstring."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._pieces: dict[bool, list[bytearray]] = {}  # from the client? → frames of the message that is coming in
+        self._held: dict[bool, int] = {}  # and their bytes
 
     def start(self, event: events.Event) -> layer.CommandGenerator[None]:
         """As mitmproxy's, but a socket whose beginning failed ends here."""
@@ -66,19 +74,22 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
 
     def _part(self, part: Any, from_client: bool) -> layer.CommandGenerator[None]:
         """Take a piece of a message; on its last one, decide."""
-        source = self.client_ws if from_client else self.server_ws
         is_text = isinstance(part.data, str)
-        source.frame_buf[-1] += part.data.encode() if is_text else bytes(part.data)
+        # Grows in place: a large message comes in many parts.
+        pieces = self._pieces.setdefault(from_client, [bytearray()])
+        data = part.data.encode() if is_text else part.data
+        pieces[-1] += data
+        self._held[from_client] = held = self._held.get(from_client, 0) + len(data)
         trace = trace_of(self.flow)
-        if trace and sum(map(len, source.frame_buf)) > _limit(trace, from_client):
+        if trace and held > _limit(trace, from_client):
             trace.fail("message over the limit")
             yield from self._refuse(trace, TOO_BIG, "message over the limit")
             return
         if not part.message_finished:
-            if part.frame_finished:
-                source.frame_buf.append(b"")
+            if part.frame_finished and len(pieces) < PIECES_MAX:
+                pieces.append(bytearray())
             return
-        pieces, source.frame_buf = source.frame_buf, [b""]
+        del self._pieces[from_client], self._held[from_client]
         opcode = Opcode.TEXT if is_text else Opcode.BINARY
         message = websocket.WebSocketMessage(opcode, from_client, b"".join(pieces))
         assert self.flow.websocket
@@ -91,16 +102,25 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
         first = trace.socket.take_first() if trace and trace.socket else ()
         target = self.server_ws if from_client else self.client_ws
         for content in first:
-            yield from self._send(target, content, Fragmentizer([], True))
+            yield from self._send(target, content)
         if not message.dropped:
-            yield from self._send(target, message.content, Fragmentizer(pieces, is_text))
+            yield from self._send(target, message.content, [len(piece) for piece in pieces], is_text=is_text)
 
     def _send(
-        self, target: ws_layers.WebsocketConnection, content: bytes, pieces: Fragmentizer
+        self,
+        target: ws_layers.WebsocketConnection,
+        content: bytes,
+        lengths: Sequence[int] = (),
+        *,
+        is_text: bool = True,
     ) -> layer.CommandGenerator[None]:
-        if target.state is ConnectionState.OPEN:
-            for piece in pieces(content):
-                yield target.send2(piece)
+        if target.state is not ConnectionState.OPEN:
+            return
+        for piece, last in cut(content, lengths, is_text=is_text):
+            if is_text:
+                yield target.send2(wsproto.events.TextMessage(piece.decode(errors="replace"), message_finished=last))
+            else:
+                yield target.send2(wsproto.events.BytesMessage(piece, message_finished=last))
 
     def _control(self, payload: bytes, from_client: bool) -> None:
         """Count what a control frame carries, and say so when it is more than such a frame needs."""
@@ -123,7 +143,7 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
         # What is still held back of the reply goes to a client that waits for it.
         trace = trace_of(self.flow)
         for content in trace.socket.take_rest() if trace and trace.socket and not from_client else ():
-            yield from self._send(self.client_ws, content, Fragmentizer([], True))
+            yield from self._send(self.client_ws, content)
         yield from self._end(close)
 
     def _refuse(self, trace: Trace, code: int, why: str) -> layer.CommandGenerator[None]:
@@ -135,7 +155,7 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
         self.flow.websocket.closed_by_client = False
         self.flow.websocket.close_code = code
         for content in trace.socket.take_last_words() if trace.socket else ():
-            yield from self._send(self.client_ws, content, Fragmentizer([], True))
+            yield from self._send(self.client_ws, content)
         yield from self._end(
             wsproto.events.CloseConnection(code=code, reason=why), wsproto.events.CloseConnection(code=1000)
         )
@@ -152,6 +172,23 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
         yield WebsocketEndHook(self.flow)
         self.flow.live = False
         self._handle_event = self.done  # type: ignore[method-assign]
+
+
+def cut(content: bytes, lengths: Sequence[int], *, is_text: bool) -> Iterator[tuple[bytes, bool]]:
+    """The frames of a message, each with whether it is the last: as it came, or of a few kilobytes if it was changed.
+
+    Text is cut between characters only: mitmproxy's own cutting puts a replacement in the place of one that it halves.
+    """
+    if sum(lengths) != len(content):
+        lengths = [_PIECE_BYTES] * (len(content) // _PIECE_BYTES)
+    at = 0
+    for length in lengths[:-1] if sum(lengths) == len(content) else lengths:
+        end = at + length
+        while is_text and at < end < len(content) and content[end] & 0xC0 == 0x80:
+            end -= 1
+        yield content[at:end], False
+        at = end
+    yield content[at:], True
 
 
 def _limit(trace: Trace, from_client: bool) -> int:

@@ -14,7 +14,7 @@ import wsproto.events as said
 from harness.layers import Wire
 from harness.rig import ADDRESS, CREDENTIAL, Rig
 from weir.edge import stream, websocket
-from weir.edge.websocket import CONTROL_BYTES_MAX, WeirWebsocketLayer
+from weir.edge.websocket import CONTROL_BYTES_MAX, PIECES_MAX, WeirWebsocketLayer, cut
 
 pytestmark = pytest.mark.usefixtures("put_back")
 
@@ -132,6 +132,31 @@ def test_a_message_over_the_limit_ends_the_socket(open_socket: Callable[..., Soc
     closed = [e for e in one.got(client=True) if isinstance(e, said.CloseConnection)]
     assert [e.code for e in closed] == [websocket.TOO_BIG]
     assert not texts(one.got(client=False)) and one.wire.rig.records[-1].inspection == "failed"
+
+
+def test_a_message_in_very_many_frames_passes_in_fewer(open_socket: Callable[..., Socket]) -> None:
+    one = open_socket()
+    count = PIECES_MAX + 500
+    for number in range(count):
+        one.client(said.TextMessage("x", message_finished=number == count - 1))
+    assert len(out := texts(one.got(client=False))) == PIECES_MAX and "".join(out) == "x" * count
+
+
+LONG = "žluťoučký kůň 🐎 " * 2000
+
+
+@pytest.mark.parametrize("text", [LONG, "x" + LONG, "", "short"])
+@pytest.mark.parametrize("lengths", [[], [5, 3999], [1] * 40, [len(LONG.encode())], [len(LONG.encode()) - 7, 7]])
+def test_text_is_cut_between_characters(text: str, lengths: list[int]) -> None:
+    frames = list(cut(text.encode(), lengths, is_text=True))
+    assert "".join(frame.decode() for frame, _ in frames) == text
+    assert [last for _, last in frames] == [False] * (len(frames) - 1) + [True]
+
+
+def test_what_was_not_changed_is_cut_as_it_came_and_bytes_anywhere() -> None:
+    assert list(cut(b"abcdef", [1, 0, 5], is_text=True)) == [(b"a", False), (b"", False), (b"bcdef", True)]
+    frames = [frame for frame, _ in cut("ů".encode() * 5000, [], is_text=False)]
+    assert [len(frame) for frame in frames] == [4000, 4000, 2000]
 
 
 @pytest.mark.parametrize(("size", "inspection"), [(CONTROL_BYTES_MAX, "inspected"), (CONTROL_BYTES_MAX + 1, "partial")])
