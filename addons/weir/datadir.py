@@ -150,6 +150,11 @@ class DataDir:
         return _directory(self.path / "tokenizers")
 
     @property
+    def compiled(self) -> Path:
+        """Compiled detection patterns, which save a start most of a second; may be deleted at any time."""
+        return _directory(self.path / "compiled")
+
+    @property
     def prices(self) -> Path:
         """Price lists that the operator has vetted."""
         return _directory(self.path / "prices")

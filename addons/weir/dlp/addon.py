@@ -46,7 +46,7 @@ class Dlp:
         segments, engine = trace.exchange.segments, trace.snapshot.engine
         fresh = engine.estimate_chars(segments) if is_light(trace.exchange) else SMALL_CHARS_MAX + 1
         if fresh <= (0 if engine.slow else INLINE_CHARS_MAX):
-            scan = engine.scan(segments, deadline_s=INLINE_S)
+            scan = trace.scan(segments, INLINE_S)
             if not scan.out_of_time:
                 self._take(trace, scan, masker_of(trace, flow))
                 return None
@@ -68,8 +68,7 @@ class Dlp:
             read_files(trace, end)
             assert trace.exchange
             left = max(0.0, end - time.monotonic())  # waiting for a thread took some of it
-            scan = trace.snapshot.engine.scan(trace.exchange.segments, deadline_s=left)
-            return scan, masker_of(trace, flow)
+            return trace.scan(trace.exchange.segments, left), masker_of(trace, flow)
 
         self._take(trace, *await self.state.workers.run(work, timeout_s=timeout + GRACE_S, lane=lane, owner=owner))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from weir.dlp.core.engine import Engine
 from weir.sections import Dlp
@@ -21,9 +22,11 @@ def engine_without_exact(dlp: Dlp) -> tuple[Engine, frozenset[str]]:
 
     Files of exact values are looked at only for what they are called. Raises as `engine_of`.
     """
-    from weir.dlp.exact.exactfile import read_label  # what it imports is needed only where there are such files
+    labels = set[str]()
+    if dlp.exact:
+        from weir.dlp.exact.exactfile import read_label  # what it imports is needed only where there are such files
 
-    labels = {f"exact/{read_label(path)}" for path in dlp.exact}
+        labels = {f"exact/{read_label(path)}" for path in dlp.exact}
     engine = engine_of(dlp.model_copy(update={"exact": ()}), os.urandom(32))
     return engine, frozenset({*engine.detectors, *labels})
 
@@ -36,12 +39,14 @@ def engine_of(
     findings_max: int = FINDINGS_MAX,
     cache_entries: int = 20_000,
     helpers: int = 0,
+    compiled: Path | None = None,
 ) -> Engine:
     """The engine that ``dlp`` describes; takes a second or two.
 
     ``fingerprint_key`` keys the findings' fingerprints, ``exact_key`` (``DataDir.secret("exact")``) is needed only for
-    files of exact values, ``helpers`` are processes for long texts. Raises ValueError (RuleError, UnknownEntity,
-    ExactFileError, ExactKeyMissing …) that says what to write instead, or OSError.
+    files of exact values, ``helpers`` are processes for long texts, ``compiled`` (``DataDir.compiled``) keeps compiled
+    patterns for the next time. Raises ValueError (RuleError, UnknownEntity, ExactFileError, ExactKeyMissing …) that
+    says what to write instead, or OSError.
     """
     if dlp.exact and not exact_key:
         raise ExactKeyMissing("the key of the fingerprint files is in the data directory; name it with --data")
@@ -58,4 +63,5 @@ def engine_of(
         findings_max=findings_max,
         cache_entries=cache_entries,
         helpers=helpers,
+        compiled=compiled,
     )

@@ -52,6 +52,10 @@ class SecretDetector:
         words = "|".join(re.escape(keyword) for keyword in self.rule.keywords)
         return pattern, Source(f"(?i)(?:{words})")
 
+    def prepare(self) -> None:
+        """Do now what the first use would have to wait for."""
+        self.rule.prepare()
+
     @property
     def name(self) -> str:
         """The rule's id."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weir.dlp.core.cache import ScanCache, Scanned, Span
+from weir.dlp.core.compiled import Store
 from weir.dlp.core.detector import Detector
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.core.pool import Helpers
@@ -53,11 +54,12 @@ class Engine:
         cache_entries: int = 20_000,
         helpers: Helpers | None = None,
         slow: bool = False,
+        store: Store | None = None,
     ) -> None:
         self.version = version
         self.slow = slow  # True: even a short text takes too long for the event loop
         key = derived_key(fingerprint_key)
-        self._scanner = Scanner(detectors, key=key, findings_max=findings_max, slow=slow)
+        self._scanner = Scanner(detectors, key=key, findings_max=findings_max, slow=slow, store=store)
         self._cache = ScanCache(key, version, cache_entries)
         self._helpers = helpers
         self._warming: threading.Timer | None = None
@@ -78,14 +80,15 @@ class Engine:
         findings_max: int = 200,
         cache_entries: int = 20_000,
         helpers: int = 0,
+        compiled: Path | None = None,
     ) -> Engine:
         """An engine with the built-in rules, those below ``rule_dirs``, and detectors of ``entities`` and ``packs``.
 
         ``entities`` are Presidio's names (None: the default set); ``thresholds`` hold for single entities instead of
         ``threshold``. ``nlp`` is a spaCy pipeline's name or folder, ``exact`` are fingerprint files made with
         ``exact_key``. ``fingerprint_key`` keys fingerprints and cache. ``helpers`` is how many processes may scan long
-        texts; they begin with `start`. Raises ValueError that says what to write instead, or OSError for a file or
-        directory that can't be read.
+        texts; they begin with `start`. ``compiled`` is a folder that keeps compiled patterns for the next time. Raises
+        ValueError that says what to write instead, or OSError for a file or directory that can't be read.
         """
         if not fingerprint_key:
             raise ValueError("fingerprint_key is empty: give random bytes that this deployment keeps")
@@ -100,6 +103,7 @@ class Engine:
             exact_key=exact_key,
             fingerprint_key=fingerprint_key,
             findings_max=findings_max,
+            compiled=compiled,
         )
         made = recipe.make()
         return cls(
@@ -110,6 +114,7 @@ class Engine:
             cache_entries=cache_entries,
             helpers=Helpers(recipe, helpers) if helpers else None,
             slow=bool(nlp),
+            store=recipe.store(),
         )
 
     @property

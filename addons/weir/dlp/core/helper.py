@@ -41,7 +41,7 @@ def main(number: int) -> int:
         send(control, UNUSABLE)  # weir has loaded the same and said what is wrong with it
         return 1
     key, slow = derived_key(recipe.fingerprint_key), bool(recipe.nlp)
-    scanner = Scanner(made.detectors, key=key, findings_max=recipe.findings_max, slow=slow)
+    scanner = Scanner(made.detectors, key=key, findings_max=recipe.findings_max, slow=slow, store=recipe.store())
     scanner.warm()
     gc.collect()
     gc.freeze()  # what all forks share is not touched again

@@ -20,8 +20,8 @@ import regex  # type: ignore[import-untyped, unused-ignore]
 from weir.dlp.core.reach import Reach, reach_of
 
 __all__ = [
-    "DOTALL", "IGNORECASE", "MULTILINE", "Deadline", "Marked", "Match", "OutOfTime", "Pattern", "compile_pattern",
-    "stretches",
+    "DOTALL", "IGNORECASE", "MULTILINE", "Deadline", "Later", "Marked", "Match", "OutOfTime", "Pattern",
+    "compile_pattern", "stretches",
 ]  # fmt: skip
 
 IGNORECASE: int = int(regex.IGNORECASE)
@@ -167,6 +167,42 @@ class _Reaching:
             for match in self._compiled.finditer(text, pos=max(begin, done), endpos=end, timeout=left):
                 done = match.end()
                 yield match
+
+
+class Later:
+    """A pattern that is known to be sound, compiled when it is first run: most of them never are.
+
+    Compiling hundreds takes some tenths of a second, one alone a millisecond or less.
+    """
+
+    __slots__ = ("_compiled", "pattern")
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self._compiled: Pattern | None = None
+
+    def ready(self) -> Pattern:
+        """The compiled pattern."""
+        # Two threads at once compile it twice, to the same.
+        if self._compiled is None:
+            self._compiled = compile_pattern(self.pattern)
+        return self._compiled
+
+    @property
+    def flags(self) -> int:
+        """Its flags, the library's defaults included."""
+        return self.ready().flags
+
+    @property
+    def groups(self) -> int:
+        """Number of capture groups."""
+        return self.ready().groups
+
+    def finditer(
+        self, string: str, /, *, pos: int | None = None, endpos: int | None = None, timeout: float | None = None
+    ) -> Iterator[Match]:
+        """Matches from left to right; raises TimeoutError after ``timeout`` seconds."""
+        return self.ready().finditer(string, pos=pos, endpos=endpos, timeout=timeout)
 
 
 def compile_pattern(source: str, flags: int = 0) -> Pattern:

@@ -20,14 +20,12 @@ from dataclasses import dataclass, field
 
 import hyperscan
 
+from weir.dlp.core.compiled import ANALYSER_ERRORS, Store, compiled
 from weir.dlp.core.patterns import Deadline, OutOfTime
 from weir.dlp.core.reach import reach_of
 from weir.dlp.core.relax import Unrelaxable, relax
 
 __all__ = ["ANALYSER_ERRORS", "OVERLAP_CHARS", "WINDOW_BYTES", "Located", "Prefilter", "Source"]
-
-# What the scanning libraries are known to raise; whoever scans turns these into "not fully scanned".
-ANALYSER_ERRORS: tuple[type[Exception], ...] = (hyperscan.error, hyperscan.HyperscanError)
 
 WINDOW_BYTES = 256 * 1024
 OVERLAP_CHARS = 8 * 1024
@@ -65,9 +63,11 @@ class Located:
 class Prefilter:
     """An immutable list of items, each a set of patterns that must all match. Safe to use from several threads."""
 
-    def __init__(self, items: Sequence[Sequence[Source]]) -> None:
+    def __init__(self, items: Sequence[Sequence[Source]], store: Store | None = None) -> None:
+        """What ``store`` holds is not compiled again."""
         self._items = items
-        self._net = _Net(items)
+        self._store = store
+        self._net = _Net(items, store=store)
         self.always = self._net.always
         # Compiling takes a few tenths of a second, and texts that are long or hostile are rare: not at start.
         self._made: dict[bool, _Net] = {}
@@ -135,7 +135,7 @@ class Prefilter:
         with self._lock:
             net = self._made.get(single)
             if net is None:
-                net = self._made[single] = _Net(self._items, OVERLAP_CHARS, single=single)
+                net = self._made[single] = _Net(self._items, OVERLAP_CHARS, single=single, store=self._store)
             return net
 
 
@@ -152,7 +152,12 @@ class _Net:
     """
 
     def __init__(
-        self, items: Sequence[Sequence[Source]], chars_max: int | None = None, *, single: bool = False
+        self,
+        items: Sequence[Sequence[Source]],
+        chars_max: int | None = None,
+        *,
+        single: bool = False,
+        store: Store | None = None,
     ) -> None:
         expressions: dict[int, tuple[bytes, int]] = {}
         self._sources = [source.shape_of or source.pattern for item in items for source in item]
@@ -167,10 +172,9 @@ class _Net:
             flags = _FLAGS | (hyperscan.HS_FLAG_CASELESS if ignore_case else 0)
             flags |= hyperscan.HS_FLAG_SINGLEMATCH if single or not placed[number] else 0
             expressions[number] = (relaxed.encode("ascii"), flags)
-        self._database: hyperscan.Database | None = None
-        accepted: set[int] = set()
-        if expressions:
-            self._database, accepted = _build(expressions)
+        made = compiled(expressions, store)
+        self._made = made  # in use as long as this is
+        self._database, accepted = made.database, made.accepted
         # A pattern that stands here twice has its places told by both, or by neither.
         self._placeless = {
             source
@@ -236,27 +240,3 @@ class _Net:
         if scratch is None:
             scratch = self._threads.scratch = hyperscan.Scratch(self._database)
         return scratch
-
-
-def _build(expressions: dict[int, tuple[bytes, int]]) -> tuple[hyperscan.Database | None, set[int]]:
-    """One database of all expressions that Hyperscan takes, and their numbers."""
-    database = _compile(expressions)
-    if database is None:
-        # Rare, and only at start: find the culprits one by one.
-        expressions = {number: item for number, item in expressions.items() if _compile({number: item}) is not None}
-        database = _compile(expressions) if expressions else None
-    return database, set(expressions) if database is not None else set()
-
-
-def _compile(expressions: dict[int, tuple[bytes, int]]) -> hyperscan.Database | None:
-    database = hyperscan.Database()
-    try:
-        database.compile(
-            expressions=[pattern for pattern, _ in expressions.values()],
-            ids=list(expressions),
-            elements=len(expressions),
-            flags=[flags for _, flags in expressions.values()],
-        )
-    except ANALYSER_ERRORS:
-        return None
-    return database

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -26,6 +27,7 @@ class Reach:
     ahead: int
 
 
+@lru_cache(maxsize=4096)  # asked for by those who run a pattern and by those who look for it
 def reach_of(source: str, flags: int = 0) -> Reach | None:
     """The reach of the pattern ``source``; None when it has no bound, or one that saves nothing."""
     try:

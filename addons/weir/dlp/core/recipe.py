@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from weir.dlp.core.compiled import Store
 from weir.dlp.core.detector import Detector, SecretDetector
 from weir.dlp.personal.presidio import library_versions, load_detectors
 from weir.dlp.rulebook.rules import load_rules
@@ -42,6 +43,11 @@ class Recipe:
     exact_key: bytes = field(default=b"", repr=False)
     fingerprint_key: bytes = field(repr=False)
     findings_max: int = 200
+    compiled: Path | None = None  # a folder of this deployment's own, for what takes long to compile
+
+    def store(self) -> Store | None:
+        """Where the compiled patterns are kept, if they are."""
+        return None if self.compiled is None else Store(self.compiled, self.fingerprint_key)
 
     def make(self) -> Made:
         """Load all detectors; takes a second or two. Raises ValueError that says what to write, or OSError."""
@@ -85,6 +91,7 @@ class Recipe:
                 "exact_key": base64.b64encode(self.exact_key).decode(),
                 "fingerprint_key": base64.b64encode(self.fingerprint_key).decode(),
                 "findings_max": self.findings_max,
+                "compiled": None if self.compiled is None else str(self.compiled.absolute()),
             }
         )
 
@@ -103,6 +110,7 @@ class Recipe:
             exact_key=base64.b64decode(told["exact_key"]),
             fingerprint_key=base64.b64decode(told["fingerprint_key"]),
             findings_max=told["findings_max"],
+            compiled=None if told["compiled"] is None else Path(told["compiled"]),
         )
 
 

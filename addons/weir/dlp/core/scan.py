@@ -9,14 +9,15 @@ from __future__ import annotations
 import hmac
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from weir.dlp.core.cache import Scanned, Span
-from weir.dlp.core.detector import Detector
+from weir.dlp.core.compiled import Store
+from weir.dlp.core.detector import Detector, SecretDetector
 from weir.dlp.core.overlaps import Hit, resolve
 from weir.dlp.core.patterns import Deadline, Marked, OutOfTime
 from weir.dlp.core.prefilter import ANALYSER_ERRORS, Prefilter
-from weir.dlp.views import readings
+from weir.dlp.views import gate, readings
 from weir.dlp.views.joins import CATEGORIES
 
 __all__ = ["LATE", "Scanner", "derived_key"]
@@ -69,6 +70,10 @@ class _Budget:
         self._deadline = Deadline(self._seconds, time.thread_time, within=self._whole)
         return True
 
+    def anew(self) -> None:
+        """Begin as at first."""
+        self._deadline, self._second = None, False
+
     def over(self) -> bool:
         """True when it is the whole scan's time that ran out."""
         return self._whole is not None and self._whole.spent()
@@ -77,24 +82,50 @@ class _Budget:
 class Scanner:
     """All detectors behind one prefilter. Immutable; safe to use from several threads at once."""
 
-    def __init__(self, detectors: Sequence[Detector], *, key: bytes, findings_max: int, slow: bool = False) -> None:
-        """``key`` keys the fingerprints. With ``slow`` there is a detector that reads as slowly as a model does."""
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        key: bytes,
+        findings_max: int,
+        slow: bool = False,
+        store: Store | None = None,
+    ) -> None:
+        """``key`` keys the fingerprints. With ``slow`` there is a detector that reads as slowly as a model does.
+
+        ``store`` keeps what takes long to compile.
+        """
         self._seconds_a_char = _SLOW_SECONDS_A_CHAR if slow else _SECONDS_A_CHAR
         self.detectors = tuple(detectors)
-        self.prefilter = Prefilter([detector.sources for detector in self.detectors])
+        self._store = store
+        # Patterns that are compiled when they are first run, which must not take a text's time.
+        self._waiting = {n: rule.prepare for n, rule in enumerate(detectors) if isinstance(rule, SecretDetector)}
+        self.prefilter = Prefilter([detector.sources for detector in self.detectors], store)
         self.findings_max = findings_max
         self.too_many = f"more than {findings_max} findings"
         self._key = key
         self._among: dict[tuple[str, ...], frozenset[int]] = {}
 
     def ready(self) -> None:
-        """Make ready what the very first text would have to wait for: takes 0.2 s, once a process."""
+        """Make ready what the very first text would have to wait for: takes 0.2 s once, later a few milliseconds."""
+        gate.prepare(self._store)
         readings(" " * _WARM_CHARS)
 
     def warm(self) -> None:
         """Make ready now what the first text of its kind would have to wait for: takes seconds, on any thread."""
         self.ready()
         self.prefilter.warm()
+        self._prepare(range(len(self.detectors)))
+
+    def _prepare(self, numbers: Iterable[int]) -> bool:
+        """Compile the patterns of these detectors, where that was put off; False when there was nothing to do."""
+        some = False
+        for number in numbers:
+            prepare = self._waiting.pop(number, None)
+            if prepare is not None:
+                prepare()
+                some = True
+        return some
 
     def scan(self, text: str, data: bytes, whole: Deadline | None, *, seam: bool = False) -> tuple[Scanned, bool]:
         """The result for ``text``, and whether another scan could not do better (then it may be kept).
@@ -150,6 +181,8 @@ class Scanner:
         numbers = sorted(located.items & self._of(categories) if categories else located.items)
         if not numbers:
             return []  # as for most texts, and then a clock costs as much as all the rest
+        if self._waiting and self._prepare(numbers):
+            budget.anew()  # compiling was not this text's doing, and is done once
         if located.places:
             text = Marked(text, located.places)
         reasons: list[str] = []

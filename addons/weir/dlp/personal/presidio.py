@@ -22,6 +22,7 @@ from weir.dlp.personal.ibans import IbanDetector
 from weir.dlp.personal.packs import GENERIC, Entity, chosen, digest, load_packs
 from weir.dlp.personal.phones import PhoneDetector
 from weir.dlp.personal.pii import BesideWords, EmailDetector, PatternDetector, surely
+from weir.lean import lean
 
 __all__ = ["DEFAULT_ENTITIES", "NER_ENTITIES", "UnknownEntity", "known_entities", "library_versions", "load_detectors"]
 
@@ -92,14 +93,21 @@ def _silence() -> None:
         logging.getLogger(name).disabled = True
 
 
-def _recognizers() -> dict[str, Any]:
+def _recognizer(name: str) -> Any:
+    """Presidio's class of this name."""
+    _import_lean()
     from presidio_analyzer import predefined_recognizers
 
-    return vars(predefined_recognizers)
+    return getattr(predefined_recognizers, name)
+
+
+def _import_lean() -> None:
+    # Two of its recognizers name a class whose module wants spaCy, to say in a signature what it holds.
+    lean("presidio_analyzer", "presidio_analyzer.nlp_engine.nlp_artifacts", "spacy.tokens", ("Doc", "Span"))
 
 
 def _of_entity(entity: Entity, threshold: float, regions: Sequence[str]) -> Iterator[Detector]:
-    recognizer = _recognizers()[entity.recognizer]() if entity.recognizer else None
+    recognizer = _recognizer(entity.recognizer)() if entity.recognizer else None
     theirs = () if recognizer is None else tuple(recognizer.context or ())
     context = ContextWords((*(entity.context or theirs), *entity.also))
     if entity.name == "PHONE_NUMBER":
@@ -233,7 +241,7 @@ def _iban_format(recognizer: Any) -> Validate:
 
 
 def _phones(entity: Entity, threshold: float, context: ContextWords, regions: Sequence[str]) -> Iterator[PhoneDetector]:
-    recognizer = _recognizers()["PhoneRecognizer"]
+    recognizer = _recognizer("PhoneRecognizer")
     # A number with a country code means the same in every region: one pass instead of eight.
     international = (recognizer(supported_regions=("US",)),)
     national = tuple(recognizer(supported_regions=(region,)) for region in regions)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from weir.dlp.core.patterns import Deadline, Match, Pattern
 from weir.dlp.core.reach import Reach, reach_of
@@ -24,11 +25,23 @@ class NearPattern:
 
     def __init__(self, body: Pattern, keywords: Sequence[str], reach: int) -> None:
         self.body = body
-        self.flags, self.groups = body.flags, body.groups
         self.pattern = f"(?i)(?:{'|'.join(re.escape(keyword) for keyword in keywords)})"
         self._keywords = tuple(keyword.lower() for keyword in keywords)
         self._reach = reach
-        self._width: Reach | None = reach_of(body.pattern)
+
+    @property
+    def flags(self) -> int:
+        """The body's."""
+        return self.body.flags
+
+    @property
+    def groups(self) -> int:
+        """The body's."""
+        return self.body.groups
+
+    @cached_property
+    def _width(self) -> Reach | None:
+        return reach_of(self.body.pattern)
 
     def finditer(
         self, string: str, /, *, pos: int | None = None, endpos: int | None = None, timeout: float | None = None

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weir.dlp.core.patterns import Deadline, OutOfTime, Pattern, compile_pattern
+from weir.dlp.core.patterns import Deadline, Later, OutOfTime, Pattern, compile_pattern
 from weir.dlp.rulebook.examples import expand
+from weir.dlp.rulebook.known import FOLDERS, RULES, is_known
 from weir.dlp.rulebook.near import NearPattern
 from weir.dlp.rulebook.rulefile import Entry, RuleError, entries
 from weir.dlp.rulebook.secret_rule import KEYWORD_REACH_CHARS, SEVERITIES, SecretRule
@@ -23,8 +24,7 @@ from weir.dlp.rulebook.words import WordPattern, word_problem
 
 __all__ = ["BUILT_IN", "RuleError", "RuleSet", "load_rules"]
 
-BUILT_IN = Path(__file__).parents[1] / "rules"
-_BUILT_IN_FOLDERS = (BUILT_IN / "secrets", BUILT_IN / "markings")
+BUILT_IN = RULES
 
 _REQUIRED = ("id", "description", "severity")
 _KINDS = ("regex", "words", "words_file")  # exactly one of them
@@ -46,16 +46,20 @@ class RuleSet:
     digest: str
 
 
-def load_rules(directories: Sequence[Path] = ()) -> RuleSet:
-    """The built-in rules and those in every ``*.yaml`` below ``directories``. Raises RuleError, or OSError."""
+def load_rules(directories: Sequence[Path] = (), *, prove: bool = False) -> RuleSet:
+    """The built-in rules and those in every ``*.yaml`` below ``directories``. Raises RuleError, or OSError.
+
+    Files that are known (see known.py) are not checked again, unless they are to ``prove`` themselves all the same.
+    """
     digest = hashlib.sha256()
     rules: dict[str, SecretRule] = {}
-    for directory in (*_BUILT_IN_FOLDERS, *directories):
+    for directory in (*FOLDERS, *directories):
         for file in _files(directory):
             content = file.read_bytes()
             digest.update(len(content).to_bytes(8) + content)
+            known = not prove and is_known(file, content)
             for entry in entries(file, content):
-                rule = _rule(entry, digest)
+                rule = _rule(entry, digest, known)
                 if rule.id in rules:
                     problem = f"{rule.id} exists already"
                     raise RuleError(file, entry.line, "id", problem, "give the rule an id of its own")
@@ -69,7 +73,7 @@ def _files(directory: Path) -> list[Path]:
     return sorted(file for file in directory.rglob("*") if file.suffix in (".yaml", ".yml"))
 
 
-def _rule(entry: Entry, digest: hashlib._Hash) -> SecretRule:
+def _rule(entry: Entry, digest: hashlib._Hash, known: bool) -> SecretRule:
     entry.check_names(_REQUIRED, _KINDS + _OPTIONAL + _OF_A_REGEX)
     rule_id = entry.text("id")
     if _ID.fullmatch(rule_id) is None:
@@ -93,13 +97,14 @@ def _rule(entry: Entry, digest: hashlib._Hash) -> SecretRule:
         score=score,
         match=tuple(expand(example, rule_id) for example in entry.texts("match")),
         miss=tuple(expand(example, rule_id) for example in entry.texts("miss")),
-        **(_regex_fields(entry) if kinds == ["regex"] else _word_fields(entry, kinds[0], digest)),
+        **(_regex_fields(entry, known) if kinds == ["regex"] else _word_fields(entry, kinds[0], digest)),
     )
-    _prove(entry, rule)
+    if not known:
+        _prove(entry, rule)
     return rule
 
 
-def _regex_fields(entry: Entry) -> dict[str, Any]:
+def _regex_fields(entry: Entry, known: bool) -> dict[str, Any]:
     for name in ("match", "miss"):
         if not entry.texts(name):
             raise entry.error(name, "has no example", "write at least one")
@@ -108,9 +113,9 @@ def _regex_fields(entry: Entry) -> dict[str, Any]:
     validator = entry.text("validator", "")
     if validator and validator not in VALIDATORS:
         raise entry.error("validator", "is not known", f"write one of {', '.join(VALIDATORS)}")
-    pattern = _pattern(entry)
+    pattern = Later(entry.text("regex")) if known else _pattern(entry)
     group = entry.number("secret_group", 0)
-    if group != int(group) or not 0 <= group <= pattern.groups:
+    if not known and (group != int(group) or not 0 <= group <= pattern.groups):
         raise entry.error("secret_group", "is no group of the regex", f"write 0 to {pattern.groups}")
     reach = entry.number("reach", KEYWORD_REACH_CHARS)
     if reach != int(reach) or not 1 <= reach <= KEYWORD_REACH_CHARS:

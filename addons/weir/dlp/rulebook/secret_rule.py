@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from weir.dlp.core.patterns import Deadline, Pattern
+from weir.dlp.core.patterns import Deadline, Later, Pattern
+from weir.dlp.rulebook.near import NearPattern
 from weir.dlp.rulebook.placeholders import before, entropy_bits, is_filler, is_sample
 from weir.dlp.rulebook.validators import VALIDATORS
 
@@ -41,6 +42,12 @@ class SecretRule:
     def category(self) -> str:
         """What stands before the slash of the id: secret, marking, word, or a word of the operator's."""
         return self.id.partition("/")[0]
+
+    def prepare(self) -> None:
+        """Compile the pattern, if that was put off."""
+        inner = self.pattern.body if isinstance(self.pattern, NearPattern) else self.pattern
+        if isinstance(inner, Later):
+            inner.ready()
 
     def spans(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int]]:
         """Start and end (characters) of every secret in ``text``. Raises TimeoutError when time runs out."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from weir.dlp.core import patterns
-from weir.dlp.core.patterns import Deadline, Marked, Match, OutOfTime, compile_pattern, stretches
+from weir.dlp.core.patterns import Deadline, Later, Marked, Match, OutOfTime, compile_pattern, stretches
 from weir.dlp.core.reach import Reach
 
 
@@ -133,3 +133,16 @@ def test_stretches(places: list[int], expected: list[tuple[int, int]]) -> None:
 
 def test_without_places_the_whole_is_one_stretch() -> None:
     assert list(stretches("abc", "p", 2, 3)) == list(stretches(Marked("abc", {}), "p", 2, 3)) == [(0, 3)]
+
+
+def test_a_later_pattern_is_compiled_when_it_is_first_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    real = patterns.compile_pattern
+    monkeypatch.setattr(patterns, "compile_pattern", lambda source: compiled.append(source) or real(source))
+    later = Later("(a)b{1,3}")
+    assert later.pattern == "(a)b{1,3}" and not compiled
+    at_once = real("(a)b{1,3}")
+    for text in ("xabbx", Marked("xabbx", {"(a)b{1,3}": [4]}), "nothing"):
+        assert [m.span() for m in later.finditer(text)] == [m.span() for m in at_once.finditer(text)]
+    assert (later.groups, later.flags) == (at_once.groups, at_once.flags)
+    assert later.ready() is later.ready() and compiled == ["(a)b{1,3}"]

@@ -18,6 +18,7 @@ FULL = Recipe(
     exact_key=b"\xff\x00exact",
     fingerprint_key=b"\x80key",
     findings_max=7,
+    compiled=Path("/compiled"),
 )
 
 

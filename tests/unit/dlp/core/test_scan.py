@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from harness.detectors import Faulty
+from weir.dlp.core import patterns
+from weir.dlp.core.detector import SecretDetector
 from weir.dlp.core.engine import Engine
 from weir.dlp.core.patterns import Deadline, Marked
 from weir.dlp.core.scan import LATE, Scanner, derived_key
 from weir.dlp.rulebook.examples import expand
+from weir.dlp.rulebook.rules import load_rules
 
 KEY = expand("ghp_{b62:36}", "scan")
 
@@ -133,3 +136,27 @@ def test_windows_lose_nothing_at_the_edges_of_a_long_text(engine: Engine) -> Non
     filler = "lorem ipsum " * 60_000
     text = f"{KEY} {filler}{KEY} {filler} é{filler}{KEY}"
     assert places(spans(engine, text)) == [KEY] * 3
+
+
+def test_no_text_pays_for_patterns_that_were_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rules at once, on a machine on which compiling takes longer than a text may take."""
+    rules = [rule for rule in load_rules().rules if rule.id.startswith("secret/a")]
+    made = Scanner([SecretDetector(rule) for rule in rules], key=b"k", findings_max=1000)
+    real = patterns.compile_pattern
+
+    def slow(source: str) -> patterns.Pattern:
+        time.sleep(0.01)
+        return real(source)
+
+    monkeypatch.setattr(patterns, "compile_pattern", slow)
+    text = "\n".join(rule.match[0] for rule in rules)
+    result, final = made.scan(text, text.encode(), None)
+    assert (result.reason, final) == ("", True)
+    assert len({span.detector for span in result.spans}) > 0.9 * len(rules) > 15
+
+
+def test_what_is_ready_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Scanner([SecretDetector(rule) for rule in load_rules().rules], key=b"k", findings_max=10)
+    made.warm()
+    monkeypatch.setattr(patterns, "compile_pattern", lambda source: pytest.fail(source))
+    assert [span.detector for span in made.scan(KEY, KEY.encode(), None)[0].spans] == ["secret/github-token"]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from weir.dlp.core.patterns import Deadline, OutOfTime, compile_pattern
+from weir.dlp.core.patterns import Deadline, Later, OutOfTime, compile_pattern
+from weir.dlp.rulebook.near import NearPattern
 from weir.dlp.rulebook.secret_rule import KEYWORD_REACH_CHARS, SecretRule
 
 
@@ -57,3 +58,14 @@ def test_out_of_time_raises() -> None:
 
 def test_repr_holds_no_example() -> None:
     assert "canary" not in repr(rule(match=("canary",), miss=("canary",)))
+
+
+@pytest.mark.parametrize("wrap", [lambda pattern: pattern, lambda pattern: NearPattern(pattern, ["word"], 20)])
+def test_what_was_put_off_can_be_done_early(wrap: Any) -> None:
+    later = Later("k_([0-9a-z]{8})")
+    subject = SecretRule("secret/x", "", "high", "", wrap(later))
+    assert later._compiled is None
+    subject.prepare()
+    assert later._compiled is not None
+    assert found(subject, "word k_1a2b3c4d") == ["k_1a2b3c4d"]
+    rule().prepare()
