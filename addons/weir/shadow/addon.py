@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import replace
 
 from mitmproxy import http
 
+from weir.edge.discovery import Discovery
 from weir.edge.guard import guarded
 from weir.edge.reading import peek, read_into
 from weir.edge.state import State
-from weir.edge.trace import Trace, trace_of
+from weir.edge.trace import trace_of
 from weir.model import Service
 from weir.shadow import signals
 
@@ -24,6 +24,7 @@ class Shadow:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.discovery = Discovery()
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> None:
@@ -47,21 +48,7 @@ class Shadow:
             return None
         if trace.is_ai:
             return read_into(trace, flow) if trace.exchange is None else None
-        request = flow.request
-        body = peek(flow, trace.snapshot.settings.limits.peek_bytes_max)
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.fields]
-        sighting = signals.score(request.method, trace.host, request.path, headers, body)
-        trace.signals = sighting.signals
-        return self._discover(trace, flow) if sighting.is_ai else None
-
-    def _discover(self, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """From here on it is an AI exchange like any other, by the dialect that its path resembles."""
-        trace.discovered = trace.is_ai = True
-        trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
-        registry = trace.snapshot.registry
-        trace.endpoint = replace(registry.guess(flow.request.path), service=trace.host)
-        trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
-        return read_into(trace, flow)
+        return read_into(trace, flow) if self.discovery.look(trace, flow) else None
 
     @guarded
     def responseheaders(self, flow: http.HTTPFlow) -> None:

@@ -23,6 +23,9 @@ _GROUP_MAX = 60  # points: one group alone never makes the threshold look easy
 _GROUP_MIN = 15  # points below which a group is no evidence of its own
 _ENOUGH = 50
 _NARROW_MIN = 25
+# How the older generation of MCP says where a request belongs; a sign for those that say more.
+_SESSION = re.compile(r"[?&]session_?id=", re.I)
+_IN_SESSION = Signal("mcp-session", 15, "mcp")
 _HEADERS_MAX = 100  # what is looked at of any flow is bounded: this many headers …
 _VALUE_MAX = 512  # … this much of a value, and of a path …
 _BODY_MAX = 65_536  # … and this many bytes of a body
@@ -156,6 +159,8 @@ class _Tables:
             plain = plain.replace("//", "/")
         found = [signal for pattern, signal in self._paths.get(method.upper(), ()) if pattern.search(plain)]
         found.extend(signal for pattern, signal in self._hosts if pattern.search(host[:_VALUE_MAX]))
+        if method.upper() == "POST" and _SESSION.search(path[: 2 * _VALUE_MAX]):
+            found.append(_IN_SESSION)
         return found
 
 

@@ -83,7 +83,10 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A path with named parts, e.g. ``/v1beta/models/{model}:generateContent``; each part is one segment."""
+    """A path with named parts, e.g. ``/v1beta/models/{model}:generateContent``; each part is one segment.
+
+    A name that takes several segments stands in each: ``/models/{model}/{model}`` reads ``meta/llama-3`` there.
+    """
 
     text: str
     parts: tuple[_Part, ...]
@@ -94,7 +97,7 @@ class Template:
         if not text.startswith("/") or "//" in text or "?" in text:
             raise ValueError("not an absolute path without a query")
         parts: list[_Part] = []
-        for segment in text.strip("/").split("/"):
+        for segment in filter(None, text.split("/")):
             found = _PARAMETER.findall(segment)
             if len(found) > 1 or segment.count("{") != len(found) or segment.count("}") != len(found):
                 raise ValueError("a segment holds at most one {parameter}")
@@ -112,7 +115,8 @@ class Template:
             if value is None:
                 return None
             if part.parameter:
-                values[part.parameter] = value
+                before = values.get(part.parameter)
+                values[part.parameter] = value if before is None else f"{before}/{value}"
         return values
 
     def match_end(self, segments: tuple[str, ...], before_max: int) -> dict[str, str] | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from weir.model import AuthPlace, Endpoint
 from weir.providers.services.paths import Template, is_plain_path, readings, split_query
+from weir.providers.services.shapes import guess
 
-__all__ = ["MANAGED", "PASSIVE", "Operation", "Provider", "is_passive"]
+__all__ = ["MANAGED", "PASSIVE", "Noted", "Operation", "Provider", "Sign", "is_passive"]
 
 # Operations that carry no content of the caller's: they list, fetch, cancel or delete.
 PASSIVE = frozenset({"models", "read", "delete", "cancel", "preflight"})
@@ -26,23 +28,45 @@ MANAGED = frozenset(
         "embeddings",
         "generate_content",
         "images",
+        "interactions",
         "messages",
         "models",
         "moderations",
         "ocr",
         "predict",
+        "realtime",
         "rerank",
         "responses",
         "search",
     }
 )
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NOTED_MAX = 16
+_PLAIN_VALUE = re.compile(r"[\w.:/;,=+-]{1,120}", re.ASCII)
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
 def is_passive(endpoint: Endpoint) -> bool:
     """True for an operation that is known and carries no content; an unknown one never is."""
-    return not endpoint.dialect and endpoint.operation in PASSIVE
+    return endpoint.operation in PASSIVE  # what is fetched may have a dialect: that of the reply
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A request header or a query parameter that tells something; ``value`` (lower case) when only one value does."""
+
+    header: str = ""  # lower case
+    query: str = ""
+    value: str = ""
+
+    def read(self, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+        """What stands there, ``""`` for nothing. ``headers`` are looked up by lower-case name."""
+        return headers.get(self.header, "") if self.header else query.get(self.query, "")
+
+    def seen(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+        """True when the value that counts stands there."""
+        return self.read(query, headers).lower() == self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,18 @@ class Operation:
     dialect: str
     operation: str
     stream: bool = False
+    stream_sign: Sign | None = None
+    model_in: str = "body"  # body | path | deployment (in the path, named by the customer) | header | query
+    model_sign: Sign | None = None
+    shared: bool = False  # found on the shared hosts too, of a provider that also has hosts of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Names of headers (lower case, a final ``*`` for any ending) that say something worth keeping: never a key."""
+
+    request: tuple[str, ...] = ()
+    response: tuple[str, ...] = ()
 
 
 def _index(operations: Iterable[Operation]) -> Mapping[int, tuple[Operation, ...]]:
@@ -75,16 +111,31 @@ class Provider:
     operations: tuple[Operation, ...] = field(default=(), repr=False)
     virtual_key_operations: frozenset[str] = MANAGED
     stream_usage: str = "on_request"  # always: streams report usage without being asked
+    shared_hosts: tuple[str, ...] = ()  # hosts that serve other things too: only the paths of operations count there
+    key_hosts: tuple[str, ...] = ()  # where the company's key may go when the policy names no hosts; none: all of them
+    headers: Noted = Noted()
+    shapes: bool = False  # unlisted paths are read by what they look like: a gateway passes on anybody's
+    pages: bool = False  # a web app: unlisted paths are parts of its pages, and what these report
+    unverified: tuple[str, ...] = ()  # fields, hosts, paths and kinds of key that no documentation has confirmed
+    evidence: tuple[str, ...] = ()  # where the rest is from: kinds of source, and addresses of documentation
     _by_length: Mapping[int, tuple[Operation, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_length", _index(self.operations))
 
-    def endpoint(self, method: str, path: str) -> Endpoint:
+    @property
+    def bound_hosts(self) -> tuple[str, ...]:
+        """Where the company's key may go when the policy names no hosts.
+
+        Not to all of a shared ``*.example.com``: there everybody has a host, and the company's own is for it to name.
+        """
+        return self.key_hosts or (*self.hosts, *(host for host in self.shared_hosts if "*" not in host))
+
+    def endpoint(self, method: str, path: str, headers: Mapping[str, str] = _NO_HEADERS) -> Endpoint:
         """Which operation a request is; ``path`` is the request target with its query.
 
-        An unknown path gives dialect and operation ``""``. A known operation that no dialect reads has dialect ``""``
-        and is `is_passive` when it carries no content.
+        ``headers`` are looked up by lower-case name. An unknown path gives dialect and operation ``""``. A known
+        operation that no dialect reads has dialect ``""`` and is `is_passive` when it carries no content.
         """
         method = method.upper()
         plain, query = split_query(path)
@@ -92,15 +143,29 @@ class Provider:
             found = self._find(method, segments)
             if found is not None:
                 operation, values = found
+                place, sign = operation.model_sign, operation.stream_sign
+                model = place.read(query, headers) if place else values.get("model", "")
+                stream = operation.stream or query.get("alt", "").lower() == "sse"
                 return Endpoint(
                     self.id,
                     operation.dialect,
                     operation.operation,
                     operation.template.text,
-                    values.get("model", ""),
-                    operation.stream or query.get("alt", "").lower() == "sse",
+                    model,
+                    stream or (sign is not None and sign.seen(query, headers)),
                 )
-        return Endpoint(self.id, "", "")
+        if self.pages:
+            bodiless = method in _BODILESS
+            return Endpoint(self.id, "" if bodiless else "web_json", "read" if bodiless else "page")
+        return replace(guess(path), service=self.id) if self.shapes else Endpoint(self.id, "", "")
+
+    def claims(self, method: str, path: str) -> bool:
+        """Whether a request to one of the shared hosts is for this provider: only what is listed, and nothing else."""
+        for segments in readings(split_query(path)[0]):
+            found = self._find(method.upper(), segments)
+            if found is not None:
+                return found[0].shared or not self.hosts
+        return False
 
     def allows_managed(self, endpoint: Endpoint, method: str, path: str = "") -> bool:
         """Whether a request to ``endpoint`` (as `endpoint` read it) may be made with the company's key.
@@ -110,12 +175,29 @@ class Provider:
         """
         if endpoint.operation not in self.virtual_key_operations or (path and not is_plain_path(path)):
             return False
+        if endpoint.operation == "realtime" and method.upper() != "GET":
+            return False  # a GET opens the socket; what is posted makes sessions and gives out credentials for them
         return any(
             operation.method == method.upper()
             and operation.template.text == endpoint.path_template
             and operation.operation == endpoint.operation
             for operation in self.operations
         )
+
+    def noted(self, names: tuple[str, ...], headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Of ``headers`` those that ``names`` (of `Noted`) mean, at most 16 of at most 120 characters each.
+
+        Left out is what is not a plain word or number, and what looks like a key of this provider's: a client may put
+        one anywhere.
+        """
+        found: dict[str, str] = {}
+        for name, value in headers:
+            low = name.lower()
+            if len(found) >= _NOTED_MAX or not any(_means(wanted, low) for wanted in names):
+                continue
+            if _PLAIN_VALUE.fullmatch(value) and not any(p.fullmatch(value) for p, _ in self.key_patterns):
+                found[low] = value
+        return found
 
     def _find(self, method: str, segments: tuple[str, ...]) -> tuple[Operation, dict[str, str]] | None:
         content: tuple[Operation, dict[str, str]] | None = None
@@ -131,3 +213,7 @@ class Provider:
             return Operation(method, content[0].template, "", "preflight"), content[1]
         # A body under another method than the documented one is still read: better than waving it through unread.
         return content if method not in _BODILESS else None
+
+
+def _means(wanted: str, name: str) -> bool:
+    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted

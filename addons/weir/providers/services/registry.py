@@ -8,7 +8,8 @@ from pathlib import Path
 from weir.model import Endpoint
 from weir.ports import Dialect
 from weir.providers.formats.dialects import dialects
-from weir.providers.services.loading import ProviderFileError, read_directory
+from weir.providers.services.hosts import HostIndex
+from weir.providers.services.loading import Loaded, ProviderFileError, load_directory
 from weir.providers.services.provider import PASSIVE, Provider, is_passive
 from weir.providers.services.shapes import guess
 
@@ -22,14 +23,12 @@ class Registry:
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.providers: tuple[Provider, ...] = tuple(providers)
-        self._exact: dict[str, Provider] = {}
-        self._below: dict[str, Provider] = {}
+        self._whole = HostIndex({host: provider for provider in self.providers for host in provider.hosts})
+        shared: dict[str, list[Provider]] = {}
         for provider in self.providers:
-            for host in provider.hosts:
-                if host.startswith("*."):
-                    self._below[host[2:]] = provider
-                else:
-                    self._exact[host] = provider
+            for host in provider.shared_hosts:
+                shared.setdefault(host, []).append(provider)
+        self._shared = HostIndex(shared)
         self._by_id = {provider.id: provider for provider in self.providers}
         self._dialects = dialects(frozenset(p.id for p in self.providers if p.stream_usage == "always"))
 
@@ -40,38 +39,45 @@ class Registry:
         Raises ProviderFileError naming every mistake with its file and line.
         """
         known = frozenset(dialects(frozenset()))
-        found: dict[str, Provider] = {}
+        found: dict[str, Loaded] = {}
         for directory in (_DATA, *extra_dirs):
-            found |= {provider.id: provider for provider in read_directory(directory, known)}
-        owners: dict[str, str] = {}
-        for provider in found.values():
-            for host in provider.hosts:
-                if host in owners:
-                    text = (
-                        f"{provider.id}: hosts: {host} is already taken by {owners[host]}; remove it from one of them"
+            trusted = directory == _DATA  # its files are looked at by the tests
+            loaded = load_directory(directory, known, trusted=trusted)
+            found |= {one.provider.id: one for one in loaded}
+        mistakes: list[str] = []
+        owners: dict[str, Loaded] = {}
+        for one in found.values():
+            for host in one.provider.hosts:
+                owner = owners.setdefault(host, one)
+                if owner is not one:
+                    theirs = f"{owner.provider.id} ({owner.places[host]})"
+                    mistakes.append(
+                        f"{one.places[host]}: {host}: is already taken by {theirs}; remove it from one of them"
                     )
-                    raise ProviderFileError([text])
-                owners[host] = provider.id
-        return cls(found.values())
+        if mistakes:
+            raise ProviderFileError(mistakes)
+        return cls(one.provider for one in found.values())
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Every host name and ``*.`` suffix of every provider."""
+        """Every host pattern that belongs whole to a provider: what is worth decrypting."""
         return frozenset(host for provider in self.providers for host in provider.hosts)
 
+    @property
+    def shared_hosts(self) -> frozenset[str]:
+        """Every pattern of hosts that also serve other things: only a request's path tells."""
+        return frozenset(host for provider in self.providers for host in provider.shared_hosts)
+
     def by_host(self, host: str) -> Provider | None:
-        """The provider that ``host`` (a name without port, any case) belongs to; the longest suffix wins."""
-        name = host.lower().rstrip(".")
-        found = self._exact.get(name)
-        if found is not None:
-            return found
-        dot = name.find(".")
-        while dot >= 0:
-            found = self._below.get(name[dot + 1 :])
-            if found is not None:
-                return found
-            dot = name.find(".", dot + 1)
-        return None
+        """The provider that ``host`` (a name without port, any case) belongs to whole; the longest suffix wins."""
+        return self._whole.find(host)
+
+    def by_request(self, host: str, method: str, path: str) -> Provider | None:
+        """The provider that a request is for: one that claims ``path`` on a shared host, else the host's own."""
+        for provider in self._shared.find(host) or ():
+            if provider.claims(method, path):
+                return provider
+        return self._whole.find(host)
 
     def by_id(self, provider_id: str) -> Provider | None:
         """The provider with this id."""

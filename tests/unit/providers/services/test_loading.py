@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from weir.model import AuthPlace
-from weir.providers.services.loading import ProviderFileError, read_directory, read_text
-from weir.providers.services.provider import MANAGED
+from weir.providers.services.loading import ProviderFileError, load_directory, read_directory, read_text
+from weir.providers.services.provider import MANAGED, Noted
 
 DIALECTS = frozenset({"openai_chat"})
 GOOD = """\
@@ -32,6 +32,79 @@ def test_a_good_file() -> None:
     pattern, kind = provider.key_patterns[0]
     assert kind == "api" and pattern.fullmatch("ak-abcd")
     assert [o.stream for o in provider.operations] == [False, True]
+
+
+RICH = """\
+id: rich
+name: Rich
+hosts:
+  - api.rich.example
+  - "run.*.rich.example"
+shared_hosts:
+  - "*.shared.example"
+key_hosts: [api.rich.example]
+auth:
+  - {header: x-key}
+  - {subprotocol: rich-key.}
+key_patterns:
+  - {kind: api, regex: 'rk-[a-z]{4}'}
+headers:
+  request: [X-Project]
+  response: [x-request-id, 'x-ratelimit-*']
+shapes: true
+evidence:
+  - sdk
+  - https://rich.example/docs
+unverified:
+  - key_patterns
+  - "run.*.rich.example"
+  - /v1/go
+  - x-project
+operations:
+  - {method: POST, path: /v1/chat, dialect: openai_chat, operation: chat, shared: true}
+  - {method: POST, path: /v1/go, operation: files}
+"""
+
+
+def test_all_of_the_schema() -> None:
+    provider = read_text(RICH, "rich.yaml", DIALECTS)
+    assert provider.hosts == ("api.rich.example", "run.*.rich.example")
+    assert provider.shared_hosts == ("*.shared.example",)
+    assert provider.bound_hosts == ("api.rich.example",)
+    assert provider.auth == (AuthPlace(header="x-key"), AuthPlace(subprotocol="rich-key."))
+    assert provider.headers == Noted(("x-project",), ("x-request-id", "x-ratelimit-*"))
+    assert provider.shapes and provider.evidence == ("sdk", "https://rich.example/docs")
+    assert provider.unverified == ("key_patterns", "run.*.rich.example", "/v1/go", "x-project")
+    assert [o.shared for o in provider.operations] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("api.rich.example\n", "co.uk*\n", ":4: hosts[0]: is too wide"),
+        ("run.*.rich.example", "*.co.uk", ":5: hosts[1]: would catch everybody's domains below co.uk"),
+        ("*.shared.example", "api.rich.example", ":7: shared_hosts[0]: stands in hosts and in shared_hosts"),
+        ("[api.rich.example]", "[other.example]", ":8: key_hosts[0]: is no host of this provider"),
+        ("{header: x-key}", "{scheme: Bearer}", ":10: auth[0]: names no single place"),
+        ("rich-key.}", "a, scheme: b}", ":11: auth[1].scheme: stands beside no header"),
+        ("{subprotocol: rich-key.}", "{subprotocol: a, query: b}", ":11: auth[1]: names no single place"),
+        ("rk-[a-z]{4}", "[a-z]*", ":13: key_patterns[0].regex: matches the empty text"),
+        ("kind: api,", "", ":13: key_patterns[0]: is not whole"),
+        ("[X-Project]", "['X Project']", ":15: headers.request[0]: is not a header's name"),
+        ("[X-Project]", "[Authorization]", ":15: headers.request[0]: holds credentials"),
+        ("request: [", "sent: [", ":15: headers.sent: is not known"),
+        ("shapes: true", "shapes: often", ":17: shapes: is not a yes or no"),
+        ("- sdk", "- hearsay", ":19: evidence[0]: is not a source"),
+        ("- /v1/go\n", "- /v1/gone\n", ":24: unverified[2]: does not stand in this file"),
+        ("- key_patterns\n", "- stream_usage\n", ":22: unverified[0]: does not stand in this file"),
+        (", shared: true", "", ":7: shared_hosts: don't fit the operations; mark the operations"),
+    ],
+)
+def test_mistakes_in_all_of_the_schema(old: str, new: str, said: str) -> None:
+    assert old in RICH
+    with pytest.raises(ProviderFileError) as caught:
+        read_text(RICH.replace(old, new, 1), "rich.yaml", DIALECTS)
+    assert any(said in mistake and "; " in mistake for mistake in caught.value.mistakes), caught.value
 
 
 @pytest.mark.parametrize(
@@ -93,5 +166,50 @@ def test_a_directory(tmp_path: Path) -> None:
     with pytest.raises(ProviderFileError) as caught:
         read_directory(tmp_path, DIALECTS)
     text = str(caught.value)
-    for said in ("is already taken by a.yaml", "is not UTF-8", "is larger than"):
+    for said in (f"b.yaml:3: api.acme.example: is already taken by {tmp_path}/a.yaml:3", "UTF-8", "is larger than"):
         assert said in text
+
+
+SECOND = GOOD.replace("id: acme", "id: second")
+SHARED = GOOD.replace("hosts:", "shared_hosts:")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD.replace("hosts: [api.acme.example", "hosts: [x.other.example"), "b.yaml:1: acme: is already taken by"),
+        (
+            SECOND.replace('[api.acme.example, "*.acme.example"]', "[one.acme.example]"),
+            "b.yaml:3: one.acme.example: ov",
+        ),
+        (SECOND.replace('[api.acme.example, "*.acme.example"]', "[one.acme2.example]"), ""),
+        (SHARED.replace("id: acme", "id: second"), ""),
+    ],
+)
+def test_two_files(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text(text)
+    if not said:
+        assert len(read_directory(tmp_path, DIALECTS)) == 2
+        return
+    with pytest.raises(ProviderFileError) as caught:
+        read_directory(tmp_path, DIALECTS)
+    assert any(said in mistake for mistake in caught.value.mistakes), caught.value
+
+
+def test_two_that_claim_the_same_path_of_a_shared_host(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SHARED)
+    (tmp_path / "b.yaml").write_text(SHARED.replace("id: acme", "id: second"))
+    with pytest.raises(
+        ProviderFileError, match=r"b\.yaml:3: .*: POST /v1/chat/completions there is also in .*a\.yaml:3"
+    ):
+        read_directory(tmp_path, DIALECTS)
+
+
+def test_a_trusted_directory_is_not_asked_for_public_suffixes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD.replace("*.acme.example", "*.co.uk"))
+    (loaded,) = load_directory(tmp_path, DIALECTS, trusted=True)
+    assert loaded.places == {"acme": f"{tmp_path}/a.yaml:1", "api.acme.example": f"{tmp_path}/a.yaml:3",
+                             "*.co.uk": f"{tmp_path}/a.yaml:3"}  # fmt: skip
+    with pytest.raises(ProviderFileError, match="everybody"):
+        read_directory(tmp_path, DIALECTS)

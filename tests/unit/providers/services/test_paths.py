@@ -53,6 +53,17 @@ def test_templates() -> None:
     assert template.match_end(("x", "y", "v1beta", "models", "m:generateContent"), 1) is None
 
 
+def test_a_name_of_several_segments() -> None:
+    template = Template.parse("/models/{model}/{model}/predictions")
+    assert template.match(("models", "meta", "llama-3", "predictions")) == {"model": "meta/llama-3"}
+    assert template.match(("models", "llama-3", "predictions")) is None
+
+
+def test_the_root() -> None:
+    assert Template.parse("/").match(readings("/?a=b".partition("?")[0])[0]) == {}
+    assert Template.parse("/").match(("x",)) is None
+
+
 @pytest.mark.parametrize("text", ["v1", "/a//b", "/a?b", "/{a}{b}", "/{a", "/a}", "/{A B}"])
 def test_bad_templates(text: str) -> None:
     with pytest.raises(ValueError):

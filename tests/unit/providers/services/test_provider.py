@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from weir.model import Endpoint
 from weir.providers.services.paths import Template
-from weir.providers.services.provider import Operation, Provider, is_passive
+from weir.providers.services.provider import Operation, Provider, Sign, is_passive
 
 
 def operation(method: str, path: str, dialect: str, name: str, stream: bool = False) -> Operation:
@@ -48,6 +49,59 @@ def test_endpoints(method: str, path: str, dialect: str, name: str, model: str, 
     found = PROVIDER.endpoint(method, path)
     assert found.service == "p"
     assert (found.dialect, found.operation, found.model, found.stream) == (dialect, name, model, stream)
+
+
+def test_what_query_and_headers_tell() -> None:
+    def one(**more: object) -> Provider:
+        return replace(PROVIDER, operations=(replace(PROVIDER.operations[0], **more),))
+
+    by_query = one(model_sign=Sign(query="model"))
+    assert by_query.endpoint("POST", "/v1/chat?model=m-1").model == "m-1"
+    by_header = one(model_sign=Sign(header="x-model"), stream_sign=Sign(header="x-sse", value="enable"))
+    found = by_header.endpoint("POST", "/v1/chat", {"x-model": "m-2", "x-sse": "Enable"})
+    assert (found.model, found.stream) == ("m-2", True)
+    found = by_header.endpoint("POST", "/v1/chat", {"x-sse": "disable"})
+    assert (found.model, found.stream) == ("", False)
+
+
+def test_a_gateway_reads_unlisted_paths_by_their_looks() -> None:
+    gateway = replace(PROVIDER, shapes=True)
+    found = gateway.endpoint("POST", "/any/where/v1/chat/completions")
+    assert (found.service, found.dialect, found.operation) == ("p", "openai_chat", "chat")
+    assert gateway.endpoint("POST", "/any/where").operation == ""
+    assert not gateway.allows_managed(found, "POST", "/any/where/v1/chat/completions")
+
+
+def test_what_counts_on_a_shared_host() -> None:
+    only_shared = replace(PROVIDER, hosts=(), shared_hosts=("x.example",), pages=True, shapes=True)
+    assert only_shared.claims("POST", "/v1/chat?a=b") and only_shared.claims("get", "/v1//models")
+    for path in ("/", "/v1", "/v1/chat/completions", "/index.html"):
+        assert not only_shared.claims("POST", path)
+    first, *rest = PROVIDER.operations
+    both = replace(PROVIDER, shared_hosts=("x.example",), operations=(replace(first, shared=True), *rest))
+    assert both.claims("POST", "/v1/chat") and not both.claims("GET", "/v1/models")
+
+
+def test_where_keys_may_go() -> None:
+    both = replace(PROVIDER, shared_hosts=("x.example", "*.tenants.example"))
+    assert both.bound_hosts == ("api.p.example", "x.example")
+    assert replace(both, key_hosts=("api.p.example",)).bound_hosts == ("api.p.example",)
+
+
+def test_headers_worth_keeping() -> None:
+    key = "pk-" + "a" * 8
+    provider = replace(PROVIDER, key_patterns=((re.compile("pk-[a-z]{8}"), "api"),))
+    headers = [
+        ("X-Request-ID", "r-1"),
+        ("x-ratelimit-limit-tokens", "5000"),
+        ("x-ratelimit-hint", "two words"),
+        ("x-ratelimit-long", "x" * 200),
+        ("x-project", key),
+        ("set-cookie", "a=b"),
+    ]
+    names = ("x-request-id", "x-ratelimit-*", "x-project")
+    assert provider.noted(names, headers) == {"x-request-id": "r-1", "x-ratelimit-limit-tokens": "5000"}
+    assert len(provider.noted(("x-*",), [(f"x-{n}", "1") for n in range(99)])) == 16
 
 
 def test_passive_is_known_and_without_content() -> None:

@@ -50,6 +50,31 @@ def test_hosts(host: str, provider: str) -> None:
     assert (found.id if found else "") == provider
 
 
+@pytest.mark.parametrize(
+    ("host", "method", "path", "provider"),
+    [
+        ("api.openai.com", "POST", "/v1/chat/completions", "openai"),
+        ("api.openai.com", "GET", "/anything", "openai"),
+        ("api.cloudflare.com", "POST", "/client/v4/accounts/a/ai/run/@cf/x/y", "cloudflare-workers-ai"),
+        ("api.cloudflare.com", "POST", "/client/v4/accounts/a/ai/../dns", ""),
+        ("api.cloudflare.com", "POST", "/client/v4//accounts/a/%61i/run/@cf/x/y", "cloudflare-workers-ai"),
+        ("dbc.cloud.databricks.com", "POST", "/serving-endpoints/e/invocations", "databricks"),
+        ("dbc.cloud.databricks.com", "POST", "/api/2.1/jobs/run-now", ""),
+        ("chatgpt.com", "POST", "/backend-api/codex/responses", "codex-web"),
+        ("chatgpt.com", "POST", "/backend-api/conversation", "chatgpt"),
+        ("x.com", "GET", "/home", ""),
+    ],
+)
+def test_by_request(host: str, method: str, path: str, provider: str) -> None:
+    found = REGISTRY.by_request(host, method, path)
+    assert (found.id if found else "") == provider
+
+
+def test_shared_hosts_belong_to_nobody_whole() -> None:
+    assert "api.cloudflare.com" in REGISTRY.shared_hosts - REGISTRY.hosts
+    assert REGISTRY.by_host("api.cloudflare.com") is None
+
+
 def test_a_host_is_looked_up_quickly() -> None:
     best = min(_timed() for _ in range(5))
     assert best < 20e-6  # 2 µs on a quiet machine; this only catches a lookup that walks lists
@@ -67,7 +92,7 @@ def _timed() -> float:
     [
         ("api.openai.com", "POST", "/v1/responses", "openai_responses", "responses", ""),
         ("api.openai.com", "GET", "/v1/responses", "", "realtime", ""),
-        ("api.openai.com", "GET", "/v1/responses/resp_1?stream=true", "", "read", ""),
+        ("api.openai.com", "GET", "/v1/responses/resp_1?stream=true", "openai_responses", "read", ""),
         ("api.openai.com", "POST", "/v1/files", "openai_upload", "files", ""),
         ("api.openai.com", "GET", "/v1/models", "", "models", ""),
         ("api.openai.com", "POST", "/v2/unheard/of", "", "", ""),
@@ -81,7 +106,7 @@ def _timed() -> float:
         ),
         ("a.services.ai.azure.com", "POST", "/anthropic/v1/messages", "anthropic_messages", "messages", ""),
         ("api.anthropic.com", "POST", "/v1/messages?beta=true", "anthropic_messages", "messages", ""),
-        ("api.anthropic.com", "POST", "/v1/messages/batches", "", "batches", ""),
+        ("api.anthropic.com", "POST", "/v1/messages/batches", "anthropic_batches", "batches", ""),
         (
             "generativelanguage.googleapis.com",
             "POST",
@@ -132,7 +157,8 @@ def test_auth_places_and_keys() -> None:
 def test_every_provider_takes_a_credential_and_does_something() -> None:
     assert len(REGISTRY.providers) >= 16
     for provider in REGISTRY.providers:
-        assert provider.auth and any(o.dialect for o in provider.operations), provider.id
+        if provider.virtual_key_operations:
+            assert provider.auth and any(o.dialect for o in provider.operations), provider.id
     assert {"api.openai.com", "*.api.openai.com"} <= REGISTRY.hosts
 
 
@@ -142,10 +168,12 @@ def test_every_provider_takes_a_credential_and_does_something() -> None:
         ("openai", "POST", "/v1/chat/completions", True),
         ("openai", "POST", "/v1/responses", True),
         ("openai", "GET", "/v1/models", True),
+        ("openai", "GET", "/v1/realtime?model=gpt-realtime", True),
+        ("openai", "GET", "/v1/responses", True),
+        ("openai", "POST", "/v1/realtime/calls", False),
         ("openai", "POST", "/v1/realtime/client_secrets", False),
         ("openai", "POST", "/v1/realtime/sessions", False),
         ("openai", "POST", "/v1/chatkit/sessions", False),
-        ("openai", "GET", "/v1/responses", False),
         ("openai", "TRACE", "/v1/models", False),
         ("openai", "GET", "/v1/organization/admin_api_keys", False),
         ("openai", "POST", "/v1/organization/projects/p/service_accounts", False),
@@ -172,11 +200,24 @@ def test_what_a_virtual_key_opens(provider_id: str, method: str, path: str, allo
     assert provider.allows_managed(provider.endpoint(method, path), method, path) is allowed
 
 
+# What stays in the company's account for every other key to use, or only makes, fetches or counts what is there: not
+# what a virtual key is for.
+_KEPT = frozenset(
+    {
+        "agents", "assistants", "batches", "cached_contents", "cancel", "chatkit", "connectors", "containers",
+        "conversations", "create_model", "environments", "evals", "files", "fine-tuning", "fine_tuning", "knowledge",
+        "memory_stores", "read", "read_prediction", "realtime", "sessions", "skills", "telemetry", "vaults",
+        "vector_stores", "videos",
+    }
+)  # fmt: skip
+
+
 def test_every_dialect_is_open_to_virtual_keys() -> None:
     for provider in REGISTRY.providers:
+        if not provider.virtual_key_operations:
+            continue  # people sign in there
         for operation in provider.operations:
-            # Files stay in the company's account for every other key to use: not what a virtual key is for.
-            if operation.dialect and operation.operation not in ("files", "skills", "videos"):
+            if operation.dialect and operation.operation not in _KEPT:
                 assert operation.operation in provider.virtual_key_operations, (provider.id, operation.template.text)
 
 
@@ -201,5 +242,8 @@ def test_an_operators_file_adds_or_replaces(tmp_path: Path) -> None:
 
 def test_an_operators_file_cannot_take_a_host_of_another(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(EXTRA.format(id="x", host="api.openai.com"))
-    with pytest.raises(ProviderFileError, match="taken by openai"):
+    with pytest.raises(
+        ProviderFileError,
+        match=r"x\.yaml:3: api\.openai\.com: is already taken by openai \(.*openai\.yaml:\d+\); remove",
+    ):
         Registry.load([tmp_path])
