@@ -10,12 +10,25 @@ from hypothesis import strategies as st
 
 from golden.swap import VALUE, WORD, Swap
 from weir.model import Endpoint, Exchange, Reply
+from weir.providers.formats.others import other_dialects
+from weir.providers.formats.web import web_dialects
 from weir.providers.services.registry import Registry
 from weir.providers.wire.sse import Framer
 
 REGISTRY = Registry.load()
 IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]
 IDS += ["bedrock_converse", "bedrock_invoke", "cohere_chat", "cohere_embed", "ollama"]
+IDS += [dialect.id for dialect in web_dialects()]
+IDS += ["openai_images", "openai_audio_speech", "openai_moderations", "openai_json", "openai_batches"]
+IDS += [
+    "anthropic_batches",
+    "anthropic_complete",
+    "anthropic_json",
+    "openai_results",
+    "anthropic_results",
+    "openai_upload",
+]
+IDS += [dialect.id for dialect in other_dialects() if not dialect.id.endswith("_upload")]
 TYPES = ["text/event-stream", "application/json", "", "text/plain", "application/x-ndjson"]
 pieces = st.lists(
     st.sampled_from(
@@ -48,6 +61,21 @@ pieces = st.lists(
             b'{"message":{"content":"<EMAIL_ADDR"},"done":false}\n',
             b'{"type":"content-delta","delta":{"message":{"content":{"text":"<EM"}}}}\n',
             b'{"event_type":"text-generation","text":"ESS_1>"}\n',
+            b'{"response":{"candidates":[{"content":{"parts":[{"text":"ADDRESS_1>"}]}}]},"traceId":"t"}\n',
+            b'{"event_type":"step.delta","index":0,"delta":{"type":"text","text":"IL_ADD"}}',
+            b'{"token":{"id":1,"text":"<EMAIL_ADDR","special":false},"generated_text":null}',
+            b'{"results":[{"generated_text":"ESS_1> ","input_token_count":3,"stop_reason":"not_finished"}]}',
+            b'{"output":{"choices":[{"message":{"content":"<EMA"},"finish_reason":"null"}]},"usage":{"total_tokens":4}}',
+            b'{"response":"<EMAIL_","p":"ab"}',
+            b'{"custom_id":"a","response":{"status_code":200,"body":{"object":"response","model":"m","usage":{"input_tokens":2}}}}\n',
+            b'{"custom_id":"b","result":{"type":"succeeded","message":{"model":"m","content":[{"type":"text","text":"<EMAIL_ADDRESS_1>"}]}}}\n',
+            b'{"type":"completion","completion":"<EMAIL_ADD","stop_reason":null}',
+            b'{"type":"transcript.text.delta","delta":"RESS_1>"}',
+            b'{"type":"image_generation.completed","b64_json":"aGk=","usage":{"input_tokens":1,"output_tokens":2}}',
+            b"event: output\n",
+            b"event: done\n",
+            b"<EMAIL_ADD",
+            b"RESS_1>",
             b"\x00",
             b"\xff",
             b"id: 1\n",

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weir.model import Endpoint, Unparsed
+from weir.providers.formats.others import other_dialects
+from weir.providers.requests.uploads import Upload
 from weir.providers.requests.walk import KEY_SUFFIX
 from weir.providers.services.registry import Registry
 from weir.providers.wire.jsondoc import loads, splice, splice_set
@@ -18,6 +20,10 @@ from weir.providers.wire.jsondoc import loads, splice, splice_set
 REGISTRY = Registry.load()
 IDS = ["openai_chat", "openai_responses", "openai_embeddings", "anthropic_messages", "gemini_generate"]
 IDS += ["bedrock_converse", "bedrock_invoke", "cohere_chat", "cohere_embed", "ollama"]
+IDS += ["chatgpt_web", "claude_web", "deepseek_web", "grok_web", "perplexity_web", "web_json"]
+IDS += ["openai_images", "openai_audio_speech", "openai_moderations", "openai_json", "openai_batches"]
+IDS += ["anthropic_batches", "anthropic_complete", "anthropic_json"]
+IDS += [dialect.id for dialect in other_dialects() if not dialect.id.endswith("_upload")]
 texts = st.text(max_size=40)
 names = st.one_of(
     st.sampled_from(
@@ -43,6 +49,11 @@ names = st.one_of(
             "inlineData",
             "stream",
             "stream_options",
+            "request",
+            "systemInstruction",
+            "parameters",
+            "instances",
+            "version",
         ]
     ),
     st.text(max_size=20),
@@ -202,3 +213,38 @@ def test_depth_never_escapes(opening: bytes, times: int) -> None:
     closing = opening.replace(b'"a":', b"").replace(b'"b":', b"")[::-1].translate(bytes.maketrans(b"[{", b"]}"))
     with pytest.raises(Unparsed):
         loads(opening * times + b"1" + closing * times)
+
+
+lines = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.builds(
+            lambda url, body, more: json.dumps({"custom_id": "c", "url": url, "body": body, **more}).encode(),
+            st.sampled_from(["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/elsewhere", ""]),
+            documents,
+            st.dictionaries(st.sampled_from(["method", "note", "url"]), texts, max_size=2),
+        ),
+    ),
+    max_size=4,
+)
+
+
+@given(lines, st.booleans())
+@settings(max_examples=60)
+def test_files_of_requests_are_read_or_unparsed_and_edited_exactly(parts: list[bytes], ends: bool) -> None:
+    data = b"\n".join(parts) + (b"\n" if ends else b"")
+    head = b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--x\r\n'
+    body = head + b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + data + b"\r\n--x--\r\n"
+    upload = REGISTRY.dialect("openai_upload")
+    assert isinstance(upload, Upload)
+    one = upload.bound([("content-type", "multipart/form-data; boundary=x")])
+    try:
+        found = one.parse(body, Endpoint("", "openai_upload", "files"))
+    except Unparsed:
+        return
+    editable = {s.pointer: s.text for s in found.segments if not s.pointer.endswith(KEY_SUFFIX)}
+    assert one.replace(body, editable) == body
+    for pointer in list(editable)[:3]:
+        with contextlib.suppress(Unparsed):
+            new = one.replace(body, {pointer: "changed"})
+            assert one.parse(new, Endpoint("", "openai_upload", "files")) is not None or pointer == "/purpose/0"

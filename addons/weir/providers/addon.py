@@ -32,11 +32,13 @@ class Providers:
         if trace is None:
             return
         registry = trace.snapshot.registry
-        trace.provider = next((p for p in map(registry.by_host, trace.names) if p), None)
+        request = flow.request
+        claims = (registry.by_request(name, request.method, request.path) for name in trace.names)
+        trace.provider = next((provider for provider in claims if provider), None)
         if trace.provider is None:
             return
         trace.is_ai = True
-        trace.endpoint = trace.provider.endpoint(flow.request.method, flow.request.path)
+        trace.endpoint = trace.provider.endpoint(request.method, request.path, request.headers)
         trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
 
     @guarded

@@ -28,6 +28,9 @@ _ERRORS: Final = {
     413: "request_too_large",
     429: "rate_limit_error",
 }
+# What has a price of its own: theirs → ours.
+_PARTS: Final = (("ephemeral_1h_input_tokens", "cache_write_1h_tokens"), ("web_search_requests", "web_searches"))
+_TIERS: Final = {"priority": "priority", "batch": "batch", "standard": ""}
 _NO_TEXT: Final = frozenset({"type", "id", "name", "signature", "data", "encrypted_content", "tool_use_id", "model"})
 
 
@@ -73,11 +76,13 @@ class AnthropicMessages(BaseDialect):
 
 
 class _MessageEvents:
+    steady = True  # see runs.py
     array = False
     end_marks: frozenset[bytes] = frozenset()
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self._tier = ""
 
     def event(self, name: str, doc: JsonObject, notes: Notes) -> Step:
         kind = get_text(doc, "type") or name
@@ -127,6 +132,11 @@ class _MessageEvents:
         details = get_object(usage, "output_tokens_details")
         if details:
             self._counts["thinking"] = get_count(details, "thinking_tokens")
+        for kind, name in (("cache_creation", "ephemeral_1h_input_tokens"), ("server_tool_use", "web_search_requests")):
+            if isinstance(get_object(usage, kind).get(name), int):
+                self._counts[name] = get_count(get_object(usage, kind), name)
+        fast = "fast" if get_text(usage, "speed") == "fast" else ""
+        self._tier = fast or _TIERS.get(get_text(usage, "service_tier"), self._tier)
         if not self._counts:
             return
         read = self._counts.get("cache_read_input_tokens", 0)
@@ -139,6 +149,8 @@ class _MessageEvents:
             cache_write_tokens=written,
             reasoning_tokens=self._counts.get("thinking", 0),
             source="reported",
+            parts=tuple((ours, count) for name, ours in _PARTS if (count := self._counts.get(name, 0))),
+            tier=self._tier,
         )
 
 

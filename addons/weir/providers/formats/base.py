@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from weir.model import Endpoint, Exchange, Inspection, Unparsed
+from weir.model import Endpoint, Exchange, Inspection, Unparsed, Usage
 from weir.ports import ReplyReader, TextMap
-from weir.providers.replies.reading import EventReader, Events
+from weir.providers.replies.notes import Events
+from weir.providers.replies.runs import RunReader
 from weir.providers.requests.walk import KEY_SUFFIX, Walk
 from weir.providers.wire.framing import compact
 from weir.providers.wire.jsondoc import loads, splice
@@ -31,12 +32,22 @@ class BaseDialect(ABC):
     members: ClassVar[Mapping[str, str]] = {}
     # member → name among Exchange.parameters
     scalars: ClassVar[Mapping[str, str]] = {}
+    # whether texts of a reply can be changed on their way; where not, what would have to be blocks
+    replies_editable: bool = True
+
+    def bound(self, headers: Sequence[tuple[str, str]]) -> BaseDialect:
+        """The dialect for a body that these request headers announce; the same one where they don't matter."""
+        return self
 
     def parse(self, body: bytes, endpoint: Endpoint) -> Exchange:
         """Read a decoded request body. Raises Unparsed, and nothing else, whatever the bytes."""
         document = loads(body)
         if not isinstance(document, dict):
             raise Unparsed("not a JSON object")
+        return self.read(document, endpoint)
+
+    def read(self, document: JsonObject, endpoint: Endpoint) -> Exchange:
+        """Read a body that is a document already, or a document within one: pointers begin where it begins."""
         walk = Walk(self.sections, self.types, self.members)
         walk.take(document)
         for reason in self.unseen(document):
@@ -94,7 +105,15 @@ class BaseDialect(ABC):
         self, exchange: Exchange, content_type: str, text: TextMap | None = None, strip_usage: bool = False
     ) -> ReplyReader:
         """A reader for the reply; see `weir.ports.Dialect`."""
-        return EventReader(self.events(exchange), content_type, exchange.stream, text, strip_usage)
+        return RunReader(self.events(exchange), content_type, exchange.stream, text, strip_usage)
+
+    def header_usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """None: this format reports usage in its bodies."""
+        return None
+
+    def refusal_headers(self, status: int) -> Mapping[str, str]:
+        """None beside those that every refusal has."""
+        return {}
 
     def refusal(self, status: int, message: str, rule_id: str) -> bytes:
         """OpenAI's error body, which most providers have taken over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -81,8 +81,11 @@ class BedrockConverse(BaseDialect):
 
     def refusal(self, status: int, message: str, rule_id: str) -> bytes:
         """AWS's error body. The SDKs take the error's name from ``__type`` where no header gives it."""
-        name = _ERRORS.get(status, "InternalServerException" if status >= 500 else "ValidationException")
-        return compact({"__type": name, "message": self.say(message, rule_id)})
+        return compact({"__type": _error_name(status), "message": self.say(message, rule_id)})
+
+    def refusal_headers(self, status: int) -> Mapping[str, str]:
+        """The error's name, where AWS gives it and some SDKs look only."""
+        return {"x-amzn-errortype": _error_name(status)}
 
     def abort_event(self, message: str, rule_id: str) -> bytes:
         """An exception message; of those a stream may end with, no client retries this one."""
@@ -92,6 +95,7 @@ class BedrockConverse(BaseDialect):
 class ConverseEvents:
     """Events by their name, or as members of a document, as Nova's own stream has them."""
 
+    steady = True  # see runs.py
     array = False
     end_marks: frozenset[bytes] = frozenset()
 
@@ -159,6 +163,10 @@ class ConverseEvents:
             cache_write_tokens=written,
             source="reported",
         )
+
+
+def _error_name(status: int) -> str:
+    return _ERRORS.get(status, "InternalServerException" if status >= 500 else "ValidationException")
 
 
 def _block(doc: JsonObject) -> str:

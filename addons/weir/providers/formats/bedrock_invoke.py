@@ -5,7 +5,7 @@ Which vendor's they are shows in each document by its members, as the model in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -25,6 +25,12 @@ from weir.providers.wire.words import plausible_model
 __all__ = ["BedrockInvoke"]
 
 _METRICS: Final = "amazon-bedrock-invocationMetrics"
+_COUNTS: Final = {
+    "x-amzn-bedrock-input-token-count": "inputTokenCount",
+    "x-amzn-bedrock-output-token-count": "outputTokenCount",
+    "x-amzn-bedrock-cache-read-input-token-count": "cacheReadInputTokenCount",
+    "x-amzn-bedrock-cache-write-input-token-count": "cacheWriteInputTokenCount",
+}
 _ANTHROPIC: Final = frozenset(
     {"message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta"}
     | {"content_block_stop", "ping", "message", "error"}
@@ -80,6 +86,14 @@ class BedrockInvoke(BedrockConverse):
             found |= scalars_of(get_object(document, name), self.scalars)
         return found
 
+    def header_usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """AWS's own counts, which plain replies have in headers whatever the vendor's body says."""
+        said = {name: headers.get(header, "").strip() for header, name in _COUNTS.items()}
+        counts: JsonObject = {
+            name: int(text) for name, text in said.items() if text.isdecimal() and text.isascii() and len(text) < 16
+        }
+        return _metrics(counts) if "inputTokenCount" in counts or "outputTokenCount" in counts else None
+
     def events(self, exchange: Exchange) -> Events:
         """How one reply is read."""
         return _InvokeEvents(exchange)
@@ -92,6 +106,7 @@ class BedrockInvoke(BedrockConverse):
 
 
 class _InvokeEvents:
+    steady = True  # see runs.py
     array = False
     end_marks: frozenset[bytes] = frozenset()
 

@@ -1,17 +1,22 @@
-"""Gemini generateContent, its streams (server-sent events or one JSON array), countTokens and embedContent."""
+"""Gemini generateContent, its streams (server-sent events or one JSON array), and what takes requests of its shape.
+
+These are countTokens, embedContent, batches of either, and prompts kept for later (cachedContents).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Final
 
-from weir.model import Exchange, Usage
+from weir.model import Endpoint, Exchange, Inspection, Segment, Usage
 from weir.providers.formats.base import BaseDialect, compact, scalars_of
 from weir.providers.replies.notes import Events, Notes, Place, Step
 from weir.providers.replies.texts import texts_in
 from weir.providers.wire.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton
 
-__all__ = ["GeminiGenerate"]
+__all__ = ["GeminiGenerate", "gemini_error", "gemini_usage", "instructed", "modality_parts", "short_model"]
 
 _STATUS: Final = {
     400: "INVALID_ARGUMENT",
@@ -22,6 +27,16 @@ _STATUS: Final = {
     500: "INTERNAL",
     503: "UNAVAILABLE",
 }
+_DETAILS: Final = {
+    "promptTokensDetails": "input_{}_tokens",
+    "toolUsePromptTokensDetails": "input_{}_tokens",
+    "cacheTokensDetails": "cache_{}_read_tokens",
+    "candidatesTokensDetails": "output_{}_tokens",
+    "responseTokensDetails": "output_{}_tokens",
+}
+_MODALITIES_MAX: Final = 32
+_TIERS: Final = ("flex", "priority")
+_INSTRUCTION = re.compile(r"/system(?:Instruction|_instruction)/parts/\d+/text\Z")
 _ON_THE_WAY: Final = frozenset({"index", "role", "thought", "modelVersion", "responseId"})
 _NO_TEXT: Final = frozenset({"thoughtSignature", "inlineData", "fileData", "thought", "id", "name"})
 
@@ -34,6 +49,7 @@ class GeminiGenerate(BaseDialect):
         "contents": "user",
         "content": "user",
         "requests": "user",
+        "batch": "user",
         "generateContentRequest": "user",
         "systemInstruction": "system",
         "system_instruction": "system",
@@ -61,6 +77,11 @@ class GeminiGenerate(BaseDialect):
         "seed": "seed",
     }
 
+    def read(self, document: JsonObject, endpoint: Endpoint) -> Exchange:
+        """As any document; a model named by its full path goes by the end of it."""
+        exchange = super().read(document, endpoint)
+        return replace(exchange, model=short_model(exchange.model), segments=instructed(exchange.segments))
+
     def tools(self, document: JsonObject) -> Iterable[str]:
         """Declared functions by name, built-in tools by the member that switches them on."""
         for tool in get_list(document, "tools"):
@@ -83,27 +104,66 @@ class GeminiGenerate(BaseDialect):
 
     def refusal(self, status: int, message: str, rule_id: str) -> bytes:
         """Google's error body; the SDK looks for ``error`` as the first member."""
-        info: Json = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": rule_id, "domain": "weir"}
-        word = _STATUS.get(status, "INTERNAL" if status >= 500 else "FAILED_PRECONDITION")
-        return compact(
-            {"error": {"code": status, "message": self.say(message, rule_id), "status": word, "details": [info]}}
-        )
+        return compact({"error": gemini_error(status, self.say(message, rule_id), rule_id)})
 
 
-def _usage(usage: Json) -> Usage | None:
+def gemini_error(status: int, message: str, rule_id: str) -> JsonObject:
+    """The error object that all of Google's interfaces share."""
+    info: Json = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": rule_id, "domain": "weir"}
+    word = _STATUS.get(status, "INTERNAL" if status >= 500 else "FAILED_PRECONDITION")
+    return {"code": status, "message": message, "status": word, "details": [info]}
+
+
+def instructed(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """``segments``, where a system instruction is one whatever role it states: Google's own clients write ``user``."""
+    return tuple(replace(one, role="system") if _INSTRUCTION.search(one.pointer) else one for one in segments)
+
+
+def short_model(model: str) -> str:
+    """A model's name without the path before it: ``models/m`` is ``m``, and so is ``…/publishers/google/models/m``."""
+    return model.rpartition("models/")[2] or model
+
+
+def gemini_usage(usage: Json) -> Usage | None:
+    """``usageMetadata`` of a reply, of a message of the live interface, or of a prompt that was kept; None when empty.
+
+    Google's input count has the cache in it, and its output count leaves thoughts out.
+    """
     if not isinstance(usage, dict) or not usage:
         return None
     thoughts = get_count(usage, "thoughtsTokenCount")
+    asked = get_count(usage, "promptTokenCount") + get_count(usage, "toolUsePromptTokenCount")
+    given = get_count(usage, "candidatesTokenCount", "responseTokenCount")
+    if not asked and not given and not thoughts:
+        asked = get_count(usage, "totalTokenCount")  # all there is of a prompt that is kept
     return Usage(
-        input_tokens=get_count(usage, "promptTokenCount") + get_count(usage, "toolUsePromptTokenCount"),
-        output_tokens=get_count(usage, "candidatesTokenCount") + thoughts,
+        input_tokens=asked,
+        output_tokens=given + thoughts,
         cache_read_tokens=get_count(usage, "cachedContentTokenCount"),
         reasoning_tokens=thoughts,
         source="reported",
+        parts=modality_parts(usage, _DETAILS, "tokenCount"),
+        tier=tier if (tier := get_text(usage, "serviceTier").lower()) in _TIERS else "",
     )
 
 
+def modality_parts(usage: JsonObject, details: Mapping[str, str], count: str) -> tuple[tuple[str, int], ...]:
+    """Sound, pictures and film among the tokens, which have prices of their own.
+
+    ``details`` maps the members that list them to the names of what they count; ``count`` is the member of the count.
+    """
+    found: dict[str, int] = {}
+    for member, name in details.items():
+        for item in get_list(usage, member)[:_MODALITIES_MAX]:
+            kind = get_text(item, "modality").lower()
+            if kind in ("audio", "image", "video") and (tokens := get_count(item, count)):
+                key = name.format(kind)
+                found[key] = found.get(key, 0) + tokens
+    return tuple(found.items())
+
+
 class _GeminiEvents:
+    steady = True  # see runs.py
     array = True
     end_marks = frozenset({b"[DONE]"})
 
@@ -147,7 +207,7 @@ class _GeminiEvents:
     @staticmethod
     def _head(doc: JsonObject, notes: Notes) -> None:
         notes.name(model=get_text(doc, "modelVersion"), response_id=get_text(doc, "responseId"))
-        notes.usage = _usage(doc.get("usageMetadata")) or notes.usage
+        notes.usage = gemini_usage(doc.get("usageMetadata")) or notes.usage
         blocked = get_text(get_object(doc, "promptFeedback"), "blockReason")
         if blocked:
             notes.name(finish_reason=blocked)
@@ -164,7 +224,12 @@ class _GeminiEvents:
                 kind = "thought" if isinstance(part, dict) and part.get("thought") is True else "text"
                 places.append(Place(f"{pointer}/{at}/text", f"{index}.{kind}", text))
             elif isinstance(part, dict) and part.keys() - {"text", "thoughtSignature", "thought"}:
-                others.append((f"{pointer}/{at}", part))
+                media = _media(part)
+                if media:
+                    notes.mark(Inspection.PARTIAL, media)
+                # What is no text is not looked through for any, and not changed.
+                rest: JsonObject = {key: value for key, value in part.items() if key != "inlineData" or not media}
+                others.append((f"{pointer}/{at}", rest))
                 for found in texts_in(part, "", "", _NO_TEXT, notes.room):
                     notes.keep(found.text)
                 call = get_object(part, "functionCall")
@@ -172,3 +237,11 @@ class _GeminiEvents:
                     self._calls += 1
                     notes.call(f"{self._calls}", get_text(call, "id"), get_text(call, "name"))
         return places, others
+
+
+def _media(part: JsonObject) -> str:
+    """What a part of a reply holds that is no text: image, audio, video, file; ``""`` when it holds none."""
+    kind, _, detail = get_text(get_object(part, "inlineData"), "mimeType").lower().partition("/")
+    if not detail or kind == "text" or "json" in detail:
+        return ""
+    return kind if kind in ("image", "audio", "video") else "file"

@@ -34,6 +34,11 @@ _NO_TEXT: Final = frozenset(
 _TOP: Final = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"})
 _ON_THE_WAY: Final = frozenset({"index", "type"})
 _RUNNING_MAX: Final = 1024
+# Where the details of the counts stand: in chat completions, in responses, in realtime and audio.
+_ASKED: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_GIVEN: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+_TIERS: Final = frozenset({"flex", "priority", "fast", "scale", "batch"})  # default and auto are the usual price
+_SECONDS_MAX: Final = 10_000_000
 
 
 class OpenAIChat(BaseDialect):
@@ -59,6 +64,7 @@ class OpenAIChat(BaseDialect):
         "stream": "stream",
         "store": "store",
         "logprobs": "logprobs",
+        "echo": "echo",
         "parallel_tool_calls": "parallel_tool_calls",
         "reasoning_effort": "reasoning_effort",
         "service_tier": "service_tier",
@@ -109,13 +115,18 @@ def token_ids(value: Json) -> str:
     return "text given as token ids" if isinstance(first, int) and not isinstance(first, bool) else ""
 
 
-def openai_usage(usage: Json) -> Usage | None:
-    """OpenAI's usage object, in the names of chat completions or of responses; None when it is none."""
-    if not isinstance(usage, dict) or not any(k in usage for k in ("prompt_tokens", "input_tokens", "total_tokens")):
+def openai_usage(usage: Json, tier: str = "") -> Usage | None:
+    """OpenAI's usage object, in the names of chat completions, responses, realtime or audio; None when it is none.
+
+    ``tier`` is the ``service_tier`` that the reply names.
+    """
+    if not isinstance(usage, dict):
         return None
-    asked = get_object(usage, "prompt_tokens_details") or get_object(usage, "input_tokens_details")
-    asked = asked or get_object(usage, "input_token_details")  # realtime
-    given = get_object(usage, "completion_tokens_details") or get_object(usage, "output_tokens_details")
+    if get_text(usage, "type") == "duration":
+        return _seconds(usage.get("seconds"))
+    if not any(k in usage for k in ("prompt_tokens", "input_tokens", "total_tokens")):
+        return None
+    asked, given = _first_object(usage, _ASKED), _first_object(usage, _GIVEN)
     return Usage(
         input_tokens=get_count(usage, "prompt_tokens", "input_tokens"),
         output_tokens=get_count(usage, "completion_tokens", "output_tokens"),
@@ -123,10 +134,38 @@ def openai_usage(usage: Json) -> Usage | None:
         cache_write_tokens=get_count(asked, "cache_write_tokens"),
         reasoning_tokens=get_count(given, "reasoning_tokens") or get_count(usage, "reasoning_tokens"),
         source="reported",
+        parts=_parts(asked, given),
+        tier=tier if tier in _TIERS else "",
     )
 
 
+def _first_object(usage: JsonObject, names: tuple[str, ...]) -> JsonObject:
+    return next((found for name in names if (found := get_object(usage, name))), {})
+
+
+def _parts(asked: JsonObject, given: JsonObject) -> tuple[tuple[str, int], ...]:
+    """Sound and pictures among the tokens: they have prices of their own."""
+    cached = get_object(asked, "cached_tokens_details")
+    named = (
+        ("input_audio_tokens", get_count(asked, "audio_tokens")),
+        ("input_image_tokens", get_count(asked, "image_tokens")),
+        ("cache_audio_read_tokens", get_count(cached, "audio_tokens")),
+        ("cache_image_read_tokens", get_count(cached, "image_tokens")),
+        ("output_audio_tokens", get_count(given, "audio_tokens")),
+        ("output_image_tokens", get_count(given, "image_tokens")),
+    )
+    return tuple((name, count) for name, count in named if count)
+
+
+def _seconds(seconds: Json) -> Usage | None:
+    """Sound that is paid by its length and has no tokens."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < _SECONDS_MAX:
+        return None
+    return Usage(source="reported", parts=(("audio_ms", round(seconds * 1000)),))
+
+
 class _ChatEvents:
+    steady = True  # see runs.py
     array = False
     end_marks = frozenset({b"[DONE]"})
 
@@ -175,7 +214,8 @@ class _ChatEvents:
     @staticmethod
     def _head(doc: JsonObject, notes: Notes) -> None:
         notes.name(model=get_text(doc, "model"), response_id=get_text(doc, "id"))
-        usage = openai_usage(doc.get("usage")) or openai_usage(get_object(doc, "x_groq").get("usage"))
+        tier = get_text(doc, "service_tier")
+        usage = openai_usage(doc.get("usage"), tier) or openai_usage(get_object(doc, "x_groq").get("usage"))
         notes.usage = usage or notes.usage
 
     def _ended(self, index: str, found: list[Place], finished: bool) -> list[str]:

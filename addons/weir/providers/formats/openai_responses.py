@@ -13,7 +13,7 @@ from weir.providers.replies.texts import texts_in
 from weir.providers.wire.sse import event_bytes
 from weir.providers.wire.values import Json, JsonObject, get_list, get_object, get_text
 
-__all__ = ["OpenAIResponses"]
+__all__ = ["OpenAIResponses", "note_call"]
 
 _TEXT_MEMBERS: Final = frozenset(
     {
@@ -47,6 +47,7 @@ class OpenAIResponses(BaseDialect):
         "tools": "tool_definition",
     }
     types: ClassVar = {
+        "additional_tools": "tool_definition",
         "function_call": "assistant",
         "custom_tool_call": "assistant",
         "mcp_call": "assistant",
@@ -86,6 +87,15 @@ class OpenAIResponses(BaseDialect):
             if get_text(item, "type") == "item_reference":
                 yield "earlier turns kept by the provider"
 
+    def tools(self, document: JsonObject) -> Iterable[str]:
+        """Also those that come within the input, as Codex sends them: the tools of each namespace."""
+        yield from super().tools(document)
+        for item in get_list(document, "input"):
+            if isinstance(item, dict) and get_text(item, "type") == "additional_tools":
+                for space in get_list(item, "tools"):
+                    inner = get_list(space, "tools")
+                    yield from super().tools({"tools": inner or [space]})
+
     def events(self, exchange: Exchange) -> Events:
         """How one reply is read."""
         return _ResponsesEvents()
@@ -105,6 +115,7 @@ class OpenAIResponses(BaseDialect):
 
 
 class _ResponsesEvents:
+    steady = True  # see runs.py
     array = False
     # Not sent by OpenAI itself, but by some that speak its format.
     end_marks = frozenset({b"[DONE]"})
@@ -118,7 +129,7 @@ class _ResponsesEvents:
             self._response(response, notes, terminal=kind in _ENDS)
         item = get_object(doc, "item")
         if item:
-            _call(item, notes)
+            note_call(item, notes)
         if kind in _ERRORS:
             notes.name(finish_reason="error")
         if kind in _ENDS or kind == "error":
@@ -145,14 +156,14 @@ class _ResponsesEvents:
     @staticmethod
     def _response(response: JsonObject, notes: Notes, *, terminal: bool) -> None:
         notes.name(model=get_text(response, "model"), response_id=get_text(response, "id"))
-        notes.usage = openai_usage(response.get("usage")) or notes.usage
+        notes.usage = openai_usage(response.get("usage"), get_text(response, "service_tier")) or notes.usage
         if not terminal:
             return
         reason = get_text(get_object(response, "incomplete_details"), "reason")
         notes.name(finish_reason=reason or get_text(response, "status"))
         kept = notes.has_text
         for _, item in notes.each(get_list(response, "output")):
-            _call(item, notes)
+            note_call(item, notes)
             # A stream's deltas have said it already.
             if not kept:
                 _keep(item, notes)
@@ -160,9 +171,11 @@ class _ResponsesEvents:
 
 def _delta(kind: str, doc: JsonObject) -> Step:
     delta = doc.get("delta")
-    if not isinstance(delta, str) or not delta or kind == "response.audio.delta" or "image" in kind:
+    if not isinstance(delta, str) or not delta or kind.endswith("audio.delta") or "image" in kind:
         return NO_STEP
-    return Step((Place("/delta", _channel(kind, doc), delta, kind.endswith("arguments.delta")),))
+    # What the user was heard to say is no text of the model's.
+    kept = ".input_audio_transcription." not in kind
+    return Step((Place("/delta", _channel(kind, doc), delta, kind.endswith("arguments.delta"), kept),))
 
 
 def _channel(kind: str, doc: JsonObject) -> str:
@@ -182,7 +195,8 @@ def _ended(kind: str, doc: JsonObject) -> tuple[str, ...]:
     return (_channel(kind, doc),) if kind.endswith(".done") else ()
 
 
-def _call(item: Json, notes: Notes) -> None:
+def note_call(item: Json, notes: Notes) -> None:
+    """Note the tool call that an item of a response is, if it is one."""
     kind = get_text(item, "type")
     if kind in ("function_call", "custom_tool_call", "mcp_call"):
         call_id = get_text(item, "call_id") or get_text(item, "id")

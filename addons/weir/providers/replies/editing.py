@@ -25,7 +25,7 @@ BOM: Final = b"\xef\xbb\xbf"
 # Members of a whole document that hold no text: encoded media, the provider's seals, numbers and what they belong to.
 _NO_TEXT: Final = frozenset(
     {"encrypted_content", "signature", "thoughtSignature", "redactedContent", "b64_json", "partial_image_b64"}
-    | {"logprobs", "embedding", "embeddings"}
+    | {"logprobs", "embedding", "embeddings", "bytesBase64Encoded", "audio_base64"}
 )
 _INNER: Final = frozenset({"arguments"})
 # What the request had said and a reply repeats.
@@ -126,6 +126,10 @@ class Editor:
         if names or (edits and any(name in made for name in _TOKENS)):
             made = compact(rewritten(loads_reply(made.removeprefix(BOM)), names))
         return made
+
+    def hear(self, place: Place, text: str) -> None:
+        """``text`` goes on at ``place``, where nothing is edited."""
+        self._channels.feed(place.channel, text, inner=place.inner)
 
     def text(self, data: bytes) -> bytes:
         """``data``, which should have been JSON, mapped as one text; the same object when that changes nothing."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from weir.model import Inspection, Unparsed
 from weir.ports import TextMap
 from weir.providers.replies.notes import Events, Place, Step
-from weir.providers.replies.reading import READ_BYTES_MAX, EventReader
+from weir.providers.replies.reading import READ_BYTES_MAX
+from weir.providers.replies.runs import RunReader
 from weir.providers.wire.eventstream import Cutter, Message, message_bytes, with_payload
 from weir.providers.wire.jsondoc import splice
 from weir.providers.wire.values import Json, JsonObject, compact, get_text, token
@@ -25,6 +27,7 @@ EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
 _JSON: Final = "application/json"
 _INNER: Final = "bytes"
 _ERROR: Final = (":message-type", ":error-code", ":error-message")
+_USUAL: Final = re.compile(rb'\{"bytes":"([A-Za-z0-9+/=]+)"(?:,"p":"[A-Za-z0-9]*")?\}')
 _HEADER_CHARS_MAX: Final = 8000  # at most four bytes each, and a header has room for 32,767
 
 
@@ -33,7 +36,7 @@ def exception_bytes(name: str, document: bytes) -> bytes:
     return message_bytes({":exception-type": name, ":content-type": _JSON, ":message-type": "exception"}, document)
 
 
-class EventStreamReader(EventReader):
+class EventStreamReader(RunReader):
     """The `ReplyReader` of Bedrock's dialects."""
 
     def __init__(
@@ -43,8 +46,20 @@ class EventStreamReader(EventReader):
         self._cutter = Cutter(READ_BYTES_MAX)
         self._wrapped = wrapped
         self._faults: set[str] = set()
+        self._alike: Mapping[str, str] | None = None  # headers of the messages of a run
         if content_type.partition(";")[0].strip().lower() == EVENT_STREAM:
             self._framing = "messages"
+
+    def feed(self, data: bytes) -> bytes:
+        """As any reader."""
+        runs = self._runs
+        if self._framing != "messages" or self._closed or not runs.able:
+            return super().feed(data)
+        for message in self._cutter.feed(data):
+            # Messages of a run have the headers of the one before, and those are the same object then.
+            if self._wrapped or message.headers is not self._alike or not runs.whole(message.payload):
+                self._message(message)
+        return data
 
     def work(self, size: int, *, end: bool) -> int:
         """How many bytes the next ``size`` bytes, or the end, would make this read."""
@@ -83,12 +98,16 @@ class EventStreamReader(EventReader):
             return self._exception(message)
         name = message.headers.get(":event-type", "")
         data = self._unwrapped(message) if self._wrapped else message.payload
-        if not data:
+        runs = self._runs
+        if not data or (name == runs.name and runs.whole(data)):
             return message.raw
+        runs.settle()
         doc = self._load(data)
         if doc is None:
             return self._with(message, data, self._as_text(data))
         step = self._step(name, doc)
+        self._alike = message.headers
+        runs.learn(data, name, data, step)
         if self._editor is None:
             return message.raw
         before = self._tail_messages(step.ends, step.places)
@@ -96,6 +115,7 @@ class EventStreamReader(EventReader):
 
     def _exception(self, message: Message) -> bytes:
         """An exception has a payload, an error has none but a text among its headers."""
+        self._runs.settle()
         self._notes.name(finish_reason="error")
         before = self._tail_messages(("",))
         said = message.headers.get(":error-message", "").encode()
@@ -118,14 +138,22 @@ class EventStreamReader(EventReader):
 
     def _unwrapped(self, message: Message) -> bytes:
         """The model's own event; the payload itself when there is none in it."""
+        if usual := _USUAL.fullmatch(message.payload):
+            try:
+                return binascii.a2b_base64(usual[1], strict_mode=True)
+            except binascii.Error:
+                return self._not_base64(message)
         outer = self._load(message.payload) if message.payload else None
         if outer is None or not isinstance(outer.get(_INNER), str):
             return message.payload
         try:
             return base64.b64decode(get_text(outer, _INNER), validate=True)
         except (binascii.Error, ValueError):
-            self._notes.mark(Inspection.PARTIAL, "event: not base64")
-            return message.payload
+            return self._not_base64(message)
+
+    def _not_base64(self, message: Message) -> bytes:
+        self._notes.mark(Inspection.PARTIAL, "event: not base64")
+        return message.payload
 
     def _with(self, message: Message, data: bytes, edited: bytes) -> bytes:
         if edited is data:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from weir.ports import ReplyReader, TextMap
-from weir.providers.replies.notes import Notes, Place, Step
+from weir.providers.replies.notes import Events, Notes, Place, Step
 from weir.providers.replies.reading import EventReader
 from weir.providers.replies.texts import texts_in
 from weir.providers.wire.values import JsonObject
 
-__all__ = ["generic_reader"]
+__all__ = ["generic_events", "generic_reader"]
 
 # Said in every event, and no text of anybody's.
 _NO_TEXT: Final = frozenset({"id", "type", "object", "model", "role", "event", "created_at", "b64_json", "embedding"})
@@ -31,6 +31,11 @@ class _AnyEvents:
 
     def tail(self, doc: JsonObject, place: Place, text: str) -> JsonObject:
         return doc
+
+
+def generic_events() -> Events:
+    """How events in a format that nobody here knows are read."""
+    return _AnyEvents()
 
 
 def generic_reader(content_type: str, text: TextMap) -> ReplyReader:

@@ -50,6 +50,8 @@ class Notes:
         self.finish_reason = ""
         self.usage: Usage | None = None
         self.complete = False
+        self.by_model: dict[str, Usage] = {}  # of a result file, which answers many requests
+        self.usage_of = ""  # what the usage belongs to, when that isn't this exchange
         self.room = reply_room()  # of the event at hand
         self._texts: list[str] = []
         self._chars = 0
@@ -122,6 +124,8 @@ class Notes:
             finish_reason=self.finish_reason,
             inspection=self._inspection,
             reason="; ".join(self._reasons),
+            by_model=tuple(self.by_model.items()),
+            usage_of=self.usage_of,
         )
 
 

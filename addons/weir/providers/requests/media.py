@@ -40,6 +40,7 @@ _HEAD: Final = 88  # characters whose bytes tell what they are
 # Members that hold encoded media when their neighbours say so, or that never hold anything else.
 _DATA: Final = frozenset(
     {"data", "file_data", "b64_json", "bytes", "imageBytes", "videoBytes", "audioBytes", "image_data"}
+    | {"bytesBase64Encoded"}
 )
 _DECLARES: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "filename", "fileName", "displayName"})
 _NAMES: Final = ("filename", "fileName", "displayName", "title", "name")

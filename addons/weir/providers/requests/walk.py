@@ -114,9 +114,13 @@ class Walk:
         if reason and reason not in self.reasons:
             self.reasons.append(reason)
 
-    def take(self, document: JsonObject) -> None:
-        """Read a whole body. Never recurses; work and memory are bounded by its size."""
-        stack = [self._object(Node(None, ""), document, "parameter", "", self._sections)]
+    def take(self, document: JsonObject | list[Json], pointer: str = "", role: str = "parameter") -> None:
+        """Read a whole body, or a document at ``pointer`` of one. Never recurses; its size bounds work and memory."""
+        root = Node(None, pointer)
+        if isinstance(document, dict):
+            stack = [self._object(root, document, role, "", self._sections)]
+        else:
+            stack = [_Open(root, iter(enumerate(document)), role, "")]
         while stack:
             top = stack[-1]
             for step, child in top.children:
@@ -137,6 +141,7 @@ class Walk:
                 stack.pop()
         if self._rest:
             self.segments.append(Segment(REST, "parameter", "\n".join(self._rest)))
+            self._rest = []
 
     # ── containers
 

@@ -18,6 +18,7 @@ MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 _PRELUDE: Final = struct.Struct(">III")
 _CRC: Final = struct.Struct(">I")
 _LEAST: Final = _PRELUDE.size + _CRC.size
+_CHECKED: Final = 8  # bytes of lengths, which have a checksum of their own
 _SIZES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of values that have one; 6 and 7 state theirs
 _BYTES, _STRING = 6, 7
 _NAME_BYTES_MAX: Final = 255
@@ -96,6 +97,7 @@ class Cutter:
         self._need = _PRELUDE.size  # bytes without which there is nothing to do
         self._skip = 0  # bytes left of a message too large to hold
         self._lost = ""  # why nothing can be read any more
+        self._block, self._headers = b"", dict[str, str]()
 
     @property
     def held(self) -> int:
@@ -109,20 +111,21 @@ class Cutter:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that ``data`` completes."""
-        self._buffer += data
-        if len(self._buffer) < self._need:
-            return []
+        if self._buffer or len(data) < self._need:
+            self._buffer += data
+            if len(self._buffer) < self._need:
+                return []
+            data = bytes(self._buffer)
         found: list[Message] = []
-        start = 0
-        view = bytes(self._buffer)
-        while start < len(view):
-            message = self._next(view, start)
+        start, end = 0, len(data)
+        while start < end:
+            message = self._next(data, start)
             if message is None:
                 break
             found.append(message)
             start += len(message.raw)
-        if start:
-            del self._buffer[:start]
+        if start < end or self._buffer:
+            self._buffer[:] = data[start:]
         return found
 
     def close(self) -> list[Message]:
@@ -146,7 +149,7 @@ class Cutter:
         if left < self._need:
             return None
         total, size, check = _PRELUDE.unpack_from(data, start)
-        if crc32(data[start : start + 8]) != check:
+        if crc32(data[start : start + _CHECKED]) != check:
             self._lost = "event stream: wrong checksum of lengths"
         elif total < _LEAST + size:
             self._lost = "event stream: wrong lengths"
@@ -156,20 +159,23 @@ class Cutter:
             self._need = total
             return None
         else:
-            return _read(data[start : start + total], size)
+            return self._read(data[start : start + total], size, check)
         self._need = 1
         return self._next(data, start)
+
+    def _read(self, raw: bytes, size: int, check: int) -> Message:
+        # Of a checksum over all, the part over the lengths is known.
+        if crc32(raw[_CHECKED : -_CRC.size], check) != _CRC.unpack_from(raw, len(raw) - _CRC.size)[0]:
+            return _unread(raw, "event: wrong checksum")
+        end = _PRELUDE.size + size
+        block = raw[_PRELUDE.size : end]
+        if block != self._block:  # most messages have the headers of the one before
+            headers = _headers(block)
+            if headers is None:
+                return _unread(raw, "event: headers can't be read")
+            self._block, self._headers = block, headers
+        return Message(raw, self._headers, raw[end : -_CRC.size], size)
 
 
 def _unread(raw: bytes, fault: str) -> Message:
     return Message(raw, {}, b"", 0, fault)
-
-
-def _read(raw: bytes, size: int) -> Message:
-    if crc32(raw[: -_CRC.size]) != _CRC.unpack_from(raw, len(raw) - _CRC.size)[0]:
-        return _unread(raw, "event: wrong checksum")
-    end = _PRELUDE.size + size
-    headers = _headers(raw[_PRELUDE.size : end])
-    if headers is None:
-        return _unread(raw, "event: headers can't be read")
-    return Message(raw, headers, raw[end : -_CRC.size], size)

@@ -36,8 +36,8 @@ class Frame(NamedTuple):
 def _read(raw: bytes) -> Frame:
     event = b""
     data: list[bytes] = []
-    for match in _LINE.finditer(raw.removeprefix(_BOM)):
-        line = match[1]
+    plain = raw.removeprefix(_BOM)
+    for line in plain.split(b"\n") if b"\r" not in plain else [match[1] for match in _LINE.finditer(plain)]:
         if line.startswith(b"data:"):
             data.append(line[6:] if line[5:6] == b" " else line[5:])
         elif line.startswith(b"event:"):
@@ -100,8 +100,28 @@ class Framer:
         """Bytes of a frame that is not yet complete."""
         return len(self._buffer)
 
+    @property
+    def between(self) -> bool:
+        """True when a frame begins with the next byte."""
+        return not self._buffer and not self._oversize
+
+    @property
+    def oversize(self) -> bool:
+        """True when the frame at hand is too large, and goes on unread."""
+        return self._oversize
+
+    def hand_back(self) -> bytes:
+        """What is held, to be fed again with what follows it."""
+        held = bytes(self._buffer)
+        self._buffer.clear()
+        self._scanned = 0
+        return held
+
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes."""
+        quick = self._quick(data)
+        if quick is not None:
+            return quick
         self._buffer += data
         frames: list[Frame] = []
         start = 0
@@ -117,6 +137,17 @@ class Framer:
             # An end may begin in what was scanned: at most CR LF CR of it.
             self._scanned = max(0, len(self._buffer) - 3)
         return frames
+
+    def _quick(self, data: bytes) -> list[Frame] | None:
+        """The frames of ``data`` as nearly all servers write them: LF alone, one blank line, nothing held before."""
+        if self._buffer or self._oversize or b"\r" in data or b"\n\n\n" in data or data.startswith(b"\n"):
+            return None
+        *whole, rest = data.split(b"\n\n")
+        if len(rest) > self._limit:
+            return None
+        self._buffer += rest
+        self._scanned = max(0, len(rest) - 3)
+        return [self._frame(raw + b"\n\n") for raw in whole]
 
     def close(self) -> list[Frame]:
         """The stream has ended: what stands unfinished is a frame too, as some servers omit the last blank line."""

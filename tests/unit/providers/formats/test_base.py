@@ -79,3 +79,8 @@ def test_refusal(status: int, kind: str) -> None:
 
 def test_compact_is_one_line() -> None:
     assert compact({"a": "x\r\n\u2028é"}) == b'{"a":"x\\r\\n\\u2028\\u00e9"}'
+
+
+def test_headers_say_nothing_unless_a_format_has_some() -> None:
+    assert Plain().header_usage({"x-usage": "5"}) is None
+    assert Plain().refusal_headers(403) == {}

@@ -104,6 +104,7 @@ def test_a_picture_in_a_stream_is_not_seen() -> None:
 def test_refusals_have_the_providers_shape(status: int, name: str) -> None:
     want = {"__type": name, "message": "No. (weir rule: r)"}
     assert json.loads(DIALECT.refusal(status, "No.", "r")) == want
+    assert DIALECT.refusal_headers(status) == {"x-amzn-errortype": name}
 
 
 def test_a_stream_ends_with_an_exception() -> None:

@@ -95,3 +95,31 @@ def test_what_runs_asynchronously_names_its_model_in_the_body() -> None:
 def test_no_shape_is_too_odd(name: str, value: Any) -> None:
     events().event("chunk", {name: value}, Notes())
     whole({name: value})
+
+
+@pytest.mark.parametrize(
+    ("headers", "counts"),
+    [
+        ({"x-amzn-bedrock-input-token-count": "5", "x-amzn-bedrock-output-token-count": "3"}, (5, 3, 0, 0)),
+        (
+            {
+                "x-amzn-bedrock-input-token-count": "5",
+                "x-amzn-bedrock-output-token-count": "3",
+                "x-amzn-bedrock-cache-read-input-token-count": "20",
+                "x-amzn-bedrock-cache-write-input-token-count": "1",
+            },
+            (26, 3, 20, 1),
+        ),
+        ({"x-amzn-bedrock-input-token-count": " 7 "}, (7, 0, 0, 0)),
+    ],
+)
+def test_counts_in_headers(headers: dict[str, str], counts: tuple[int, ...]) -> None:
+    found = DIALECT.header_usage(headers)
+    assert found is not None and found.source == "reported"
+    assert (found.input_tokens, found.output_tokens, found.cache_read_tokens, found.cache_write_tokens) == counts
+
+
+@pytest.mark.parametrize("value", ["", "-1", "many", "1e3", "9" * 20, "²"])
+def test_headers_that_count_nothing(value: str) -> None:
+    assert DIALECT.header_usage({"x-amzn-bedrock-input-token-count": value}) is None
+    assert DIALECT.header_usage({}) is None

@@ -111,3 +111,26 @@ def test_the_sdk_reads_a_restored_stream() -> None:
             if part.function_call:
                 calls.append(part.function_call.args)
     assert (got, calls) == (f"To {VALUE} <", [{"to": VALUE}])
+
+
+@pytest.mark.parametrize(
+    ("media_type", "reason"),
+    [("image/png", "image"), ("audio/pcm;rate=24000", "audio"), ("application/pdf", "file"), ("text/plain", "")],
+)
+def test_what_is_no_text_in_a_reply_passes_untouched_and_is_told(media_type: str, reason: str) -> None:
+    """Words that happen to stand in a picture's base64 are no words of anybody's."""
+    data, reply = run(chunk({"inlineData": {"mimeType": media_type, "data": "AAAAword"}}), text=Swap({"word": "x"}))
+    assert (b"AAAAword" in data) == bool(reason) and reply.reason == reason
+
+
+def test_tokens_of_sound_and_pictures_have_names_of_their_own() -> None:
+    details = [{"modality": "IMAGE", "tokenCount": 5}, {"modality": "AUDIO", "tokenCount": 7}, {"modality": "TEXT"}, 3]
+    usage = {"promptTokenCount": 20, "promptTokensDetails": details, "toolUsePromptTokensDetails": details[:1]}
+    _, reply = run(chunk({"text": "a"}, usageMetadata={**usage, "serviceTier": "FLEX"}))
+    assert reply.usage and dict(reply.usage.parts) == {"input_image_tokens": 10, "input_audio_tokens": 7}
+    assert reply.usage.tier == "flex"
+
+
+def test_what_is_kept_for_later_tells_a_total_alone() -> None:
+    _, reply = run({"name": "cachedContents/c", "usageMetadata": {"totalTokenCount": 9}})
+    assert reply.usage and (reply.usage.input_tokens, reply.usage.output_tokens) == (9, 0)

@@ -131,3 +131,38 @@ def test_the_sdk_reads_a_restored_stream() -> None:
     for event in client(body, 200, "text/event-stream").chat.completions.create(model="m", messages=[], stream=True):
         got += event.choices[0].delta.content or ""
     assert got == f"To {VALUE} <"
+
+
+@pytest.mark.parametrize(
+    ("usage", "parts"),
+    [
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"audio_tokens": 4}}, (("input_audio_tokens", 4),)),
+        (
+            {
+                "input_tokens": 9,
+                "input_token_details": {
+                    "audio_tokens": 4,
+                    "cached_tokens_details": {"audio_tokens": 3, "text_tokens": 1},
+                },
+                "output_token_details": {"audio_tokens": 2, "text_tokens": 1},
+            },
+            (("input_audio_tokens", 4), ("cache_audio_read_tokens", 3), ("output_audio_tokens", 2)),
+        ),
+        ({"input_tokens": 9, "input_tokens_details": {"image_tokens": 5}}, (("input_image_tokens", 5),)),
+        ({"type": "duration", "seconds": 1.25}, (("audio_ms", 1250),)),
+    ],
+)
+def test_sound_and_pictures_are_told_apart(usage: dict[str, Any], parts: tuple[tuple[str, int], ...]) -> None:
+    found = openai_usage(usage)
+    assert found is not None and found.parts == parts and found.source == "reported"
+
+
+@pytest.mark.parametrize("seconds", [None, "5", -1, 0, True, 1e300, float("nan")])
+def test_a_length_that_is_none_is_no_usage(seconds: Any) -> None:
+    assert openai_usage({"type": "duration", "seconds": seconds}) is None
+
+
+@pytest.mark.parametrize(("named", "tier"), [("flex", "flex"), ("default", ""), ("auto", ""), ("sk-anything", "")])
+def test_the_tier_is_one_that_there_is(named: str, tier: str) -> None:
+    found = openai_usage({"prompt_tokens": 1}, named)
+    assert found is not None and found.tier == tier

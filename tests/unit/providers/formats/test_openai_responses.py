@@ -100,3 +100,12 @@ def test_the_sdk_raises_on_an_aborted_stream() -> None:
     sdk = openai.OpenAI(api_key="none", http_client=httpx2.Client(transport=transport), max_retries=0)
     with pytest.raises(openai.APIError, match="Stopped"):
         list(sdk.responses.create(model="m", input="x", stream=True))
+
+
+def test_tools_that_come_within_the_input_are_tools() -> None:
+    space = {"type": "namespace", "name": "functions", "tools": [{"type": "function", "name": "wait"}]}
+    late = {"type": "additional_tools", "role": "developer", "tools": [space, {"type": "custom", "name": "patch"}]}
+    body = {"model": "m", "tools": [{"type": "function", "name": "first"}], "input": [late, "odd", 7]}
+    found = DIALECT.parse(json.dumps(body).encode(), ENDPOINT)
+    assert found.tools == ("first", "wait", "patch")
+    assert {s.role for s in found.segments if s.pointer.startswith("/input/0/tools")} == {"tool_definition"}

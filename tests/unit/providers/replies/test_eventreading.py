@@ -9,9 +9,9 @@ import pytest
 from golden.eventwire import packed, unpacked
 from golden.swap import VALUE, WORD, Swap
 from weir.model import Endpoint, Exchange, Inspection, Reply
-from weir.providers.replies import eventreading
 from weir.providers.formats.bedrock_converse import ConverseEvents
 from weir.providers.formats.bedrock_invoke import BedrockInvoke
+from weir.providers.replies import eventreading
 from weir.providers.replies.eventreading import EVENT_STREAM, EventStreamReader, exception_bytes
 
 INVOKE = BedrockInvoke().events(Exchange(Endpoint("", "", ""), "m", True))

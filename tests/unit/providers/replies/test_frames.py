@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -87,3 +88,66 @@ def test_the_refusal_is_an_error_event() -> None:
 def test_a_document_behind_a_mark_is_not_taken_for_words(mark: str) -> None:
     read = read_frame(Frames(), f'{mark}{{"type": "x"}}'.encode(), ENDPOINT, 1, is_text=True)
     assert read.inspection is Inspection.UNPARSED
+
+
+def test_a_turn_is_told_once_with_what_is_its_own() -> None:
+    reader = FrameReader(DIALECT.events(read(b"{}")))
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "look", "arguments": "{}"}
+    first = {"id": "resp_1", "model": "m", "status": "completed", "output": [call], "usage": {"input_tokens": 5}}
+    reader.message(json.dumps({"type": "response.completed", "response": first}).encode())
+    (turn,) = reader.take_turns()
+    assert (turn.model, turn.response_id, turn.finish_reason) == ("m", "resp_1", "completed")
+    assert turn.tool_calls == (("call_1", "look"),) and turn.usage is not None and turn.usage.input_tokens == 5
+    assert reader.take_turns() == ()
+    second = {"id": "resp_2", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    reader.message(json.dumps({"type": "response.incomplete", "response": second}).encode())
+    (turn,) = reader.take_turns()
+    assert (turn.finish_reason, turn.usage, turn.tool_calls) == ("max_output_tokens", None, ())
+
+
+def test_a_transcript_is_another_models_turn() -> None:
+    reader = FrameReader(DIALECT.events(read(b"{}")))
+    session = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}
+    reader.message(json.dumps({"type": "session.updated", "session": session}).encode())
+    kind = "conversation.item.input_audio_transcription.completed"
+    reader.message(json.dumps({"type": kind, "item_id": "i", "transcript": "x"}).encode())
+    assert reader.take_turns() == ()  # nothing was reported
+    usage = {"type": "tokens", "input_tokens": 3, "output_tokens": 1}
+    reader.message(json.dumps({"type": kind, "item_id": "i", "transcript": "x", "usage": usage}).encode())
+    (turn,) = reader.take_turns()
+    assert turn.heard and turn.model == "gpt-4o-transcribe"
+    used = reader.reply().usage
+    assert used is not None and used.input_tokens == 3 and reader.reply().text == ""
+
+
+def test_settings_and_tools_stand_one_level_down() -> None:
+    session = {"max_output_tokens": 50, "tools": [{"type": "function", "name": "look"}], "model": "gpt-realtime"}
+    found = read(json.dumps({"type": "session.update", "session": session}).encode())
+    assert (found.tools, dict(found.parameters), found.model) == (("look",), {"max_tokens": 50}, "gpt-realtime")
+
+
+@pytest.mark.parametrize("kept", ["auto", "none", "conv_1"])
+def test_a_response_of_the_sockets_own_conversation_hides_nothing(kept: str) -> None:
+    found = read(json.dumps({"type": "response.create", "response": {"conversation": kept}}).encode())
+    assert (found.inspection is Inspection.PARTIAL) == (kept == "conv_1")
+
+
+def test_sound_is_not_text_and_text_is_not_sound() -> None:
+    noise = bytes(range(128, 256)) * 4
+
+    def appended(data: bytes) -> Exchange:
+        return read(json.dumps({"type": "input_audio_buffer.append", "audio": b64encode(data).decode()}).encode())
+
+    silent = appended(noise)
+    assert (silent.segments, silent.inspection, silent.reason) == ((), Inspection.PARTIAL, "audio")
+    noted = appended(noise + b"the password is alder" + noise)
+    assert [(s.pointer, s.text) for s in noted.segments] == [("/audio#key", "the password is alder")]
+    text = appended(b"this is no sound at all, whatever it says")
+    assert [s.pointer for s in text.segments] == ["/audio"] and text.inspection is Inspection.INSPECTED
+
+
+def test_sound_of_the_server_is_no_text() -> None:
+    reader = FrameReader(DIALECT.events(read(b"{}")))
+    for kind in ("response.output_audio.delta", "response.audio.delta"):
+        reader.message(json.dumps({"type": kind, "item_id": "i", "delta": "UklGRiQAAABXQVZF"}).encode())
+    assert reader.reply().text == ""

@@ -7,8 +7,8 @@ import pytest
 
 from golden.swap import VALUE, WORD, Swap
 from weir.model import Endpoint, Exchange, Inspection, Reply, Usage
-from weir.providers.replies import reading
 from weir.providers.formats.openai_chat import OpenAIChat
+from weir.providers.replies import reading
 from weir.providers.replies.notes import Notes, Place, Step
 from weir.providers.replies.reading import EventReader
 from weir.providers.wire.values import JsonObject, get_text

@@ -161,3 +161,59 @@ def test_streamed_transcripts_are_read() -> None:
     reader.feed(b'data: {"type":"transcript.text.done","text":"hello river"}\n\n')
     reader.close()
     assert reader.reply().complete and reader.reply().text.startswith("hello river")
+
+
+def batch_form(*lines: str, purpose: str = "batch") -> bytes:
+    return form(('name="purpose"', purpose.encode()), ('name="file"; filename="a.jsonl"', "\n".join(lines).encode()))
+
+
+def ask(text: str, model: str = "gpt-4o-mini") -> str:
+    body = {"model": model, "messages": [{"role": "user", "content": text}]}
+    return json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions", "body": body})
+
+
+@pytest.mark.parametrize("purpose", ["batch", "user_data"])
+def test_a_file_of_requests_is_read_line_by_line(purpose: str) -> None:
+    one, body = upload("openai_upload", FORM), batch_form(ask("hello jane"), ask("and joe"), purpose=purpose)
+    found = parse(one, body)
+    texts = {s.text: s.pointer for s in found.segments if s.role == "user"}
+    assert texts == {"hello jane": "/file/0/0/body/messages/0/content", "and joe": "/file/0/1/body/messages/0/content"}
+    assert (found.model, found.attachments) == ("gpt-4o-mini", ())
+    edited = one.replace(body, {texts["and joe"]: "and <A>", "/purpose/0": "fine-tune"})
+    assert edited == body.replace(b"and joe", b"and <A>").replace(purpose.encode(), b"fine-tune")
+
+
+def test_a_batch_that_cannot_be_read_is_no_file_like_others() -> None:
+    with pytest.raises(Unparsed, match="line 2"):
+        parse(upload("openai_upload", FORM), batch_form(ask("hello"), "{broken"))
+    with pytest.raises(Unparsed, match="several models"):
+        parse(upload("openai_upload", FORM), batch_form(ask("hello"), ask("hello", "gpt-5")))
+    assert (
+        len(parse(upload("openai_upload", FORM), batch_form(ask("hello"), "{broken", purpose="evals")).attachments) == 1
+    )
+    assert len(parse(upload("anthropic_upload", FORM), batch_form(ask("hello"))).attachments) == 1
+
+
+def test_an_edit_that_would_end_the_form_is_refused() -> None:
+    body = batch_form(ask("hello jane"))
+    with pytest.raises(Unparsed, match="boundary"):
+        upload("openai_upload", FORM).replace(body, {"/file/0/0/body/messages/0/content": "--x--"})
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/vtt; charset=utf-8"])
+def test_transcripts_as_plain_text(kind: str) -> None:
+    one = upload("openai_upload", FORM)
+    reader = one.reader(parse(one, BODY), kind)
+    data = "[music] WEBVTT \u00fcber\n".encode()
+    assert reader.feed(data[:9]) + reader.feed(data[9:]) + reader.close() == data
+    assert reader.reply().text == data.decode() and reader.reply().inspection is Inspection.INSPECTED
+
+
+def test_sound_that_is_paid_by_its_length() -> None:
+    one = upload("openai_upload", FORM)
+    for data in (b'{"text":"x","usage":{"type":"duration","seconds":12.5}}', b'{"task":"transcribe","duration":12.5}'):
+        reader = one.reader(parse(one, BODY), "application/json")
+        reader.feed(data)
+        reader.close()
+        used = reader.reply().usage
+        assert used is not None and used.parts == (("audio_ms", 12500),)
