@@ -2,23 +2,37 @@
 
 What is held of an account and what is spent never exceed its amount together, however many requests, threads,
 processes and machines ask at once: an account is locked from the look at its room to the commit of the hold. Every
-call goes by a claim's id and may be repeated. Calls block, for the store's timeout: make them off the event loop.
+call goes by a claim's id and may be repeated. Calls that wait at once are answered in one transaction. They block, for
+the store's timeout: make them off the event loop, or from it through ``Desk``.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
 from pathlib import Path
-
-from sqlalchemy import Connection, select, update
+from typing import cast
 
 from weir.limits import rows
+from weir.limits.batch import (
+    Answer,
+    Asked,
+    Batch,
+    Charge,
+    NoAccount,
+    Overtaken,
+    Release,
+    Renew,
+    Reservation,
+    Reserve,
+    Settle,
+    Settled,
+)
 from weir.limits.budget import Account, Budget, Claim, Refused, Standing, accounts
 from weir.limits.rows import Actual
-from weir.limits.store import CLAIMS, HOLDS, LedgerError, Store
+from weir.limits.store import LedgerError, Store
+from weir.limits.together import Together
 
 __all__ = ["Actual", "Ledger", "LedgerError", "Reservation", "Settled"]
 
@@ -26,29 +40,7 @@ SECOND = 1_000_000
 TIDY_EVERY_S = 60
 CLAIMS_KEPT_S = 86_400  # after expiry, for a settlement that comes late, such as that of a background response
 ACCOUNTS_KEPT_S = 62 * 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Room that is held. ``standings`` shows each account with this claim in it; none when no budget is about it,
-    and then nothing is stored and there is nothing to settle."""
-
-    id: str
-    expires_at: int  # microseconds; from then on it is held no more
-    standings: tuple[Standing, ...] = ()
-
-    @property
-    def warnings(self) -> tuple[Standing, ...]:
-        """The accounts that have reached ``warn_at``."""
-        return tuple(standing for standing in self.standings if standing.warned)
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """``first``: by this call. ``crossed``: accounts that reached ``warn_at`` by it; each is told of once a window."""
-
-    first: bool
-    crossed: tuple[Standing, ...] = ()
+_TRIES = 4
 
 
 class Ledger:
@@ -66,8 +58,15 @@ class Ledger:
         self._hold = int(hold_s * SECOND)
         self._clock = clock
         self._tidy_at = clock() + TIDY_EVERY_S
-        self._tidying = threading.Lock()
         self._budgets: Mapping[str, Budget] = {}
+        # SQLite has one writer. With PostgreSQL the next are taken while the last wait for their commit.
+        self._queue = Together[Asked, Answer](
+            self._answer,
+            lambda asked: asked.id,
+            threads=1 if store.sqlite else 2,
+            timeout_s=store.timeout_s,
+            stuck=store.break_off,
+        )
         self.use(budgets)
 
     @classmethod
@@ -85,22 +84,10 @@ class Ledger:
         """Hold what ``claim`` may use at most in every account it draws on: in all of them or in none.
 
         Asked again for a claim that is held, the answer is the same reservation. Raises LedgerError when the store
-        can't be used, or when the id is that of a claim that has ended.
+        can't be used, when too many wait for it, or when the id is that of a claim that has ended.
         """
-        now = self._now()
-        drawn = accounts(self._budgets.values(), claim, now)
-        if not drawn:
-            return Reservation(claim.id, now + self._hold)
-        self._tidy_now_and_then()  # before, not after: should it fail, nothing is held yet
-
-        def work(connection: Connection) -> Reservation:
-            return Reservation(claim.id, *rows.take(self._store, connection, claim, drawn, now, now + self._hold))
-
-        try:
-            answer: Reservation | Refused = self._run(work, drawn)
-        except rows.Undone as undone:
-            answer = undone.answer
-        return answer
+        asked = self._reserve(claim)
+        return cast(Reservation | Refused, self._queue.wait(asked) if isinstance(asked, Reserve) else asked)
 
     def settle(self, claim_id: str, actual: Actual | None) -> Settled:
         """Write down what the claim used, instead of what was held for it; None as ``actual`` spends all of the hold.
@@ -108,62 +95,52 @@ class Ledger:
         Counts once, also after the claim's expiry or release. Not ``first`` when it was settled before or is not
         known. Raises LedgerError.
         """
-        crossed = self._store.run(lambda connection: rows.settle(connection, claim_id, actual, self._budgets))
-        return Settled(False) if crossed is None else Settled(True, crossed)
+        return cast(Settled, self._queue.wait(Settle(claim_id, actual), always=True))
 
     def release(self, claim_id: str) -> bool:
         """Give back what is held: nothing was used. False when nothing was held. Raises LedgerError."""
-
-        def work(connection: Connection) -> bool:
-            ended = update(CLAIMS).where(CLAIMS.c.id == claim_id, CLAIMS.c.state == "held").values(state="released")
-            if connection.execute(ended).rowcount == 0:
-                return False
-            # The rows stay: should usage turn up after all, they say where it goes.
-            connection.execute(update(HOLDS).where(HOLDS.c.claim == claim_id).values(expires=0))
-            return True
-
-        return self._store.run(work)
+        return cast(bool, self._queue.wait(Release(claim_id), always=True))
 
     def renew(self, claim_id: str) -> bool:
         """Hold it for ``hold_s`` from now, for streams that last. False when it is held no more. Raises LedgerError."""
-
-        def work(connection: Connection) -> bool:
-            mine = select(CLAIMS.c.expires).where(CLAIMS.c.id == claim_id, CLAIMS.c.state == "held").with_for_update()
-            expires = connection.execute(mine).scalar()
-            held = select(HOLDS.c.account).where(HOLDS.c.claim == claim_id)
-            rows.lock(connection, list(connection.execute(held).scalars()))
-            now = self._now()  # with the accounts locked: a hold that somebody has seen expire does not come back
-            if expires is None or expires <= now:
-                return False
-            until = {"expires": now + self._hold}
-            connection.execute(update(CLAIMS).where(CLAIMS.c.id == claim_id).values(until))
-            connection.execute(update(HOLDS).where(HOLDS.c.claim == claim_id).values(until))
-            return True
-
-        return self._store.run(work)
+        return cast(bool, self._queue.wait(Renew(claim_id), always=True))
 
     def charge(self, claim: Claim, actual: Actual) -> Settled:
         """Write down use that nothing is held for, as after a time without the store. Counts once, never refuses.
 
         Raises LedgerError.
         """
-        now = self._now()
-        drawn = accounts(self._budgets.values(), claim, now)
-        if not drawn:
-            return Settled(False)
+        asked = self._charge(claim, actual)
+        return cast(Settled, self._queue.wait(asked, always=True)) if asked.drawn else Settled(False)
 
-        def work(connection: Connection) -> tuple[Standing, ...] | None:
-            if self._store.add(connection, CLAIMS, {"id": claim.id, "state": "held", "expires": now}):
-                if len(rows.lock(connection, [one.id for one in drawn])) < len(drawn):
-                    raise rows.NoAccount
-                rows.hold(connection, claim, drawn, now)
-            return rows.settle(connection, claim.id, actual, self._budgets)
+    def ask_reserve(self, claim: Claim) -> Future[Reservation | Refused]:
+        """As ``reserve``, with an answer to come. Cancelled before its turn, it leaves the queue. Raises LedgerError
+        when too many wait."""
+        asked = self._reserve(claim)
+        if isinstance(asked, Reserve):
+            return cast("Future[Reservation | Refused]", self._queue.ask(asked))
+        return _done(asked)
 
-        crossed = self._run(work, drawn)
-        return Settled(False) if crossed is None else Settled(True, crossed)
+    def ask_settle(self, claim_id: str, actual: Actual | None) -> Future[Settled]:
+        """As ``settle``, with an answer to come."""
+        return cast("Future[Settled]", self._queue.ask(Settle(claim_id, actual), always=True))
+
+    def ask_release(self, claim_id: str) -> Future[bool]:
+        """As ``release``, with an answer to come."""
+        return cast("Future[bool]", self._queue.ask(Release(claim_id), always=True))
+
+    def ask_renew(self, claim_id: str) -> Future[bool]:
+        """As ``renew``, with an answer to come."""
+        return cast("Future[bool]", self._queue.ask(Renew(claim_id), always=True))
+
+    def ask_charge(self, claim: Claim, actual: Actual) -> Future[Settled]:
+        """As ``charge``, with an answer to come."""
+        asked = self._charge(claim, actual)
+        return cast("Future[Settled]", self._queue.ask(asked, always=True)) if asked.drawn else _done(Settled(False))
 
     def standings(self) -> tuple[Standing, ...]:
-        """Every account of the budgets in use that has been drawn on in its current window. Raises LedgerError."""
+        """Every account of the budgets in use that has been drawn on in its current window, all as they stood at one
+        moment. Raises LedgerError."""
         return self._store.run(lambda connection: rows.standings(connection, self._budgets, self._now()))
 
     def warnings(self) -> tuple[Standing, ...]:
@@ -173,11 +150,20 @@ class Ledger:
     def tidy(self) -> None:
         """Clear away claims and accounts of long ago, some thousands at a time. Raises LedgerError.
 
-        ``reserve`` does it once a minute.
+        It is done once a minute, before claims are answered.
         """
         now = self._now()
         claims, windows = now - CLAIMS_KEPT_S * SECOND, now - ACCOUNTS_KEPT_S * SECOND
         self._store.run(lambda connection: rows.clear(connection, claims, windows))
+
+    @property
+    def timeout_s(self) -> float:
+        """How long the store is waited for."""
+        return self._store.timeout_s
+
+    def break_off(self) -> None:
+        """To be called by who has waited for longer than ``timeout_s``: a store that has gone silent is given up."""
+        self._store.break_off()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -186,18 +172,34 @@ class Ledger:
     def _now(self) -> int:
         return int(self._clock() * SECOND)
 
-    def _run[T](self, work: Callable[[Connection], T], drawn: Sequence[Account]) -> T:
-        try:
-            return self._store.run(work)
-        except rows.NoAccount:
-            self._store.run(lambda connection: rows.open_accounts(self._store, connection, drawn))
-        return self._store.run(work)
+    def _reserve(self, claim: Claim) -> Reserve | Reservation:
+        now = self._now()
+        drawn = accounts(self._budgets.values(), claim, now)
+        return Reserve(claim, drawn) if drawn else Reservation(claim.id, now + self._hold)
 
-    def _tidy_now_and_then(self) -> None:
-        if self._clock() < self._tidy_at or not self._tidying.acquire(blocking=False):
-            return
-        try:
+    def _charge(self, claim: Claim, actual: Actual) -> Charge:
+        return Charge(claim, accounts(self._budgets.values(), claim, self._now()), actual)
+
+    def _answer(self, asked: list[Asked]) -> Sequence[Answer]:
+        """All in one transaction."""
+        if self._clock() >= self._tidy_at:
             self._tidy_at = self._clock() + TIDY_EVERY_S
-            self.tidy()
-        finally:
-            self._tidying.release()
+            self.tidy()  # before, not after: should it fail, nothing is held yet
+        batch = Batch(self._store, asked, self._budgets, self._hold, self._now)
+        for _ in range(_TRIES):
+            try:
+                return self._store.run(batch.work)
+            except NoAccount as none:
+                self._open(none.missing)
+            except Overtaken:
+                continue
+        raise LedgerError("other processes changed the same claims over and over")
+
+    def _open(self, missing: Sequence[Account]) -> None:
+        self._store.run(lambda connection: rows.open_accounts(self._store, connection, missing))
+
+
+def _done[A](answer: A) -> Future[A]:
+    future = Future[A]()
+    future.set_result(answer)
+    return future

@@ -3,13 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 from weir import sections
 from weir.limits.budget import Budget, Scope, Unit, Window, budget_id
 from weir.limits.rates import Rate
+from weir.overlaps import literal
+from weir.settings import Settings
 
-__all__ = ["budgets", "rates"]
+__all__ = ["MEMORY", "Plan", "budgets", "plan_of", "rates", "written"]
+
+MEMORY = "memory://"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All limits of a policy, and where they are counted. The addresses may hold passwords."""
+
+    budgets: tuple[Budget, ...]
+    rates: tuple[Rate, ...]
+    ledger: Path | str = field(repr=False)
+    redis: str = field(default=MEMORY, repr=False)
+    timeout_s: float = 2.0
+    hold_s: float = 600.0
+    owed: Path | None = None  # where use is kept that the ledger could not take
+    output_tokens: int = 4096  # held for a reply whose request names no bound
+
+
+def plan_of(settings: Settings, ledger: Path | str, redis: str = MEMORY, owed: Path | None = None) -> Plan:
+    """The limits of a policy, counted in ``ledger`` and ``redis``. Raises ValueError as ``budgets`` does."""
+    stores = settings.stores
+    return Plan(
+        budgets(written(settings)),
+        rates(settings.rates),
+        ledger,
+        redis,
+        timeout_s=stores.timeout_ms / 1000,
+        hold_s=float(stores.hold_s),
+        owed=owed,
+        output_tokens=stores.output_tokens,
+    )
+
+
+def written(settings: Settings) -> tuple[sections.Budget, ...]:
+    """All budgets of a policy: its section ``budgets``, then what it allows each of its ``teams``."""
+    of_teams = (
+        # As it was validated: dollars are nano-dollars by now.
+        sections.Budget.model_construct(scope="team", name=literal(name), **dict(allowance))
+        for name, team in settings.teams.items()
+        for allowance in team.budget
+    )
+    return (*settings.budgets, *of_teams)
 
 
 def budgets(written: Sequence[sections.Budget]) -> tuple[Budget, ...]:

@@ -1,19 +1,20 @@
-"""What one transaction of the ledger does with its rows. All lock in one order, so none waits for another for ever:
-the claim's row, then its accounts by id."""
+"""The statements of the ledger's transactions, and what rows say. All lock in one order, so that none waits for another
+for ever: claims by id, then accounts by id; new claims are inserted after that, by id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
-from weir.limits.budget import AMOUNT_MAX, Account, Budget, Claim, Refused, Standing, Unit, refusal
-from weir.limits.store import ACCOUNTS, CLAIMS, HOLDS, LedgerError, Store
+from weir.limits.budget import AMOUNT_MAX, Account, Budget, Standing, Unit
+from weir.limits.store import ACCOUNTS, CLAIMS, HOLDS, Store
 
 __all__ = [
-    "Actual", "NoAccount", "Row", "Undone", "clear", "hold", "live", "lock", "open_accounts", "settle", "standings",
-    "take",
+    "Actual", "Hold", "Row", "bury", "change", "clear", "end", "hold", "holds", "live", "lock", "lock_claims",
+    "open_accounts", "prolong", "standings", "states",
 ]  # fmt: skip
 
 _MOST = 5_000
@@ -37,9 +38,9 @@ class Actual:
         return held if self.nano_usd is None else self.nano_usd
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
-    """An account as it is stored."""
+    """An account as it is stored, and as it is to be."""
 
     id: str
     budget: str
@@ -55,12 +56,19 @@ class Row:
         return Standing(Account(budget, self.name, self.starts), self.spent, reserved) if budget else None
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a claim holds of an account."""
+
+    account: str
+    amount: int
+    expires: int
+
+
 _ROW = (
     *(ACCOUNTS.c.id, ACCOUNTS.c.budget, ACCOUNTS.c.name, ACCOUNTS.c.unit),
     *(ACCOUNTS.c.starts, ACCOUNTS.c.spent, ACCOUNTS.c.warned),
 )
-
-
 _CHANGE = (
     update(ACCOUNTS)
     .where(ACCOUNTS.c.id == bindparam("key"))
@@ -68,18 +76,7 @@ _CHANGE = (
 )
 
 
-class Undone(Exception):
-    """Ends a transaction without a trace, with an answer."""
-
-    def __init__(self, answer: Refused) -> None:
-        self.answer = answer
-
-
-class NoAccount(Exception):
-    """An account has no row yet. It gets one in a transaction of its own: made here it could lock out of order."""
-
-
-def open_accounts(store: Store, connection: Connection, drawn: Sequence[Account]) -> None:
+def open_accounts(store: Store, connection: Connection, drawn: Collection[Account]) -> None:
     """Give every account a row that has none."""
     for one in sorted(drawn, key=lambda account: account.id):
         row: dict[str, str | int] = {
@@ -92,90 +89,92 @@ def open_accounts(store: Store, connection: Connection, drawn: Sequence[Account]
         store.add(connection, ACCOUNTS, row)
 
 
-def lock(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
+def lock_claims(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """The state of each claim that there is; nobody else ends them before this commits."""
+    asked = select(CLAIMS.c.id, CLAIMS.c.state).where(CLAIMS.c.id.in_(ids)).order_by(CLAIMS.c.id).with_for_update()
+    return {row[0]: row[1] for row in connection.execute(asked)}
+
+
+def states(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """The state of each claim that there is."""
+    return {
+        row[0]: row[1] for row in connection.execute(select(CLAIMS.c.id, CLAIMS.c.state).where(CLAIMS.c.id.in_(ids)))
+    }
+
+
+def holds(connection: Connection, ids: Collection[str]) -> dict[str, list[Hold]]:
+    """What each of these claims holds or held."""
+    found: dict[str, list[Hold]] = {name: [] for name in ids}
+    asked = select(HOLDS.c.claim, HOLDS.c.account, HOLDS.c.amount, HOLDS.c.expires).where(HOLDS.c.claim.in_(ids))
+    for row in connection.execute(asked):
+        found[row[0]].append(Hold(row[1], row[2], row[3]))
+    return found
+
+
+def lock(connection: Connection, ids: Collection[str]) -> dict[str, Row]:
     """The accounts with these ids, by id; nobody else changes them, or holds on to them, before this commits."""
     asked = select(*_ROW).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id).with_for_update()
     return {row.id: Row(*row) for row in connection.execute(asked)}
 
 
-def live(connection: Connection, ids: Sequence[str], now: int) -> dict[str, int]:
-    """What is held of each account at ``now``; accounts of which nothing is held are left out."""
-    amount = func.sum(HOLDS.c.amount)
-    asked = select(HOLDS.c.account, amount).where(HOLDS.c.account.in_(ids), HOLDS.c.expires > now)
-    return {row[0]: int(row[1]) for row in connection.execute(asked.group_by(HOLDS.c.account))}
+def live(connection: Connection, ids: Collection[str], now: int) -> tuple[dict[str, int], bool]:
+    """What is held of each account at ``now`` (accounts of which nothing is held are left out), and whether there are
+    holds whose time came since somebody looked."""
+    amount = func.sum(case((HOLDS.c.expires > now, HOLDS.c.amount), else_=0))
+    over = func.sum(case((HOLDS.c.expires <= now, 1), else_=0))
+    asked = select(HOLDS.c.account, amount, over).where(HOLDS.c.account.in_(ids), HOLDS.c.expires > 0)
+    found = connection.execute(asked.group_by(HOLDS.c.account)).all()
+    return {row[0]: int(row[1]) for row in found}, any(row[2] for row in found)
 
 
-def hold(connection: Connection, claim: Claim, drawn: Sequence[Account], expires: int) -> None:
-    """Write down what ``claim`` holds of each account."""
-    rows = [
-        {"claim": claim.id, "account": one.id, "amount": claim.amount(one.budget.unit) or 0, "expires": expires}
-        for one in drawn
-    ]
-    connection.execute(insert(HOLDS), rows)
+def bury(connection: Connection, ids: Collection[str], now: int) -> None:
+    """End the holds whose time has come for good. Whoever takes their room does it first: then no clock that goes back,
+    or is behind on another machine, brings them back to life."""
+    over = (HOLDS.c.account.in_(ids), HOLDS.c.expires > 0, HOLDS.c.expires <= now)
+    connection.execute(update(HOLDS).where(*over).values(expires=0))
 
 
-def take(
-    store: Store, connection: Connection, claim: Claim, drawn: Sequence[Account], now: int, expires: int
-) -> tuple[int, tuple[Standing, ...]]:
-    """Hold ``claim`` until ``expires``. Returns until when it is held, and each account with it in it.
-
-    Raises Undone with the refusal, NoAccount, or LedgerError when the claim has ended before.
-    """
-    added = store.add(connection, CLAIMS, {"id": claim.id, "state": "held", "expires": expires})
-    rows = lock(connection, [account.id for account in drawn])
-    if len(rows) < len(drawn):
-        raise NoAccount
-    held = live(connection, list(rows), now)
-    before = [Standing(one, rows[one.id].spent, held.get(one.id, 0)) for one in drawn]
-    if not added:
-        row = connection.execute(select(CLAIMS.c.state, CLAIMS.c.expires).where(CLAIMS.c.id == claim.id)).one()
-        if row.state != "held" or row.expires <= now:
-            raise LedgerError("the claim's id is that of one that has ended")
-        return row.expires, tuple(before)
-    refused = refusal(claim, before)
-    if refused:
-        raise Undone(refused)
-    hold(connection, claim, drawn, expires)
-    return expires, tuple(
-        replace(one, reserved=one.reserved + (claim.amount(one.account.budget.unit) or 0)) for one in before
-    )
+def hold(
+    store: Store, connection: Connection, claims: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]
+) -> bool:
+    """Insert claims and what they hold; False when another transaction was quicker with one of the claims."""
+    if not store.add_all(connection, CLAIMS, sorted(claims, key=lambda row: str(row["id"]))):
+        return False
+    if held:
+        connection.execute(insert(HOLDS), held)
+    return True
 
 
-def settle(
-    connection: Connection, claim_id: str, actual: Actual | None, budgets: Mapping[str, Budget]
-) -> tuple[Standing, ...] | None:
-    """Spend what was used and end the claim. Returns the accounts that reached ``warn_at`` by it; None when there is
-    no such claim or it was settled before."""
-    state = connection.execute(select(CLAIMS.c.state).where(CLAIMS.c.id == claim_id).with_for_update()).scalar()
-    if state is None or state == "settled":
-        return None
-    mine = select(HOLDS.c.account, HOLDS.c.amount).where(HOLDS.c.claim == claim_id)
-    held: dict[str, int] = {row[0]: row[1] for row in connection.execute(mine)}
-    connection.execute(delete(HOLDS).where(HOLDS.c.claim == claim_id))
-    connection.execute(update(CLAIMS).where(CLAIMS.c.id == claim_id), {"state": "settled"})
-    crossed, changes = [], []
-    # Accounts come last: everybody waits for them.
-    for row in lock(connection, list(held)).values():
-        used = held[row.id] if actual is None else actual.of(row.unit, held[row.id])
-        after = replace(row, spent=row.spent + used).standing(budgets)
-        warned = row.warned
-        if after is not None and after.warned and not warned:
-            crossed.append(after)
-            warned = 1
-        changes.append({"key": row.id, "new_spent": row.spent + used, "new_warned": warned})
-    if changes:
-        connection.execute(_CHANGE, changes)
-    return tuple(crossed)
+def end(connection: Connection, settled: Collection[str], released: Collection[str]) -> None:
+    """Note that claims have ended. What a released one held stays to be read: should usage turn up after all, it says
+    where that goes."""
+    if settled:
+        connection.execute(delete(HOLDS).where(HOLDS.c.claim.in_(settled)))
+        connection.execute(update(CLAIMS).where(CLAIMS.c.id.in_(settled)).values(state="settled"))
+    if released:
+        connection.execute(update(HOLDS).where(HOLDS.c.claim.in_(released)).values(expires=0))
+        connection.execute(update(CLAIMS).where(CLAIMS.c.id.in_(released)).values(state="released"))
+
+
+def prolong(connection: Connection, ids: Collection[str], until: int) -> None:
+    """Hold what these claims hold until then."""
+    connection.execute(update(CLAIMS).where(CLAIMS.c.id.in_(ids)).values(expires=until))
+    connection.execute(update(HOLDS).where(HOLDS.c.claim.in_(ids)).values(expires=until))
+
+
+def change(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write down what is spent, and who has been warned."""
+    connection.execute(_CHANGE, [{"key": one.id, "new_spent": one.spent, "new_warned": one.warned} for one in rows])
 
 
 def standings(connection: Connection, budgets: Mapping[str, Budget], now: int) -> tuple[Standing, ...]:
-    """Every account of ``budgets`` whose window holds ``now``, by id."""
-    asked = select(*_ROW).where(ACCOUNTS.c.starts <= now, ACCOUNTS.c.ends > now).order_by(ACCOUNTS.c.id)
-    rows = [row for row in (Row(*each) for each in connection.execute(asked)) if row.budget in budgets]
-    held: dict[str, int] = {}
-    for start in range(0, len(rows), 500):
-        held |= live(connection, [row.id for row in rows[start : start + 500]], now)
-    found = (row.standing(budgets, held.get(row.id, 0)) for row in rows)
+    """Every account of ``budgets`` whose window holds ``now``, by id, as they all stood at one moment."""
+    amount = select(func.coalesce(func.sum(HOLDS.c.amount), 0)).where(
+        HOLDS.c.account == ACCOUNTS.c.id, HOLDS.c.expires > now
+    )
+    asked = select(*_ROW, amount.scalar_subquery()).where(ACCOUNTS.c.starts <= now, ACCOUNTS.c.ends > now)
+    rows = connection.execute(asked.where(ACCOUNTS.c.budget.in_(list(budgets))).order_by(ACCOUNTS.c.id))
+    found = (Row(*each[:-1]).standing(budgets, int(each[-1])) for each in rows)
     return tuple(one for one in found if one is not None)
 
 

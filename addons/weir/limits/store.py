@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,17 +23,17 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
     insert,
     select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-__all__ = ["ACCOUNTS", "CLAIMS", "HOLDS", "LedgerError", "Store"]
+from weir.limits.engines import File, postgresql_engine, sqlite_engine
+
+__all__ = ["ACCOUNTS", "CLAIMS", "HOLDS", "LedgerError", "RequestError", "Store"]
 
 LAYOUT = 1
 _LOCK = 0x77656972  # "weir": the PostgreSQL advisory lock under which tables are made
@@ -59,7 +62,7 @@ CLAIMS = Table(
     Index("weir_claims_expires", "expires"),
 )
 # One row an account that a claim draws on. It counts while its time has not come: what a killed process held is free
-# from then on without anybody having to clear it away.
+# from then on without anybody having to clear it away. An ``expires`` of 0 is for good, whatever a clock says later.
 HOLDS = Table(
     "weir_holds",
     _META,
@@ -75,12 +78,19 @@ class LedgerError(Exception):
     """The ledger cannot be used: what goes on is for ``on_failure``. One line, without address or password."""
 
 
+class RequestError(LedgerError):
+    """The ledger can be used, but not for this: what is asked with it in one transaction may go through without it."""
+
+
 class Store:
     """Transactions on one database. Thread-safe; made once a process, after any fork."""
 
-    def __init__(self, engine: Engine, timeout_s: float) -> None:
+    def __init__(self, engine: Engine, timeout_s: float, file: File | None = None) -> None:
         self._engine = engine
-        self._timeout_s = timeout_s
+        self._file = file
+        self.timeout_s = timeout_s
+        self._running: dict[int, tuple[float, Any]] = {}  # by thread: since when, and the driver's connection
+        self._running_changes = threading.Lock()
         self.sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer. Threads of a process wait here, in order, and not in its polling with sleeps.
         self._turn = threading.Lock() if self.sqlite else None
@@ -93,14 +103,18 @@ class Store:
         No call waits much longer than ``timeout_s``. Raises LedgerError when it cannot be used.
         """
         if isinstance(where, Path):
-            return cls(_sqlite(where, timeout_s), timeout_s)
+            try:
+                file = File(where)
+            except OSError as error:
+                raise LedgerError(f"{where}: cannot be opened ({error.strerror})") from None
+            return cls(sqlite_engine(file, timeout_s), timeout_s, file)
         try:
             url = make_url(where)
         except ArgumentError:
             raise LedgerError("the ledger's address is no URL; write postgresql://USER@HOST/DATABASE") from None
         if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
             raise LedgerError("the ledger is kept in SQLite or at a postgresql:// URL, nowhere else")
-        return cls(_postgresql(url, timeout_s), timeout_s)
+        return cls(postgresql_engine(url, timeout_s), timeout_s)
 
     def run[T](self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, done in one transaction: all of it, or nothing when it raises.
@@ -126,21 +140,58 @@ class Store:
         added = kind(table).on_conflict_do_nothing().returning(*table.primary_key)
         return connection.execute(added, row).first() is not None
 
+    def add_all(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
+        """Insert ``rows``; False when the primary key of one is there already. Then some may have been inserted."""
+        kind = sqlite.insert if self.sqlite else postgresql.insert
+        added = kind(table).on_conflict_do_nothing().returning(*table.primary_key)
+        return len(connection.execute(added, list(rows)).all()) == len(rows)
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
 
+    def break_off(self) -> None:
+        """End the connections whose transaction takes longer than two timeouts: the server was halted, or the network
+        says nothing any more. The server's own timeouts are of no use then."""
+        with self._running_changes:
+            for since, driver in self._running.values():
+                if time.monotonic() - since > 2 * self.timeout_s and not driver.closed:
+                    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as wire:
+                        wire.shutdown(socket.SHUT_RDWR)
+
     def _once[T](self, work: Callable[[Connection], T]) -> T:
-        with self._in_turn(), self._engine.begin() as connection:
-            return work(connection)
+        if not self.sqlite:
+            with self._engine.connect() as connection, self._watched(connection), connection.begin():
+                return work(connection)
+        with self._in_turn():
+            self._look()
+            with self._engine.begin() as connection:
+                done = work(connection)
+            self._look()  # once more: what was just written may have gone where nobody reads
+            return done
+
+    @contextmanager
+    def _watched(self, connection: Connection) -> Iterator[None]:
+        me = threading.get_ident()
+        with self._running_changes:
+            self._running[me] = time.monotonic(), connection.connection.dbapi_connection
+        try:
+            yield
+        finally:
+            with self._running_changes:
+                del self._running[me]
+
+    def _look(self) -> None:
+        if self._file is not None and not self._file.there:
+            raise LedgerError("the ledger's file was removed or replaced; start weir again to go by what is there now")
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         if self._turn is None:
             yield
             return
-        if not self._turn.acquire(timeout=self._timeout_s):
-            raise LedgerError(f"the ledger was busy for {self._timeout_s:g} s")
+        if not self._turn.acquire(timeout=self.timeout_s):
+            raise LedgerError(f"the ledger was busy for {self.timeout_s:g} s")
         try:
             yield
         finally:
@@ -159,47 +210,6 @@ class Store:
     def _told(self, error: Exception) -> LedgerError:
         # The library's message holds the statement with its values and, for a connection, the address.
         kind = type(getattr(error, "orig", None) or error).__name__
-        return LedgerError(f"the ledger ({'SQLite' if self.sqlite else 'PostgreSQL'}) cannot be used: {kind}")
-
-
-def _sqlite(path: Path, timeout_s: float) -> Engine:
-    try:
-        # SQLite gives its -wal and -shm files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-    except OSError as error:
-        raise LedgerError(f"{path}: cannot be opened ({error.strerror})") from None
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        connect_args={"check_same_thread": False, "timeout": timeout_s},
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=timeout_s,
-    )
-
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-        # A process that dies loses nothing. A machine that loses power may lose the last moments of the log.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    def begun(connection: Connection) -> None:
-        # IMMEDIATE: what is read is what is written upon; a transaction that turns writer late would fail at once.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begun)
-    return engine
-
-
-def _postgresql(url: URL, timeout_s: float) -> Engine:
-    waits = int(timeout_s * 1000)
-    options = f"-c statement_timeout={waits} -c lock_timeout={waits} -c idle_in_transaction_session_timeout={waits}"
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": max(2, int(timeout_s)), "options": options},
-        isolation_level="READ COMMITTED",  # after a lock is had, the next statement sees what its last holder wrote
-        pool_size=8,
-        max_overflow=0,
-        pool_timeout=timeout_s,
-        hide_parameters=True,
-    )
+        told = f"the ledger ({'SQLite' if self.sqlite else 'PostgreSQL'}) cannot be used: {kind}"
+        one_alone = isinstance(error, DataError | IntegrityError | UnicodeError)
+        return RequestError(told) if one_alone else LedgerError(told)

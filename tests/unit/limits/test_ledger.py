@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from harness.servers import Server
+from weir.limits.batch import Reserve
 from weir.limits.budget import Budget, Claim, Refused, Scope, Unit, Window
 from weir.limits.ledger import Actual, Ledger, LedgerError, Reservation
-from weir.limits.store import Store
+from weir.limits.store import RequestError, Store
 from weir.model import Principal
 
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
@@ -206,6 +207,20 @@ def test_threads_share_a_budget_exactly(ledger: Ledger) -> None:
         thread.join()
     assert len(answers) == 50 and sum(isinstance(one, Reservation) for one in answers) == 30
     assert spent(ledger)["org"] == (0, 30 * (USD // 3))
+
+
+def test_what_is_wrong_with_one_claim_is_no_matter_of_those_beside_it(ledger: Ledger) -> None:
+    asked = [ledger._reserve(claim(name)) for name in ("a", "half \ud800", "b")]
+    answers = ledger._queue._answers([one for one in asked if isinstance(one, Reserve)])
+    assert [type(one) for one in answers] == [Reservation, RequestError, Reservation]
+    assert spent(ledger)["org"] == (0, 2 * USD)
+
+
+def test_many_more_than_a_batch_are_all_answered(ledger: Ledger) -> None:
+    answers = [ledger.ask_reserve(claim(str(number), tokens=4, nano_usd=1)) for number in range(260)]
+    assert sum(isinstance(one.result(20), Reservation) for one in answers) == 250
+    ended = [ledger.ask_settle(str(number), Actual(2, 1)) for number in range(260)]
+    assert sum(one.result(20).first for one in ended) == 250 and spent(ledger) == {"org": (250, 0), "team": (500, 0)}
 
 
 @pytest.mark.needs("pg_ctlcluster")

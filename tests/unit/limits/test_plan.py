@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from weir import sections
 from weir.limits.budget import Scope, Unit, Window
-from weir.limits.plan import budgets, rates
+from weir.limits.plan import MEMORY, budgets, plan_of, rates
+from weir.settings import loads
 
 
 def budget(**fields: Any) -> sections.Budget:
@@ -51,3 +53,19 @@ def test_two_about_the_same_are_a_mistake() -> None:
 def test_a_rate_as_written() -> None:
     (made,) = rates([sections.Rate(scope="key", requests=60, tokens=1000, streams=4)])
     assert (made.scope, made.name, made.requests, made.tokens, made.streams) == (Scope.KEY, "*", 60, 1000, 4)
+
+
+def test_a_teams_allowance_is_a_budget_of_that_team() -> None:
+    settings = loads(
+        "version: 1\nbudgets: [{usd: 9, per: day}]\n"
+        "teams: {'a*': {budget: {usd: 0.1, per: month}}, b: {budget: [{tokens: 5, per: day}, {usd: 1, per: day}]}}"
+    )
+    made = plan_of(settings, Path("l.db"))
+    assert [(one.scope, one.name, one.amount) for one in made.budgets] == [
+        ("org", "", 9 * 10**9), ("team", "a[*]", 10**8), ("team", "b", 5), ("team", "b", 10**9),
+    ]  # fmt: skip
+    assert (made.redis, made.timeout_s, made.hold_s, made.output_tokens) == (MEMORY, 2.0, 600.0, 4096)
+
+
+def test_addresses_are_not_shown() -> None:
+    assert "secret" not in repr(plan_of(loads("version: 1"), "postgresql://u:secret@h/d", "redis://:secret@h"))

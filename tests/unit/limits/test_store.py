@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from select import select as select_ready
 
 import pytest
 from sqlalchemy import Connection, select
+from sqlalchemy.engine import make_url
 
-from harness.processes import ROOT
-from weir.limits.store import CLAIMS, LedgerError, Store
+from harness.processes import ROOT, until
+from harness.servers import Server
+from weir.limits.budget import Budget, Claim, Scope, Unit, Window
+from weir.limits.desk import Desk
+from weir.limits.ledger import Actual, Ledger, Reservation
+from weir.limits.store import CLAIMS, LedgerError, RequestError, Store
+from weir.model import Principal
 
 ROW = {"id": "a", "state": "held", "expires": 1}
 
@@ -88,4 +100,154 @@ def test_a_file_that_another_process_keeps_is_waited_for_but_not_for_ever(tmp_pa
         other.stdin.close()
         other.wait(10)
     assert store.run(lambda connection: store.add(connection, CLAIMS, ROW))
+    store.close()
+
+
+class Relay:
+    """Between weir and a server: breaks one connection off at the message that is to be the last, before the server
+    has it, or after it has been answered and weir knows nothing of that."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.count, self.last, self.arrives, self.silent = port, 0, 0, False, False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._port)) as server, contextlib.suppress(OSError):
+            while True:
+                for ready in select_ready([client, server], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    if self.silent:
+                        continue  # as a server that was halted, or a network that has lost it
+                    if ready is client and self.last:
+                        self.count += 1
+                        if self.count == self.last:
+                            self.last = 0
+                            if self.arrives:
+                                server.sendall(data)
+                                server.recv(65536)
+                            return
+                    (server if ready is client else client).sendall(data)
+
+
+@pytest.mark.needs("pg_ctlcluster")
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_connection_that_breaks_at_any_message_changes_no_answer(postgresql: Server, arrives: bool) -> None:
+    url = make_url(postgresql.url)
+    relay = Relay(url.port or 0)
+    budget = Budget(f"broken {arrives}", Scope.ORG, Unit.TOKENS, 10**6, Window.MONTH, warn_from=1)
+    through = url.set(port=relay.port).render_as_string(hide_password=False)
+    ledger = Ledger.open(through, (budget,), timeout_s=5)
+    ledger.charge(Claim(f"first {arrives}", Principal(), "s", "m", 1, None), Actual(0, None))
+    right, message, broken = 0, 0, True
+    while broken:
+        message += 1
+        name = f"claim {arrives} {message}"
+        relay.count, relay.last, relay.arrives = 0, message, arrives
+        held = ledger.reserve(Claim(name, Principal(), "s", "m", 100, None))
+        assert isinstance(held, Reservation) and held.standings[0].reserved == 100
+        settled = ledger.settle(name, Actual(7, None))
+        assert settled.first and len(settled.crossed) == (not right) and not ledger.release(name)
+        right += 7
+        broken = relay.last == 0
+        relay.last = 0
+        (standing,) = ledger.standings()
+        assert (standing.spent, standing.reserved) == (right, 0)
+    assert message > 8
+    ledger.close()
+    relay.close()
+
+
+@pytest.mark.needs("pg_ctlcluster")
+def test_a_server_that_says_nothing_is_given_up_and_found_again(postgresql: Server) -> None:
+    url = make_url(postgresql.url)
+    relay = Relay(url.port or 0)
+    budget = Budget("silent", Scope.ORG, Unit.TOKENS, 1000, Window.MONTH)
+    ledger = Ledger.open(url.set(port=relay.port).render_as_string(hide_password=False), (budget,), timeout_s=0.2)
+    claims = [Claim(f"silent {number}", Principal(), "s", "m", 100, None) for number in range(4)]
+    assert isinstance(ledger.reserve(claims[0]), Reservation)
+    relay.silent = True
+    begin = time.monotonic()
+
+    async def ask() -> None:
+        with pytest.raises(LedgerError, match="PostgreSQL"):
+            await Desk(ledger).reserve(claims[1])
+
+    asyncio.run(ask())
+    assert time.monotonic() - begin < 8  # a connection is waited for for two seconds at least
+    relay.silent = False
+    assert isinstance(ledger.reserve(claims[3]), Reservation)
+    (standing,) = ledger.standings()
+    assert standing.reserved == 200
+    ledger.close()
+    relay.close()
+
+
+@pytest.mark.needs("pg_ctlcluster")
+def test_a_server_that_restarts_under_a_crowd_loses_and_doubles_nothing(postgresql: Server) -> None:
+    budget = Budget("restart", Scope.ORG, Unit.TOKENS, 10**9, Window.MONTH)
+    ledger = Ledger.open(postgresql.url, (budget,), timeout_s=5)
+    used, errors, over = list[int](), list[str](), threading.Event()
+
+    def work(number: int) -> None:
+        turn = 0
+        while not over.is_set() or turn < 3:
+            name, turn = f"restart-{number}-{turn}", turn + 1
+            for step in ("reserve", "settle"):
+                while True:  # asked again, until there is an answer
+                    try:
+                        if step == "reserve":
+                            ledger.reserve(Claim(name, Principal(), "s", "m", 50, None))
+                        else:
+                            ledger.settle(name, Actual(number, None))
+                            used.append(number)
+                        break
+                    except LedgerError as error:
+                        errors.append(str(error))
+                        over.wait(0.02)
+
+    crowd = [threading.Thread(target=work, args=(number,)) for number in range(1, 13)]
+    for thread in crowd:
+        thread.start()
+    try:
+        until(lambda: len(used) > 50, "a crowd")
+        postgresql.stop()
+        until(lambda: errors, "the server to be missed")
+        postgresql.start()
+        before = len(used)
+        until(lambda: len(used) > before + 50, "the crowd to go on")
+    finally:
+        over.set()
+        for thread in crowd:
+            thread.join()
+    (standing,) = ledger.standings()
+    assert (standing.spent, standing.reserved) == (sum(used), 0)
+    assert all("PostgreSQL" in error for error in errors)
+    ledger.close()
+
+
+@pytest.mark.parametrize("value", ["nul\0", "half \ud800", 10**30])
+def test_what_a_store_cannot_take_is_refused_alone(tmp_path: Path, value: object) -> None:
+    store = Store.open(tmp_path / "limits.db")
+    row = {"id": str(value), "state": "held", "expires": value if isinstance(value, int) else 1}
+    try:
+        assert store.run(lambda connection: store.add_all(connection, CLAIMS, [row, ROW]))
+    except (RequestError, OverflowError):
+        assert store.run(lambda connection: connection.execute(select(CLAIMS)).all()) == []
+    assert store.run(lambda connection: store.add_all(connection, CLAIMS, [{**ROW, "id": "b"}]))
+    assert not store.run(lambda connection: store.add_all(connection, CLAIMS, [{**ROW, "id": "c"}, {**ROW, "id": "b"}]))
     store.close()

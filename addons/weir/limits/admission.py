@@ -1,0 +1,251 @@
+"""Limits on the event loop: requests ask in threads, what they hold is kept alive, ended, and charged in the end.
+
+Every hold ends once: settled, released, or, when the process dies, by its expiry in the store. What can't be written
+down because the store is away is owed, and written down when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from weir.limits.budget import Claim, Refused, Standing
+from weir.limits.gate import LEASE_S, Admitted, Again, Gate
+from weir.limits.owed import Owed
+from weir.limits.plan import Plan
+from weir.limits.rates import Limited
+from weir.limits.rows import Actual
+from weir.limits.store import LedgerError
+
+__all__ = ["UNUSED", "Admission", "Hold", "Unused"]
+
+log = logging.getLogger("weir.limits")
+THREADS = 16  # that may wait for the stores; the ledger takes what waits together
+WAITING_MAX = 1024
+TICK_S = 2.0
+SETTLING_S = 0.5  # how long a refusal waits for what is just being settled
+CLOSE_S = 5.0
+
+
+class Unused:
+    """Nothing was used: what was held is given back."""
+
+
+UNUSED = Unused()
+End = Actual | Unused | None  # None: nobody knows what was used, so all that was claimed is
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """What one request holds. ``over`` and ``how`` tell of an end that was missed: whether, and what was used."""
+
+    claim: Claim
+    held: bool
+    stream: bool
+    warnings: tuple[Standing, ...]
+    over: Callable[[], bool]
+    how: Callable[[], End]
+    kept_at: float
+    missed: bool = False
+    ended: bool = False
+
+
+class Admission:
+    """One a process, made on no loop, used on one."""
+
+    def __init__(self, plan: Plan, told: Callable[[Standing], None]) -> None:
+        """``told`` is called on the loop for each account that reaches ``warn_at``, once a window."""
+        self.plan = plan
+        self.gate = Gate(plan)
+        self._told = told
+        self._pool = ThreadPoolExecutor(THREADS, "weir-limits")
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._open: dict[str, Hold] = {}
+        self._owed = Owed(plan.owed)
+        self._closed = False
+        self._settling: set[asyncio.Task[None]] = set()
+        self._keeper: asyncio.Task[None] | None = None
+
+    def use(self, plan: Plan) -> None:
+        """Go by another policy's limits. The stores stay."""
+        self.plan = plan
+        self.gate.use(plan)
+
+    @property
+    def owed(self) -> int:
+        """How many uses are still to be written down."""
+        return len(self._owed)
+
+    async def ask(
+        self,
+        claim: Claim,
+        *,
+        stream: bool = False,
+        observe: bool = False,
+        again: Again | None = None,
+    ) -> Admitted | Refused | Limited:
+        """As `Gate.admit`, off the loop. Raises LedgerError; cancelled, it holds nothing."""
+        settling = set(self._settling)
+        answer = await self._admit(claim, stream, observe, None if settling else again)
+        if settling and isinstance(answer, Refused):
+            # Replies that have just ended are about to give back what they did not use.
+            await asyncio.wait(settling, timeout=SETTLING_S)
+            answer = await self._admit(claim, stream, observe, again, take=False)
+        return answer
+
+    async def _admit(
+        self, claim: Claim, stream: bool, observe: bool, again: Again | None, *, take: bool = True
+    ) -> Admitted | Refused | Limited:
+        def work() -> Admitted | Refused | Limited:
+            return self.gate.admit(claim, stream=stream, observe=observe, again=again, take=take)
+
+        if self.gate.quick(claim):
+            return work()
+        future = self._submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            # The thread goes on, and may still get room that nobody waits for.
+            future.add_done_callback(lambda done: self._give_back(done, stream=stream))
+            raise
+
+    def _give_back(self, done: Future[Admitted | Refused | Limited], *, stream: bool) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        answer = done.result()
+        if not isinstance(answer, Admitted):
+            return
+        if stream:
+            self.gate.leave(answer.claim)
+        if answer.held:
+            with contextlib.suppress(LedgerError):  # it ends by its expiry then
+                self.gate.release(answer.claim)
+
+    def _submit[T](self, work: Callable[[], T]) -> Future[T]:
+        with self._lock:
+            if self._waiting >= WAITING_MAX:
+                raise LedgerError("too many requests wait for the stores of limits")
+            self._waiting += 1
+        future = self._pool.submit(work)
+        future.add_done_callback(self._one_less)
+        return future
+
+    def _one_less(self, _: object) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+    def hold(self, admitted: Admitted, *, stream: bool, over: Callable[[], bool], how: Callable[[], End]) -> Hold:
+        """Keep what a request holds until `end`. ``over`` and ``how`` say for a request whose end was missed whether
+        it is over and what it used."""
+        made = Hold(admitted.claim, admitted.held, stream, admitted.warnings, over, how, time.monotonic())
+        self._open[made.claim.id] = made
+        self.start()
+        return made
+
+    def start(self) -> None:
+        """Look after what is held and owed from now on."""
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    def end(self, hold: Hold, end: End) -> None:
+        """Settle or release, once; does not wait."""
+        if hold.ended:
+            return
+        hold.ended = True
+        self._open.pop(hold.claim.id, None)
+        task = asyncio.get_running_loop().create_task(self._end(hold, end))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    def charge(self, claim: Claim, actual: Actual) -> None:
+        """Write down use that nothing was held for, such as a batch's; does not wait."""
+        self.end(Hold(claim, False, False, (), lambda: True, lambda: actual, time.monotonic()), actual)
+
+    async def _end(self, hold: Hold, end: End) -> None:
+        if hold.stream:
+            await self._run(lambda: self.gate.leave(hold.claim))
+        if isinstance(end, Unused):
+            if hold.held and not await self._run(lambda: self.gate.release(hold.claim)):
+                log.warning("a reservation could not be given back; it ends by itself")
+        else:
+            await self._settle(hold.claim, end, held=hold.held)
+
+    async def _settle(self, claim: Claim, actual: Actual | None, *, held: bool) -> None:
+        if await self._write(claim, actual, held=held):
+            return
+        self._owed.add(claim, actual, held=held)
+
+    async def _write(self, claim: Claim, actual: Actual | None, *, held: bool) -> bool:
+        crossed: list[Standing] = []
+        done = await self._run(lambda: crossed.extend(self.gate.settle(claim, actual, held=held)))
+        for standing in crossed:
+            self._told(standing)
+        return done
+
+    async def _run(self, work: Callable[[], object]) -> bool:
+        """Do it in a thread; False when the store is away."""
+        try:
+            await asyncio.wrap_future(self._submit(work))
+        except LedgerError:
+            return False
+        except Exception as error:  # noqa: BLE001  a fault of ours must not keep all else from being written down
+            log.error("use could not be written down: %s", type(error).__name__)
+        return True
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self._look()
+            except Exception as error:  # noqa: BLE001  the next look may do better, and must take place
+                log.error("what is held could not be looked after: %s", type(error).__name__)
+
+    async def _look(self) -> None:
+        """Prolong what lasts, end what was missed, charge what is owed."""
+        now = time.monotonic()
+        for hold in list(self._open.values()):
+            if hold.over():
+                if hold.missed:
+                    self.end(hold, hold.how())
+                hold.missed = True
+            elif now - hold.kept_at > min(self.plan.hold_s, LEASE_S if hold.stream else self.plan.hold_s) / 3:
+                hold.kept_at = now
+                await self._renew(hold)
+        await self._pay()
+
+    async def _renew(self, hold: Hold) -> None:
+        await self._run(lambda: self.gate.renew(hold.claim, held=hold.held, stream=hold.stream))
+
+    async def _pay(self) -> None:
+        while self._owed:
+            debt = self._owed.first
+            if not await self._write(debt.claim, debt.actual, held=debt.held):
+                return
+            self._owed.paid()
+
+    async def close(self) -> None:
+        """End all that is open, pay what is owed, let go of the stores. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})  # it may be paying: nobody else may then
+        for hold in list(self._open.values()):
+            self.end(hold, hold.how())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                if self._settling:
+                    await asyncio.wait(set(self._settling))
+                await self._pay()
+        if self._owed:
+            log.error("%d uses are still to be charged: the store of budgets did not come back", len(self._owed))
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self.gate.close)

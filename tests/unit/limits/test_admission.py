@@ -1,0 +1,185 @@
+"""Holds on an event loop: each ends once, lasts as long as its request, and what is owed is paid."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weir.limits import admission as module
+from weir.limits.admission import UNUSED, Admission, Hold
+from weir.limits.budget import Claim, Refused, Standing
+from weir.limits.gate import Admitted
+from weir.limits.plan import Plan, plan_of
+from weir.limits.rows import Actual
+from weir.limits.store import LedgerError
+from weir.model import Principal
+from weir.settings import loads
+
+TEXT = 'version: 1\nbudgets: [{tokens: 100, per: month, warn_at: 50%, downgrade: {"big": small}}]\n'
+
+
+def claim(number: int, tokens: int = 60, model: str = "big", past: tuple[str, ...] = ()) -> Claim:
+    return Claim(f"c{number}", Principal(), "openai", model, tokens, 1000, past)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return plan_of(loads(TEXT + "stores: {hold_s: 10}"), tmp_path / "limits.db")
+
+
+Body = Callable[[Admission, list[Standing]], Awaitable[None]]
+
+
+def during(plan: Plan, body: Body) -> None:
+    async def main() -> None:
+        told: list[Standing] = []
+        limits = Admission(plan, told.append)
+        try:
+            await asyncio.wait_for(body(limits, told), 20)
+        finally:
+            await limits.close()
+
+    asyncio.run(main())
+
+
+async def take(limits: Admission, number: int, tokens: int = 60, **more: Any) -> Hold:
+    got = await limits.ask(claim(number, tokens))
+    assert isinstance(got, Admitted)
+    return limits.hold(got, **{"stream": False, "over": lambda: False, "how": lambda: None, **more})
+
+
+async def settled(limits: Admission) -> tuple[int, int]:
+    while settling := set(limits._settling):
+        await asyncio.wait(settling)
+    (one,) = await asyncio.to_thread(limits.gate.standings)
+    return one.spent, one.reserved
+
+
+def test_an_end_counts_once_and_warns_once(plan: Plan) -> None:
+    async def body(limits: Admission, told: list[Standing]) -> None:
+        hold = await take(limits, 1)
+        limits.end(hold, Actual(55, 10))
+        limits.end(hold, UNUSED)
+        assert await settled(limits) == (55, 0)
+        assert [one.spent for one in told] == [55]
+        limits.end(await take(limits, 2, 10), UNUSED)
+        assert await settled(limits) == (55, 0)
+        limits.end(await take(limits, 3, 10), None)
+        assert await settled(limits) == (65, 0), "nobody knows: all that was held"
+        limits.charge(claim(4), Actual(7, 0))
+        assert await settled(limits) == (72, 0) and len(told) == 1
+
+    during(plan, body)
+
+
+def test_a_refusal_waits_for_what_is_just_being_settled(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(model: str, past: tuple[str, ...]) -> Claim:
+        return claim(2, model=model, past=past)
+
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        limits.end(await take(limits, 1), UNUSED)
+        got = await limits.ask(claim(2), again=again)
+        assert isinstance(got, Admitted) and got.claim.model == "big", "not downgraded for a hold that was ending"
+        limits.hold(got, stream=False, over=lambda: False, how=lambda: None)
+        refused = await limits.ask(claim(3))
+        assert isinstance(refused, Refused) and refused.reason == "held"
+
+    during(plan, body)
+
+
+def test_whoever_is_cancelled_holds_nothing(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        admit, begun = limits.gate.admit, asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def slowly(*arguments: Any, **more: Any) -> Any:
+            loop.call_soon_threadsafe(begun.set)
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.05), loop).result()
+            told.append(admit(*arguments, **more))
+            return told[-1]
+
+        told: list[Any] = []
+        monkeypatch.setattr(limits.gate, "admit", slowly)
+        task = asyncio.create_task(limits.ask(claim(1)))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while not told or await settled(limits) != (0, 0):  # noqa: ASYNC110  the thread goes on by itself
+            await asyncio.sleep(0.005)
+
+    during(plan, body)
+
+
+def test_a_missed_end_is_found_and_what_lasts_is_kept(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_S", 0.01)
+
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        renewed: list[str] = []
+        monkeypatch.setattr(limits.gate, "renew", lambda claim, **_: renewed.append(claim.id))
+        lasting = await take(limits, 1, 10)
+        lasting.kept_at -= 5
+        await take(limits, 2, 20, over=lambda: True, how=lambda: Actual(9, 1))
+        while len(limits._open) > 1 or not renewed:  # noqa: ASYNC110  a tick of the keeper's
+            await asyncio.sleep(0.005)
+        assert renewed == ["c1"] and await settled(limits) == (9, 10)
+
+    during(plan, body)
+
+
+def test_what_the_store_does_not_take_is_owed(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_S", 0.01)
+
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        hold, settle = await take(limits, 1), limits.gate.settle
+
+        def away(*_: Any, **__: Any) -> Any:
+            raise LedgerError("away")
+
+        monkeypatch.setattr(limits.gate, "settle", away)
+        limits.end(hold, Actual(33, 1))
+        await settled(limits)
+        assert limits.owed == 1
+        await asyncio.sleep(0.05)
+        assert limits.owed == 1, "it stays in the line"
+        monkeypatch.setattr(limits.gate, "settle", settle)
+        while limits.owed:  # noqa: ASYNC110  a tick of the keeper's
+            await asyncio.sleep(0.005)
+        assert await settled(limits) == (33, 0)
+
+    during(plan, body)
+
+
+def test_too_many_that_wait_are_a_failure_and_no_queue_without_end(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 0)
+
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        with pytest.raises(LedgerError, match="too many"):
+            await limits.ask(claim(1))
+
+    during(plan, body)
+
+
+def test_closing_ends_what_is_open(plan: Plan) -> None:
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        await take(limits, 1, how=lambda: Actual(41, 1))
+
+    during(plan, body)
+
+    async def later(limits: Admission, _: list[Standing]) -> None:
+        assert await settled(limits) == (41, 0)
+
+    during(plan, later)
+
+
+def test_another_plan_is_used(plan: Plan, tmp_path: Path) -> None:
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        limits.use(plan_of(loads("version: 1\nrates: [{requests: 1}]"), tmp_path / "limits.db"))
+        assert isinstance(await limits.ask(claim(1)), Admitted)
+        assert not isinstance(await limits.ask(claim(2)), Admitted)
+
+    during(plan, body)
