@@ -29,7 +29,7 @@ class Engine:
     def estimate_chars(self, segments: Any) -> int:
         return self._chars
 
-    def scan(self, segments: Any, *, deadline_s: float) -> Scan:
+    def scan(self, segments: Any, direction: str = "request", *, deadline_s: float) -> Scan:
         self.given.append(deadline_s)
         if isinstance(self._scan, Exception):
             raise self._scan
@@ -98,7 +98,7 @@ def test_conversations_do_not_share_stand_ins_between_callers(rig: Rig) -> None:
 
 def test_a_short_prompt_that_takes_long_leaves_the_loop(rig: Rig) -> None:
     class Late(Engine):
-        def scan(self, segments: Any, *, deadline_s: float) -> Scan:
+        def scan(self, segments: Any, direction: str = "request", *, deadline_s: float) -> Scan:
             super().scan(segments, deadline_s=deadline_s)
             return Scan((), False, "out of time", out_of_time=True) if len(self.given) == 1 else Scan()
 

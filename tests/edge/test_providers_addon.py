@@ -43,6 +43,31 @@ def test_the_endpoint_follows_host_and_path(rig: Rig, host: str, path: str, dial
     assert (trace.dialect is not None) is bool(dialect)
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "provider"),
+    [
+        ("api.cloudflare.com", "/client/v4/accounts/a/ai/run/@cf/meta/llama-3.1-8b-instruct", "cloudflare-workers-ai"),
+        ("api.cloudflare.com", "/client/v4/zones/z/dns_records", ""),
+        ("dbc-1.cloud.databricks.com", "/serving-endpoints/chat/completions", "databricks"),
+        ("dbc-1.cloud.databricks.com", "/api/2.1/jobs/run-now", ""),
+    ],
+)
+def test_on_hosts_that_serve_other_things_only_paths_count(rig: Rig, host: str, path: str, provider: str) -> None:
+    trace = rig.play(rig.flow(chat(), host=host, path=path), "requestheaders", "request", until="shadow")
+    assert (trace.provider.id if trace.provider else "") == provider
+    assert trace.is_ai is bool(provider) and trace.service.id == provider
+
+
+def test_the_model_may_stand_in_a_header_or_the_query(rig: Rig) -> None:
+    headers = {"AI-Language-Model-ID": "acme/m-1", "ai-language-model-streaming": "true"}
+    flow = rig.flow(b"{}", host="ai-gateway.vercel.sh", path="/v4/ai/language-model", headers=headers)
+    trace = rig.play(flow, "requestheaders")
+    assert trace.endpoint is not None and (trace.endpoint.model, trace.endpoint.stream) == ("acme/m-1", True)
+    flow = rig.flow(b"RIFF", host="api.deepgram.com", path="/v1/listen?model=nova-3")
+    trace = rig.play(flow, "requestheaders", "request", until="providers")
+    assert trace.exchange is not None and trace.exchange.model == "nova-3"
+
+
 def test_other_hosts_have_no_provider(rig: Rig) -> None:
     trace = rig.play(rig.flow(b"{}", host="shop.example", path="/cart"), "requestheaders", "request")
     assert (trace.provider, trace.is_ai, trace.exchange) == (None, False, None)

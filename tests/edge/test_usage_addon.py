@@ -12,6 +12,7 @@ import pytest
 
 from harness.rig import Rig, chat
 from unit.usage.test_pictures import png
+from weir.audit.record import AuditRecord
 from weir.model import Reply, Usage
 from weir.usage.addon import INLINE_CHARS_MAX
 
@@ -52,6 +53,13 @@ def test_nothing_is_asked_where_nothing_is_missing(
     body = chat("hello", **more)
     flow = make_rig(**policy).flow(body)
     assert not make_rig(**policy).play(flow, "requestheaders", "request").strip_usage
+    assert flow.request.raw_content == body
+
+
+def test_nothing_is_asked_in_a_request_that_its_client_has_signed(rig: Rig) -> None:
+    body = chat("hello", stream=True)
+    flow = rig.flow(body, headers={"authorization": 'Signature version="1",keyId="k"'})
+    assert not rig.play(flow, "requestheaders", "request").strip_usage
     assert flow.request.raw_content == body
 
 
@@ -124,3 +132,52 @@ def test_what_was_never_forwarded_is_not_counted(rig: Rig) -> None:
     trace = rig.play(flow, "requestheaders", "request")
     rig.addon("usage").error(flow)
     assert trace.usage is None and trace.cost is None
+
+
+def fetch(rig: Rig, path: str, body: bytes, **headers: str) -> AuditRecord:
+    flow = rig.flow(b"", path=path, method="GET")
+    rig.play(flow, "requestheaders", "request")
+    rig.reply(flow, body, **headers)
+    return rig.records[-1]
+
+
+def response(status: str, **more: Any) -> bytes:
+    return json.dumps({"id": "resp_1", "object": "response", "status": status, "model": "gpt-4o", **more}).encode()
+
+
+def test_a_response_in_the_background_is_counted_once_when_it_is_fetched(rig: Rig) -> None:
+    body = {"model": "gpt-4o", "input": "think", "background": True}
+    flow = rig.flow(json.dumps(body).encode(), path="/v1/responses")
+    rig.play(flow, "requestheaders", "request")
+    rig.reply(flow, response("queued", usage=None))
+    queued = rig.records[-1]
+    assert (queued.usage_source, queued.cost_nano, queued.price_id) == ("none", 0, "usage-later")
+    assert json.loads(queued.extra)["usage_later"] == "resp_1"
+    assert fetch(rig, "/v1/responses/resp_1", response("in_progress", usage=None)).cost_nano == 0
+    done = response("completed", output=[], usage={"input_tokens": 1000, "output_tokens": 0})
+    counted = fetch(rig, "/v1/responses/resp_1", done)
+    assert (counted.usage_source, counted.input_tokens, counted.cost_nano) == ("reported", 1000, 2_500_000)
+    assert json.loads(counted.extra)["usage_of"] == "resp_1"
+    events = b'event: response.completed\ndata: {"type":"response.completed","response":' + done + b"}\n\n"
+    again = fetch(rig, "/v1/responses/resp_1?stream=true", events, content_type="text/event-stream")
+    assert (again.usage_source, again.cost_nano) == ("none", 0)
+    assert json.loads(again.extra)["usage_counted_before"] == "resp_1"
+
+
+def test_a_result_file_is_counted_once_model_by_model(rig: Rig) -> None:
+    body = {"object": "chat.completion", "model": "gpt-4o", "choices": [], "usage": {"prompt_tokens": 1000}}
+    line = json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": body}}).encode() + b"\n"
+    first = fetch(rig, "/v1/files/file-1/content", line * 3, content_type="application/octet-stream")
+    assert (first.usage_source, first.input_tokens, json.loads(first.extra)["usage_of"]) == ("reported", 3000, "file-1")
+    assert first.cost_nano is not None and "gpt-4o" in first.price_id
+    assert json.loads(first.extra)["usage_tier"] == "batch"
+    batch = {"object": "batch", "id": "batch_1", "status": "completed", "output_file_id": "file-1", "model": "gpt-4o"}
+    again = fetch(rig, "/v1/batches/batch_1", json.dumps({**batch, "usage": {"input_tokens": 3000}}).encode())
+    assert (again.usage_source, again.cost_nano) == ("none", 0)
+
+
+def test_counting_tokens_is_free(rig: Rig) -> None:
+    flow = rig.flow(chat("count this"), host="api.anthropic.com", path="/v1/messages/count_tokens")
+    rig.play(flow, "requestheaders", "request")
+    trace = rig.reply(flow, b'{"input_tokens": 14}')
+    assert trace.cost is not None and (trace.cost.nano_usd, trace.cost.price_id) == (0, "no-usage")

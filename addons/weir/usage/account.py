@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +10,18 @@ from weir.model import NO_USAGE, Cost, Exchange, Reply, Usage
 from weir.usage.prices import NO_CHARGE, UNPRICED
 from weir.usage.prompt import Counts, prompt_tokens
 
-__all__ = ["Counts", "Priced", "settle"]
+__all__ = ["LATER", "Counts", "Priced", "settle"]
+
+LATER = Cost(0, "usage-later")  # a response in the background says what it used when it is fetched
+# Counting is free, and so is what only keeps or fetches. What is fetched may hold the usage of an earlier request.
+_COUNTS_ONLY = frozenset({"count_tokens"})
+_ASKS_NO_MODEL = frozenset(
+    {"batches", "cancel", "containers", "conversations", "delete", "files", "memory_stores", "models", "page", "read"}
+    | {"account", "poll", "read_prediction", "skills", "telemetry", "vector_stores", "vaults"}
+)
+_DOCUMENTS = frozenset({"anthropic_json", "openai_json"})  # what they make the provider keep; runs report their usage
+_TOOLS = "mcp."  # servers of tools; no model answers there
+_SPEECH = "openai_audio_speech"
 
 _SLACK = 3  # tokens that don't matter
 _DOUBT = 0.25  # our count has to be this much above a report from a cut stream before it is believed instead
@@ -43,13 +55,35 @@ def settle(
     ``provider`` is the provider's id in weir, ``at`` the time of the request, ``media`` what the request's pictures and
     sounds count where nothing is reported.
     """
-    if not answered:
+    operation = exchange.endpoint.operation
+    if not answered or operation in _COUNTS_ONLY:
         return NO_USAGE, NO_CHARGE
+    if reply.by_model:
+        return _summed(reply, prices, provider, at)
+    kept = operation in _ASKS_NO_MODEL or operation.startswith(_TOOLS) or exchange.endpoint.dialect in _DOCUMENTS
+    if reply.usage is None and kept:
+        return NO_USAGE, NO_CHARGE
+    if reply.usage is None and exchange.parameters.get("background") is True:
+        return NO_USAGE, LATER
     usage = _usage(exchange, reply, counter, media)
     if usage.source == "none":
         passive = bool(exchange.endpoint.operation) and not exchange.endpoint.dialect
         return usage, NO_CHARGE if passive else UNPRICED
     return usage, _cost(exchange, reply, prices, provider, usage, at)
+
+
+def _summed(reply: Reply, prices: Priced, provider: str, at: datetime) -> tuple[Usage, Cost]:
+    """A result file: what each model used, at its own price. One that has none leaves all of it without."""
+    usage, nano, names = NO_USAGE, 0, dict[str, None]()
+    for model, used in reply.by_model:
+        usage = usage.plus(used)
+        cost = prices.cost(provider, model, used, at)
+        if cost.nano_usd is None:
+            nano, names = -1, {UNPRICED.price_id: None}
+        elif nano >= 0:
+            nano += cost.nano_usd
+            names[cost.price_id] = None
+    return usage, UNPRICED if nano < 0 else Cost(nano, " ".join(names))
 
 
 def _usage(exchange: Exchange, reply: Reply, counter: Counts, media: int) -> Usage:
@@ -62,6 +96,10 @@ def _usage(exchange: Exchange, reply: Reply, counter: Counts, media: int) -> Usa
         if received <= reported.output_tokens * (1 + _DOUBT) + _SLACK:
             return _as(reported, reported.output_tokens, "reported")
         return _as(reported, received, "estimated")
+    if exchange.endpoint.dialect == _SPEECH:
+        # The reply is sound; some models are paid by the characters that they speak.
+        spoken = sum(len(segment.text) for segment in exchange.segments if segment.pointer == "/input")
+        return Usage(source="estimated", parts=(("input_characters", spoken),)) if spoken else NO_USAGE
     sent, received = prompt_tokens(exchange.segments, counter, model), counter.count(reply.text, model)
     if not sent and not received and not media:
         return NO_USAGE
@@ -70,18 +108,11 @@ def _usage(exchange: Exchange, reply: Reply, counter: Counts, media: int) -> Usa
 
 def _says_something(usage: Usage) -> bool:
     """Some gateways report zeros for everything: that is no report."""
-    return usage.input_tokens > 0 or usage.output_tokens > 0
+    return usage.input_tokens > 0 or usage.output_tokens > 0 or bool(usage.parts)
 
 
 def _as(usage: Usage, output_tokens: int, source: str) -> Usage:
-    return Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        source=source,
-    )
+    return replace(usage, output_tokens=output_tokens, source=source)
 
 
 def _cost(exchange: Exchange, reply: Reply, prices: Priced, provider: str, usage: Usage, at: datetime) -> Cost:

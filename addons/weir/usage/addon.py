@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from mitmproxy import http
 
 from weir.edge.guard import guarded
+from weir.edge.signing import is_signed
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
-from weir.model import Cost, Reply, Usage
-from weir.usage.account import settle
+from weir.model import Reply
+from weir.usage.fetched import Settled, Target, account, is_slow
+from weir.usage.later import Later
 
 __all__ = ["UsageAddon"]
 
-INLINE_CHARS_MAX = 2_000  # tokenizing more than this leaves the event loop
-SETTLE_TIMEOUT_S = 10.0
+INLINE_CHARS_MAX, SETTLE_TIMEOUT_S = 2_000, 10.0  # tokenizing more characters leaves the event loop
 
 
 class UsageAddon:
@@ -26,17 +27,18 @@ class UsageAddon:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self._later = Later(state.data.path / "usage-later.db")
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> None:
         """Ask for usage where a stream would not report it; its extra event is stripped for the client again."""
         trace = trace_of(flow)
-        if trace is None or flow.response or not trace.snapshot.settings.usage.ask:
+        exchange = trace.exchange if trace else None
+        if trace is None or exchange is None or flow.response or not trace.snapshot.settings.usage.ask:
             return
-        exchange = trace.exchange
-        if trace.dialect is None or exchange is None or not exchange.stream or exchange.asks_usage or not trace.body:
+        if trace.dialect is None or not exchange.stream or exchange.asks_usage or not trace.body:
             return
-        if (asked := trace.dialect.ask_usage(trace.body)) is not None:
+        if not is_signed(flow.request) and (asked := trace.dialect.ask_usage(trace.body)) is not None:
             trace.body, trace.strip_usage = asked, True
             trace.set_body(flow)
 
@@ -56,24 +58,23 @@ class UsageAddon:
         return self._settle(flow)
 
     def _settle(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        trace = trace_of(flow)
-        if trace is None or trace.usage or trace.exchange is None or not trace.forwarded_ns:
+        if (trace := trace_of(flow)) is None or trace.usage or trace.exchange is None or not trace.forwarded_ns:
             return None
         # What the provider answered with, whatever the client got instead.
-        answered = flow.response is not None and (trace.look or flow.response).status_code < 400
-        reply = trace.reply or Reply()
-        size = 0 if reply.usage else len(reply.text) + sum(len(s.text) for s in trace.exchange.segments)
-        if size > INLINE_CHARS_MAX:
-            return self._settle_elsewhere(trace, reply, answered)
-        trace.usage, trace.cost = self._account(trace, reply, answered)
+        status = (trace.look or flow.response).status_code if flow.response is not None else 0
+        reply, provider = trace.reply or Reply(), trace.provider.id if trace.provider else trace.service.id
+        target = Target(provider, flow.request.path, status, whole=flow.error is None, media=trace.media.tokens)
+        work = partial(account, trace.exchange, reply, target, self.state.counter, trace.snapshot.prices, self._later)
+        if is_slow(trace.exchange, reply, INLINE_CHARS_MAX):
+            return self._settle_elsewhere(trace, work)
+        _take(trace, work())
         return None
 
-    async def _settle_elsewhere(self, trace: Trace, reply: Reply, answered: bool) -> None:
-        run, work = self.state.workers.run, self._account
-        trace.usage, trace.cost = await run(work, trace, reply, answered, timeout_s=SETTLE_TIMEOUT_S, lane="usage")
+    async def _settle_elsewhere(self, trace: Trace, work: Callable[[], Settled]) -> None:
+        _take(trace, await self.state.workers.run(work, timeout_s=SETTLE_TIMEOUT_S, lane="usage"))
 
-    def _account(self, trace: Trace, reply: Reply, answered: bool) -> tuple[Usage, Cost]:
-        assert trace.exchange
-        provider = trace.provider.id if trace.provider else trace.service.id
-        at, counter, prices, media = datetime.now(UTC), self.state.counter, trace.snapshot.prices, trace.media.tokens
-        return settle(trace.exchange, reply, counter, prices, provider, at, answered=answered, media=media)
+
+def _take(trace: Trace, settled: Settled) -> None:
+    trace.usage, cost, extra = settled
+    trace.cost = (trace.socket.cost if trace.socket else None) or cost  # of its turns, each at its own price
+    trace.extra = {**trace.extra, **extra}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -31,17 +31,48 @@ _LONGEST = 256  # characters of a model name; longer ones aren't looked up
 
 _NANO = Decimal(1_000_000_000)
 
+_NOTHING: Mapping[str, int | float] = {}
+# What genai-prices calls the conditions of a tier, where that isn't its service tier.
+_CONTEXTS: Mapping[str, Mapping[str, str]] = {"batch": {"processing": "batch"}, "fast": {"speed": "fast"}}
+
 Found = tuple["Provider", "ModelInfo"] | None
 
 
-def _price(theirs: Provider, info: ModelInfo, at: datetime, *counts: int) -> Decimal | None:
+def _price(
+    theirs: Provider,
+    info: ModelInfo,
+    at: datetime,
+    *counts: int,
+    parts: Mapping[str, int | float] = _NOTHING,
+    context: Mapping[str, str] | None = None,
+) -> Decimal | None:
     """What the library says; None where the model is priced by something we don't have (seconds, images)."""
     names = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
-    usage = _usage_class()(**dict(zip(names, counts, strict=True)))
+    usage = _usage_class()(**dict(zip(names, counts, strict=True)), **parts)
     try:
-        return info.calc_price(usage, theirs, genai_request_timestamp=at).total_price
+        return info.calc_price(usage, theirs, genai_request_timestamp=at, price_context=context).total_price
     except ValueError:
         return None
+
+
+def _whole(parts: Mapping[str, int], counts: tuple[int, int, int, int]) -> dict[str, int | float]:
+    """``parts`` as the library takes them: seconds for milliseconds, and of no kind more than of the whole.
+
+    Where a cache held some of the prompt, it wants to know how much of that was of each kind; what isn't reported is 0.
+    """
+    whole_input, read, write, output = counts
+    found: dict[str, int | float] = {}
+    for name, count in parts.items():
+        if name == "audio_ms":
+            found["audio_seconds"] = count / 1000
+            continue
+        bound = {"input": whole_input, "cache_write": write, "cache": read, "output": output}
+        of = next((most for start, most in bound.items() if name.startswith(f"{start}_")), count)
+        found[name] = min(count, of) if name.endswith("_tokens") else count
+    for kind in ("audio", "image"):
+        if f"input_{kind}_tokens" in found and read:
+            found.setdefault(f"cache_{kind}_read_tokens", 0)
+    return found
 
 
 def _probe(theirs: Provider, info: ModelInfo, at: datetime) -> Rates | None:
@@ -107,12 +138,31 @@ class Prices:
         if found is None:
             return UNPRICED
         theirs, info = found
+        if usage.parts or usage.tier:
+            return self._special(theirs, info, moment, usage, counts)
         standard = info.get_prices(moment)
-        if not any(value is not None for value in vars(standard).values()):
-            return UNPRICED  # the list knows the model and not its price; the library would say nothing at all
+        if not any(value is not None for name, value in vars(standard).items() if name.endswith("_mtok")):
+            return UNPRICED  # the list knows the model and not what its tokens cost; the library would say nothing
         rates = self._rates_of(standard, theirs, info, moment)
         total = rates.price(*counts) if rates is not None else _price(theirs, info, moment, *counts)
         return UNPRICED if total is None else _cost(total, self.price_id(theirs, info))
+
+    def _special(
+        self, theirs: Provider, info: ModelInfo, moment: datetime, usage: Usage, counts: tuple[int, int, int, int]
+    ) -> Cost:
+        """The cost of what has a price of its own: sound, pictures, seconds, characters; batches and other tiers."""
+        context = _CONTEXTS.get(usage.tier, {"service_tier": usage.tier}) if usage.tier else {}
+        if not any(value is not None for value in vars(info.get_prices(moment, context)).values()):
+            return UNPRICED
+        told = context and vars(info.get_prices(moment, context)) != vars(info.get_prices(moment))
+        tier = usage.tier if told else ""
+        for parts in (dict(usage.parts), {}):
+            total = _price(theirs, info, moment, *counts, parts=_whole(parts, counts), context=context)
+            if total is not None:
+                break
+        if not total and not any(counts):
+            return UNPRICED  # something was used, and none of it is what the list has a price for
+        return UNPRICED if total is None else _cost(total, self.price_id(theirs, info, tier))
 
     def _own_entry(self, provider: str, model: str, moment: datetime) -> Entry | None:
         if not self.overrides.entries or not model or len(model) > _LONGEST:
@@ -128,9 +178,9 @@ class Prices:
         own = first(named, moment)
         return own[0] if own else None
 
-    def price_id(self, theirs: Provider, info: ModelInfo) -> str:
-        """What an audit record names as a price of the public list: its provider, its model, the list."""
-        return f"{theirs.id}/{info.id}@{self.public.name}"
+    def price_id(self, theirs: Provider, info: ModelInfo, tier: str = "") -> str:
+        """What an audit record names as a price of the public list: its provider, its model, its tier, the list."""
+        return f"{theirs.id}/{info.id}{f'+{tier}' if tier else ''}@{self.public.name}"
 
     def providers_of(self, model: str) -> list[str]:
         """weir's ids of the providers whose public price for ``model`` is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,6 +21,7 @@ __all__ = ["Counter"]
 _WHOLE = 2_000_000  # characters up to which every one of them is counted
 _PIECE = 32_768  # characters encoded at a time: keeps the other threads' waits short
 _LONGEST = 256  # characters of a model name that matter
+_LATER_S = 0.5
 _SAMPLES = 32  # pieces taken, evenly spread, from a text longer than _WHOLE
 
 
@@ -31,30 +32,50 @@ class Counter:
         self._table = table
         self._loaded = loaded
         self._cached = lru_cache(maxsize=4096)(table.family)
+        self._folders: tuple[Path, ...] = ()  # where vocabularies are that are still to be loaded
+        self._filling = threading.Lock()
 
     @classmethod
     def load(cls, *cache_dirs: Path, background: bool = False) -> Counter:
         """A counter with the vocabularies found in ``cache_dirs`` (tiktoken's file names, SHA-256 verified).
 
         A file that is missing or not the right one is left out, and its models' counts are estimates. Loading takes
-        0.3–0.5 s a vocabulary: with ``background`` it happens in a thread, and counts are estimates until it is done.
+        some tenths of a second: with ``background`` it happens in a thread a little later, when whoever starts has
+        started, or at the first count, which waits for it. Counts are the same either way.
         """
         counter = cls(load_encodings(), {})
+        counter._folders = cache_dirs
         if background:
-            threading.Thread(target=counter._fill, args=(cache_dirs,), name="weir-tokenizers", daemon=True).start()
+            timer = threading.Timer(_LATER_S, counter._ready)
+            timer.name, timer.daemon = "weir-tokenizers", True
+            timer.start()
         else:
-            counter._fill(cache_dirs)
+            counter._ready()
         return counter
+
+    def _ready(self) -> dict[str, tiktoken.Encoding]:
+        """The vocabularies; whoever comes first loads them."""
+        if self._folders:
+            with self._filling:
+                if self._folders:
+                    self._fill(self._folders)
+                    self._folders = ()
+        return self._loaded
+
+    @property
+    def loading(self) -> bool:
+        """Whether a count would wait for the vocabularies: not for the event loop."""
+        return bool(self._folders)
 
     @property
     def exact(self) -> bool:
         """True when every vocabulary is loaded; False when some counts are made from characters alone."""
-        return len(self._loaded) == len(self._table.vocabularies)
+        return len(self._ready()) == len(self._table.vocabularies)
 
     def exact_for(self, model: str) -> bool:
         """True when ``model``'s own vocabulary is loaded and no correction factor is applied to its count."""
         family = self._family(model)
-        return family.encoding in self._loaded and family.factor == 1.0 and family is not self._table.default
+        return family.encoding in self._ready() and family.factor == 1.0 and family is not self._table.default
 
     def count(self, text: str, model: str) -> int:
         """Tokens of ``text`` as ``model``'s provider would report them, special tokens read as plain text.
@@ -64,7 +85,7 @@ class Counter:
         if not text:
             return 0
         family = self._family(model)
-        encoding = self._loaded.get(family.encoding)
+        encoding = self._ready().get(family.encoding)
         tokens = 0.0
         pieces, scale = _pieces(text)
         for piece in pieces:
@@ -104,7 +125,7 @@ def _construct(vocabulary: Vocabulary, data: bytes) -> tiktoken.Encoding:
         if expected_hash != vocabulary.sha256:
             raise ValueError(f"the installed tiktoken expects another {vocabulary.name} than encodings.yaml names")
         pairs = (line.split() for line in data.splitlines() if line)
-        return {base64.b64decode(token): int(rank) for token, rank in pairs}
+        return {binascii.a2b_base64(token): int(rank) for token, rank in pairs}
 
     theirs = getattr(openai_public, vocabulary.name)
     ours = FunctionType(theirs.__code__, {**vars(openai_public), "load_tiktoken_bpe": ranks})

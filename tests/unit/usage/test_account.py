@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from weir.model import NO_USAGE, Cost, Endpoint, Exchange, Reply, Segment, Usage
-from weir.usage.account import settle
+from weir.usage.account import LATER, settle
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -128,3 +128,47 @@ def test_what_nobody_could_count_is_unpriced_not_free() -> None:
 def test_embeddings_have_only_input() -> None:
     usage, _ = run(exchange("a b c", operation="embeddings"), Reply(complete=True))
     assert usage == Usage(input_tokens=10, output_tokens=0, source="estimated")
+
+
+@pytest.mark.parametrize("operation", ["count_tokens", "files", "batches", "read"])
+def test_what_asks_no_model_costs_nothing(operation: str) -> None:
+    assert run(exchange("one two", operation=operation), Reply(text="three")) == (NO_USAGE, Cost(0, "no-usage"))
+
+
+def test_counting_is_free_whatever_it_counts() -> None:
+    counted = Reply(usage=Usage(100, source="reported"), complete=True)
+    assert run(exchange("one", operation="count_tokens"), counted) == (NO_USAGE, Cost(0, "no-usage"))
+
+
+def test_documents_that_a_provider_keeps_cost_nothing_and_runs_what_they_report() -> None:
+    kept = exchange("one two", operation="assistants", dialect="openai_json")
+    assert run(kept, Reply(complete=True)) == (NO_USAGE, Cost(0, "no-usage"))
+    assert run(kept, Reply(usage=Usage(5, 6), complete=True))[1].nano_usd == 11
+
+
+def test_a_response_in_the_background_says_later_what_it_used() -> None:
+    asked = replace(exchange("one two"), parameters={"background": True})
+    assert run(asked, Reply(finish_reason="queued")) == (NO_USAGE, LATER)
+    assert run(asked, Reply(usage=Usage(5, 6), complete=True))[1].nano_usd == 11
+
+
+def test_a_result_file_is_paid_model_by_model() -> None:
+    reply = Reply(by_model=(("priced-a", Usage(5, 1, tier="batch")), ("priced-b", Usage(7, 2, tier="batch"))))
+    usage, cost = run(exchange(operation="read"), reply)
+    assert (usage.input_tokens, usage.output_tokens, usage.tier) == (12, 3, "batch")
+    assert cost == Cost(15, "openai/priced-a openai/priced-b")
+    unknown = Reply(by_model=(*reply.by_model, ("house", Usage(1, 1))))
+    assert run(exchange(operation="read"), unknown)[1] == Cost(None, "unpriced")
+
+
+def test_what_is_spoken_is_paid_by_its_characters() -> None:
+    asked = replace(
+        exchange(dialect="openai_audio_speech", operation="audio"),
+        segments=(Segment("/input", "user", "five!"), Segment("/instructions", "system", "slowly")),
+    )
+    assert run(asked, Reply())[0] == Usage(source="estimated", parts=(("input_characters", 5),))
+
+
+def test_seconds_are_a_report() -> None:
+    reported = Usage(parts=(("audio_ms", 500),), source="reported")
+    assert run(exchange("one"), Reply(usage=reported, text="a text", complete=True))[0] == reported

@@ -12,6 +12,7 @@ from weir.usage.overrides import loads
 from weir.usage.prices import Prices
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+TIERED = datetime(2026, 11, 1, tzinfo=UTC)
 USD = 1_000_000_000  # nano-dollars
 
 
@@ -178,3 +179,45 @@ def test_our_arithmetic_is_the_librarys_for_every_model_it_prices() -> None:
                 linear += 1
                 assert rates.price(*counts) == theirs, (provider.id, info.id)
     assert compared > 2000 and linear > compared * 0.8
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "nano"),
+    [
+        # text $4 and $16, cached $0.40; sound $32 and $64, cached $0.40
+        (
+            "gpt-realtime",
+            Usage(100, 50, cache_read_tokens=20, parts=(("input_audio_tokens", 60), ("output_audio_tokens", 40))),
+            20 * 4000 + 20 * 400 + 60 * 32_000 + 10 * 16_000 + 40 * 64_000,
+        ),
+        # more sound than there are tokens is no more than all of them
+        ("gpt-realtime", Usage(10, 0, parts=(("input_audio_tokens", 60),)), 10 * 32_000),
+        ("gpt-image-1", Usage(100, 0, parts=(("input_image_tokens", 40),)), 60 * 5000 + 40 * 10_000),
+        ("whisper-1", Usage(parts=(("audio_ms", 1500),)), 1500 * 100),  # $0.36 an hour
+        ("tts-1", Usage(parts=(("input_characters", 10),)), 150_000),  # $15 a million
+        ("gpt-4o", Usage(1000, 0, tier="batch"), 1000 * 1250),
+        ("gpt-5", Usage(1000, 100, tier="priority"), 1000 * 2500 + 100 * 20_000),
+        ("gpt-4o", Usage(1000, 0, tier="unheard-of"), 1000 * 2500),
+        ("gpt-4o", Usage(1000, 0, parts=(("input_audio_tokens", 500),)), 1000 * 2500),
+    ],
+)
+def test_what_has_a_price_of_its_own(prices: Prices, model: str, usage: Usage, nano: int) -> None:
+    assert prices.cost("openai", model, usage, TIERED).nano_usd == nano
+
+
+def test_an_hour_in_the_cache_costs_more_and_searches_cost_too(prices: Prices) -> None:
+    usage = Usage(1000, 0, cache_write_tokens=1000, parts=(("cache_write_1h_tokens", 600), ("web_searches", 2)))
+    assert prices.cost("anthropic", "claude-opus-4-8", usage, AT).nano_usd == 400 * 6250 + 600 * 10_000 + 20_000_000
+
+
+def test_a_tier_is_named_where_it_has_a_price(prices: Prices) -> None:
+    assert prices.cost("openai", "gpt-4o", Usage(1, tier="batch"), TIERED).price_id.startswith("openai/gpt-4o+batch@")
+    # The list knows these prices from some day on; before it, the usual one holds.
+    for tier, at in (("unheard-of", TIERED), ("batch", AT)):
+        assert prices.cost("openai", "gpt-4o", Usage(1, tier=tier), at).price_id.startswith("openai/gpt-4o@")
+
+
+def test_tokens_of_a_model_that_is_paid_otherwise_are_unpriced(prices: Prices) -> None:
+    for usage in (Usage(100, 10), Usage(parts=(("input_characters", 5),))):
+        assert prices.cost("openai", "whisper-1", usage, AT) == Cost(None, "unpriced")
+    assert prices.cost("openai", "gpt-4o-mini-tts", Usage(parts=(("input_characters", 5),)), AT).nano_usd is None

@@ -147,3 +147,10 @@ def test_a_tiktoken_that_expects_other_bytes_is_reported(tmp_path, monkeypatch: 
 
 def test_long_model_names_are_not_kept(tmp_path) -> None:
     assert Counter.load(tmp_path).count("hello there", "claude" + "x" * 1_000_000) >= 1
+
+
+def test_it_says_whether_a_count_would_wait(tmp_path) -> None:
+    counter = Counter.load(tmp_path, background=True)
+    assert counter.loading
+    counter.count("hello", "gpt-5")
+    assert not counter.loading
