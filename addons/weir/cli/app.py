@@ -17,8 +17,11 @@ from typing import Annotated, cast
 import typer
 
 from weir.cli import audit, ca, clients, dlp, doctor, identity, keys, prices, report, tokenizers
+from weir.cli.budgets import budgets
+from weir.cli.inspect import inspect as inspect_file
 from weir.cli.options import FormatOption
 from weir.cli.output import fail
+from weir.cli.providers import providers
 from weir.cli.run import run
 from weir.cli.scan import scan
 from weir.places import MissingFile, version
@@ -84,6 +87,7 @@ app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
 app.command("scan")(scan)
+app.command("inspect")(inspect_file)
 app.add_typer(dlp.app, name="dlp")
 app.command("doctor")(doctor.doctor)
 app.command("env")(clients.env)
@@ -95,8 +99,10 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(identity.app, name="identity")
 app.add_typer(audit.app, name="audit")
 app.command("report")(report.report)
+app.command("providers")(providers)
 app.add_typer(tokenizers.app, name="tokenizers")
 app.add_typer(prices.app, name="prices")
+app.command("budgets")(budgets)
 
 
 def _reflow(group: typer.Typer) -> None:

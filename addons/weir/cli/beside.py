@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weir.cli.detectors import detector_mistakes
+from weir.cli.downgrades import elsewhere, unpriced
 from weir.settings import Mistake, Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def refused(settings: Settings) -> tuple[Mistake, ...]:
         *network_mistakes(settings),
         *detector_mistakes(settings),
         *_prices(settings),
+        *elsewhere(settings),
     )
 
 
@@ -82,7 +84,7 @@ def _prices(settings: Settings) -> tuple[Mistake, ...]:
 
 def doubts(settings: Settings) -> tuple[Mistake, ...]:
     """What is probably not meant, but lets weir start: each with its line and what to do about it."""
-    return (*_key_files(settings), *_empty_folders(settings), *_unknown_teams(settings))
+    return (*_key_files(settings), *_empty_folders(settings), *unpriced(settings), *_unknown_teams(settings))
 
 
 def _key_files(settings: Settings) -> Iterator[Mistake]:

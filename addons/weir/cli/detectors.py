@@ -108,6 +108,8 @@ def _meant(word: str, names: Collection[str]) -> str:
 
 
 def _exact(settings: Settings) -> Iterator[Mistake]:
+    if not settings.dlp.exact:
+        return
     from weir.dlp.exact.exactfile import read_label
 
     for index, path in enumerate(settings.dlp.exact):

@@ -135,12 +135,12 @@ def _services(text: str) -> list[str]:
         from weir.providers.services.registry import Registry
         from weir.shadow.catalogue import Catalogue
 
-        providers = sorted(provider.id for provider in Registry.load().providers)
+        providers = sorted(provider.id for provider in Registry.load().providers if provider.virtual_key_operations)
         known = {*providers, *Catalogue.load().services}
         for name in names:
             if name not in known:
                 guess = nearest(name, providers) or nearest(name, known)
-                remedy = f"write {guess}" if guess else f"with a key of its own there are {', '.join(providers)}"
+                remedy = f"write {guess}" if guess else "weir providers lists those with a key of their own"
                 raise ValueError(f"--services: no service is called {name!r}; {remedy}")
     return list(dict.fromkeys(names))
 

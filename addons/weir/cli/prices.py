@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weir.usage.prices import Prices
     from weir.usage.quotes import Quote
 
-__all__ = ["app"]
+__all__ = ["app", "prices_for"]
 
 app = typer.Typer(help="What models cost: your own prices, vetted lists, the bundled one.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def show(
         moment = before(at) if at else datetime.now(UTC)
     except ValueError as error:
         raise fail("prices show", f"--at: {error}", 2) from None
-    found = quotes(_prices(policy, data), model, provider, moment)
+    found = quotes(prices_for("prices show", policy, data), model, provider, moment)
     if format == "json":
         write_json({"model": model, "at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", "prices": [_as_json(q) for q in found]})
     elif found:
@@ -100,19 +100,20 @@ def update(
     return None
 
 
-def _prices(policy: Path | None, data: Path) -> Prices:
+def prices_for(command: str, policy: Path | None, data: Path) -> Prices:
+    """The prices in force for a policy and a data directory. Ends the command when they can't be used."""
     from weir.cli.scan import load_policy
     from weir.usage.overrides import NOTHING, PriceFileError, load
     from weir.usage.prices import Prices
     from weir.usage.snapshots import PriceListError
 
-    own = load_policy("prices show", policy).usage.prices
+    own = load_policy(command, policy).usage.prices
     try:
         return Prices.load(overrides=load(own) if own else NOTHING, folder=data / "prices")
     except PriceFileError as error:
-        raise fail("prices show", str(error.mistakes[0]), 2) from None
+        raise fail(command, str(error.mistakes[0]), 2) from None
     except PriceListError as error:
-        raise fail("prices show", str(error)) from None
+        raise fail(command, str(error)) from None
 
 
 def _as_json(quote: Quote) -> dict[str, Any]:

@@ -90,6 +90,9 @@ def run(
     host, port = _split_listen(listen)
     if os.environ.pop("SSLKEYLOGFILE", None) or os.environ.pop("MITMPROXY_SSLKEYLOGFILE", None):
         typer.echo("weir: SSLKEYLOGFILE is ignored: it would hold the keys of every decrypted connection", err=True)
+    from weir.lean import lean
+
+    lean("mitmproxy.addons")
     from weir import chain, settings
     from weir.datadir import DataDir
     from weir.edge.ingester import Ingester

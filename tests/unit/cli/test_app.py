@@ -14,7 +14,7 @@ from weir.cli import app
 
 COMMANDS = (
     *("run", "demo", "check", "scan", "dlp", "doctor", "env", "exec", "report", "ca", "keys", "identity", "audit"),
-    "tokenizers",
+    *("tokenizers", "budgets"),
 )
 OFFLINE = [
     ["--help"],

@@ -69,7 +69,7 @@ def test_create_needs_app_and_team(weir, data: Path) -> None:
         (["--app", "", "--team", "t"], "--app is empty"),
         (["--app", "a", "--team", " "], "--team is empty"),
         (["--app", "a", "--team", "t", "--services", "openai,opnai"], "no service is called 'opnai'; write openai"),
-        (["--app", "a", "--team", "t", "--services", "qqqq"], "with a key of its own there are anthropic, "),
+        (["--app", "a", "--team", "t", "--services", "qqqq"], "weir providers lists those with a key of their own"),
         (["--app", "a", "--team", "t", "--services", ","], "--services is empty"),
     ],
 )

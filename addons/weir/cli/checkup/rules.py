@@ -71,7 +71,7 @@ def keys(settings: Settings) -> list[Result]:
     for service, key in settings.keys.items():
         provider = registry.by_id(service)
         try:
-            secret = resolve(key.secret, key.hosts or (provider.hosts if provider else ()), service)
+            secret = resolve(key.secret, key.hosts or (provider.bound_hosts if provider else ()), service)
         except SecretUnavailable as error:
             missing.append(str(error))
             continue

@@ -1,0 +1,50 @@
+"""What a policy would have decided on recorded traffic, from somebody known who may use the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from weir.model import Exchange, Finding, Principal, Service, Verdict
+from weir.policy.case import Case
+from weir.shadow.catalogue import with_status
+
+if TYPE_CHECKING:
+    from weir.policy.decide import Policy
+
+__all__ = ["verdict_on"]
+
+# Who was calling is not in the file. Rules about that are left to a running weir.
+_SOMEBODY = Principal(method="virtual_key", strength=3)
+
+
+def verdict_on(
+    policy: Policy,
+    host: str,
+    service: Service,
+    exchange: Exchange,
+    findings: Sequence[Finding],
+    *,
+    discovered: bool = False,
+) -> Verdict:
+    """The verdict on one request, or one message of a socket; ``findings`` index into its segments."""
+    lists = policy.settings.services
+    judged = with_status(service, lists.sanctioned, lists.tolerated, lists.unsanctioned, lists.otherwise)
+    return policy.decide(
+        Case(
+            principal=_SOMEBODY,
+            service=judged,
+            endpoint=exchange.endpoint,
+            model=exchange.model,
+            host=host,
+            names=(host,),
+            is_ai=True,
+            discovered=discovered,
+            findings=findings,
+            segments=exchange.segments,
+            tools=exchange.tools,
+            inspection=exchange.inspection,
+            reason=exchange.reason,
+            credential="virtual",
+        )
+    )
