@@ -19,9 +19,23 @@ import pytest
 from harness.canary import CANARIES, assert_no_canaries
 from harness.doubles import Doubles
 from harness.weir import PROVIDER_HOSTS, Weir, write_policy
+from weir.dlp.core import compiled
 
 _FOLDER = "WEIR_TEST_RUN"
 _WORKER = "PYTEST_XDIST_WORKER"
+_KEPT_MAX = 40  # some two megabytes each
+
+
+class _Kept(dict[bytes, compiled.Compiled]):
+    """Compiled patterns outlive the engines of a test: the next test mostly wants the same ones."""
+
+    def __setitem__(self, digest: bytes, made: compiled.Compiled) -> None:
+        while len(self) >= _KEPT_MAX:
+            del self[next(iter(self))]
+        super().__setitem__(digest, made)
+
+
+compiled._in_use = _Kept()
 
 
 def _run_folder() -> Path:
@@ -31,6 +45,8 @@ def _run_folder() -> Path:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder before workers start: they inherit its name."""
     config.addinivalue_line("markers", "needs(command): a system program that scripts/test installs where it may")
+    agents = Path(__file__).parents[1] / ".venv" / "agents" / "node_modules" / ".bin"  # scripts/agents puts them there
+    os.environ["PATH"] = f"{agents}{os.pathsep}{os.environ['PATH']}"
     if _WORKER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="weir-tests-"))
         os.environ[_FOLDER] = str(folder)

@@ -184,8 +184,9 @@ class Gemini(_Given):
     def client(self) -> genai.Client:
         arguments = self.http()
         timeout = int(arguments.pop("timeout") * 1000)
+        later = {**arguments, "ssl": trust(self.weir.ca)}  # asynchronous ones are aiohttp's where that is installed
         options = types.HttpOptions(
-            base_url=self.base(self.host), client_args=arguments, async_client_args=arguments, timeout=timeout
+            base_url=self.base(self.host), client_args=arguments, async_client_args=later, timeout=timeout
         )
         return genai.Client(api_key=self.key, vertexai=False, http_options=options)
 

@@ -7,14 +7,16 @@ escaped, hex, and inside gzip or zstd files (Parquet compresses its pages, so th
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import hyperscan
 import zstandard
 
 __all__ = ["CANARIES", "Canaries", "assert_no_canaries"]
@@ -66,7 +68,56 @@ class Canaries:
 CANARIES = Canaries()
 
 
-def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+class _Search:
+    """All forms in one pass. Content that was searched before is not searched again: proxies write much alike."""
+
+    def __init__(self, forms: dict[bytes, str]) -> None:
+        self._said = list(forms.values())
+        self._known: dict[bytes, list[str]] = {}
+        self._database = hyperscan.Database()
+        if forms:
+            self._database.compile(
+                expressions=[b"".join(b"\\x%02x" % byte for byte in form) for form in forms],
+                ids=list(range(len(forms))),
+                elements=len(forms),
+                flags=[hyperscan.HS_FLAG_SINGLEMATCH] * len(forms),
+            )
+            self._scratch = hyperscan.Scratch(self._database)
+
+    def found(self, data: bytes) -> list[str]:
+        """What it means that ``data`` holds what it holds; empty for nothing."""
+        if not self._said or not data:
+            return []
+        digest = hashlib.sha256(data).digest()
+        known = self._known.get(digest)
+        if known is None:
+            seen: set[int] = set()
+            self._database.scan(
+                data,
+                match_event_handler=lambda number, *_: seen.add(number),  # None: go on
+                scratch=self._scratch,
+            )
+            known = self._known[digest] = sorted({self._said[number] for number in seen})
+        return known
+
+
+class _Rows:
+    """Reads Parquet files; the library is loaded when there is one."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def read(self, path: Path) -> bytes:
+        """All rows, one a line."""
+        if self._connection is None:
+            import duckdb
+
+            self._connection = duckdb.connect()
+        found = self._connection.execute("select * from read_parquet(?)", [str(path)]).fetchall()
+        return "\n".join(map(str, found)).encode()
+
+
+def _contents(path: Path, rows: _Rows) -> Iterator[tuple[str, bytes]]:
     data = path.read_bytes()
     yield "", data
     if data[:2] == b"\x1f\x8b":
@@ -74,15 +125,7 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     elif data[:4] == b"\x28\xb5\x2f\xfd":
         yield " (unpacked)", zstandard.ZstdDecompressor().decompressobj().decompress(data)
     elif data[:4] == b"PAR1":
-        yield " (rows)", _rows(path)
-
-
-def _rows(path: Path) -> bytes:
-    import duckdb  # only a run that has Parquet files to read needs it
-
-    with duckdb.connect() as connection:
-        connection.execute("select * from read_parquet(?)", [str(path)])
-        return "\n".join(str(row) for row in connection.fetchall()).encode()
+        yield " (rows)", rows.read(path)
 
 
 def assert_no_canaries(paths: Iterable[Path], canaries: Canaries = CANARIES) -> int:
@@ -90,16 +133,13 @@ def assert_no_canaries(paths: Iterable[Path], canaries: Canaries = CANARIES) -> 
 
     Returns how many files were read, so that a caller can see that there was something to read.
     """
-    forms = canaries.forms()
-    pattern = re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    search, rows = _Search(canaries.forms()), _Rows()
     files = 0
     hits: list[str] = []
     for top in paths:
         for path in sorted([top] if top.is_file() else (path for path in top.rglob("*") if path.is_file())):
             files += 1
-            for form, data in _contents(path):
-                hits += (
-                    [f"{path}{form}: {forms[match]}" for match in sorted(set(pattern.findall(data)))] if forms else []
-                )
+            for form, data in _contents(path, rows):
+                hits += [f"{path}{form}: {what}" for what in search.found(data)]
     assert not hits, "planted secrets were written:\n" + "\n".join(hits)
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -42,6 +43,20 @@ def write_policy(path: Path, base: str | Mapping[str, Any] = "enforce", **change
     return path
 
 
+def _share_compiled(data: Path) -> None:
+    """Let this proxy use the patterns that another one of this run has compiled; for that they need the same key."""
+    run = os.environ.get("WEIR_TEST_RUN")
+    if run is None or (data / "compiled").exists():
+        return
+    for folder in (data, data / "secrets", shared := Path(run) / "private" / "compiled"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = data / "secrets" / "fingerprint.key"
+    if not key.exists():
+        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(hashlib.sha256(run.encode()).digest())
+        (data / "compiled").symlink_to(shared)
+
+
 class Weir:
     """One proxy process under ``folder``: ``data/`` is its store, ``weir.out`` and ``weir.err`` its output.
 
@@ -69,6 +84,7 @@ class Weir:
         ready_file = folder / "ready.json"
         folder.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
+        _share_compiled(self.data)
         arguments = [*program, "run", "--policy", str(policy), "--listen", listen, "--data", str(self.data)]
         arguments += ["--ready-file", str(ready_file)]
         if doubles is not None:

@@ -16,6 +16,8 @@
 | ``echo`` | the request's own body and type |
 | ``body=TEXT``, ``type=TEXT``, ``header=NAME:VALUE`` | replace body, content type; add a header |
 | ``say=TEXT``, ``size=N``, ``pieces=N`` | what the reply says, how long, in which pieces |
+| ``tool=NAME``, ``tool``, ``arguments=JSON`` | call that tool or none, with these arguments |
+| ``no_socket`` | a WebSocket is not granted |
 | ``cached=N``, ``cache_write=N``, ``reasoning=N`` | tokens of that kind in its usage |
 
 Values are percent-encoded where they hold a comma.
@@ -37,7 +39,20 @@ __all__ = ["NAMES", "Encoder", "Gates", "Rule", "encoder", "model_behaviour", "p
 
 NAMES = frozenset(
     {"cut", "reset", "silent", "hold", "gate", "delay", "split", "encoding", "chunked", "close", "status", "echo"}
-    | {"body", "type", "header", "say", "size", "pieces", "cached", "cache_write", "reasoning"}
+    | {
+        "body",
+        "type",
+        "header",
+        "say",
+        "size",
+        "pieces",
+        "cached",
+        "cache_write",
+        "reasoning",
+        "tool",
+        "arguments",
+        "no_socket",
+    }
 )
 _GATE_S_MAX = 120.0  # a test that forgets to release must fail, not hang
 _CODINGS = ("br", "zstd", "gzip")

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from .behave import Rule, parse
 from .handler import Doubles
 from .shapes import dumps
-from .wire import Request, Responder
+from .wire import Request, Responder, Talk
 
 __all__ = ["Control"]
 
@@ -28,6 +28,10 @@ class Control:
 
     def __init__(self, doubles: Doubles) -> None:
         self._doubles = doubles
+
+    def talk(self, request: Request) -> Talk | None:
+        """None: there are no WebSockets here."""
+        return None
 
     def opened(self, request: Request) -> None:
         """Nothing to note: these are the test's own calls."""

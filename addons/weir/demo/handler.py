@@ -13,7 +13,8 @@ from .behave import Gates, Rule, encoder, model_behaviour, parse
 from .hosts import DOUBLES, failure, kind_of
 from .record import Entry, Log
 from .shapes import Answer, Ask
-from .wire import Gone, Request, Responder
+from .talks import talk_of
+from .wire import Gone, Request, Responder, Talk
 
 __all__ = ["Doubles"]
 
@@ -37,6 +38,19 @@ class Doubles:
     def lost(self, request: Request) -> None:
         """Note that the client did not wait for the end."""
         self.log.of(request).lost = True
+
+    def talk(self, request: Request) -> Talk | None:
+        """The conversation that a WebSocket opens, noted as it goes: what comes in is the request's body."""
+        entry = self.log.of(request)
+        ask, problem = self._ask(request)
+        if problem or {"no_socket", "status"} & ask.options.keys():
+            return None
+        key = self.keys.get(entry.kind, "")
+        talk = talk_of(ask, entry.kind, frozenset({key}) if key else frozenset())
+        if talk is None:
+            return None
+        entry.status = 101
+        return _Noted(talk, entry, self.log)
 
     async def answer(self, request: Request, responder: Responder) -> None:
         """Make up the reply and send it as told."""
@@ -93,6 +107,26 @@ class Doubles:
             name, _, value = options["header"].partition(":")
             answer = replace(answer, headers=(*answer.headers, (name, value.strip())))
         return answer
+
+
+class _Noted:
+    """A conversation of which every message is noted, a line each."""
+
+    def __init__(self, talk: Talk, entry: Entry, log: Log) -> None:
+        self._talk, self._entry, self._log = talk, entry, log
+
+    def opened(self) -> list[str]:
+        return self._note(self._talk.opened())
+
+    def heard(self, text: str) -> list[str]:
+        self._entry.request.body += text.encode() + b"\n"
+        return self._note(self._talk.heard(text))
+
+    def _note(self, texts: list[str]) -> list[str]:
+        for text in texts:
+            self._log.sent(self._entry, text.encode() + b"\n")
+            self._entry.events += 1
+        return texts
 
 
 class _Performance:

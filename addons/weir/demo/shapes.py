@@ -20,11 +20,13 @@ __all__ = [
     "echo",
     "event",
     "ident",
+    "json_value",
     "message",
     "pieces",
     "text_of",
     "tokens",
     "tool_arguments",
+    "tool_called",
     "vector",
 ]
 
@@ -134,8 +136,21 @@ def bearer(ask: Ask) -> str:
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
-def tool_arguments(schema: object, text: str) -> str:
-    """Arguments for a tool call as JSON text: ``text`` under the schema's first string property, else ``text``."""
+def tool_called(ask: Ask, names: Sequence[object]) -> int | None:
+    """Which of the tools on offer the reply calls: the first, or as told by ``tool=NAME``; None (``tool``) for none."""
+    wanted = ask.options.get("tool")
+    if wanted is None:
+        return 0 if names else None
+    return names.index(wanted) if wanted in names else None
+
+
+def tool_arguments(ask: Ask, schema: object, text: str) -> str:
+    """Arguments for a tool call as JSON text: ``text`` under the schema's first string property, else ``text``.
+
+    Behaviour: ``arguments=JSON`` gives these instead.
+    """
+    if given := ask.options.get("arguments", ""):
+        return given
     name = "text"
     properties = schema.get("properties") if isinstance(schema, dict) else None
     for key, value in properties.items() if isinstance(properties, dict) else ():
@@ -143,6 +158,23 @@ def tool_arguments(schema: object, text: str) -> str:
             name = key
             break
     return json.dumps({name: text}, ensure_ascii=False)
+
+
+def json_value(schema: object, text: str) -> object:
+    """A value that a JSON schema describes, with ``text`` where a free string goes: for replies that must be JSON."""
+    if not isinstance(schema, dict):
+        return text
+    kind = str(schema.get("type", "")).lower()
+    if schema.get("enum"):
+        return schema["enum"][0]
+    if kind == "object" or "properties" in schema:
+        properties = schema.get("properties")
+        return {name: json_value(one, text) for name, one in (properties or {}).items()}
+    if kind == "array":
+        return [json_value(schema.get("items"), text)]
+    if kind in ("number", "integer"):
+        return schema.get("minimum", 1)
+    return False if kind == "boolean" else text
 
 
 def vector(text: str, size: int = 8) -> list[float]:

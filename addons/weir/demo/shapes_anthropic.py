@@ -6,10 +6,24 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from .shapes import Answer, Ask, bearer, dumps, echo, event, ident, message, pieces, text_of, tokens, tool_arguments
+from .shapes import (
+    Answer,
+    Ask,
+    bearer,
+    dumps,
+    echo,
+    event,
+    ident,
+    message,
+    pieces,
+    text_of,
+    tokens,
+    tool_arguments,
+    tool_called,
+)
 from .shapes_files import anthropic_files
 
-__all__ = ["answer", "error"]
+__all__ = ["answer", "error", "message_events", "whole_message"]
 
 
 def error(status: int, text: str, kind: str = "invalid_request_error") -> Answer:
@@ -23,6 +37,8 @@ def answer(ask: Ask, keys: Collection[str]) -> Answer:
         return error(401, "invalid x-api-key", "authentication_error")
     if (file := anthropic_files(ask)) is not None:
         return file
+    if ask.method == "POST" and ask.path.startswith(("/api/event_logging/", "/api/eval/")):
+        return message(200, {"accepted_count": 1, "rejected_count": 0})  # what Claude Code tells of itself
     if ask.method != "POST" or ask.path not in ("/v1/messages", "/v1/messages/count_tokens"):
         return error(404, "Not found", "not_found_error")
     if not ask.headers.get("anthropic-version"):
@@ -70,13 +86,16 @@ def _blocks(ask: Ask, body: dict[str, Any]) -> list[dict[str, Any]]:
         isinstance(block, dict) and block.get("type") == "tool_result" for block in content
     )
     tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict) and "input_schema" in tool]
-    if not tools or answered or (body.get("tool_choice") or {}).get("type") == "none":
+    called = tool_called(ask, [tool.get("name") for tool in tools])
+    if called is None or answered or (body.get("tool_choice") or {}).get("type") == "none":
         return [{"type": "text", "text": text}]
-    given = json.loads(tool_arguments(tools[0]["input_schema"], text))
-    return [{"type": "tool_use", "id": ident("toolu_", ask), "name": tools[0].get("name", ""), "input": given}]
+    tool = tools[called]
+    given = json.loads(tool_arguments(ask, tool["input_schema"], text))
+    return [{"type": "tool_use", "id": ident("toolu_", ask), "name": tool.get("name", ""), "input": given}]
 
 
-def _message(ask: Ask, body: dict[str, Any]) -> Answer:
+def whole_message(ask: Ask, body: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a Messages request that names its model."""
     blocks = _blocks(ask, body)
     said = "".join(block.get("text") or json.dumps(block.get("input")) for block in blocks)
     usage = {
@@ -86,7 +105,7 @@ def _message(ask: Ask, body: dict[str, Any]) -> Answer:
         "output_tokens": tokens(said),
         "service_tier": "standard",
     }
-    whole = {
+    return {
         "id": ident("msg_", ask),
         "type": "message",
         "role": "assistant",
@@ -96,13 +115,18 @@ def _message(ask: Ask, body: dict[str, Any]) -> Answer:
         "stop_sequence": None,
         "usage": usage,
     }
+
+
+def _message(ask: Ask, body: dict[str, Any]) -> Answer:
+    whole = whole_message(ask, body)
     if body.get("stream"):
-        events = tuple(event(value, value["type"]) for value in _events(ask, whole))
+        events = tuple(event(value, value["type"]) for value in message_events(ask, whole))
         return Answer(200, "text/event-stream; charset=utf-8", events=events)
     return message(200, whole, (("request-id", ident("req_", ask)),))
 
 
-def _events(ask: Ask, whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def message_events(ask: Ask, whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of a stream that says ``whole``."""
     first = {**whole["usage"], "output_tokens": 1}
     opened = {**whole, "content": [], "stop_reason": None, "usage": first}
     yield {"type": "message_start", "message": opened}

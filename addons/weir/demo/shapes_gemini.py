@@ -7,7 +7,22 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .shapes import Answer, Ask, dumps, echo, event, ident, message, pieces, text_of, tokens, tool_arguments, vector
+from .shapes import (
+    Answer,
+    Ask,
+    dumps,
+    echo,
+    event,
+    ident,
+    json_value,
+    message,
+    pieces,
+    text_of,
+    tokens,
+    tool_arguments,
+    tool_called,
+    vector,
+)
 from .shapes_files import gemini_files
 
 __all__ = ["answer", "error"]
@@ -74,12 +89,17 @@ def _parts(ask: Ask, body: dict[str, Any]) -> list[dict[str, Any]]:
     if replies:
         return [{"text": echo(ask, json.dumps(replies[-1].get("response"), ensure_ascii=False))}]
     text = echo(ask, text_of(last))
-    tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict) and tool.get("functionDeclarations")]
-    if not tools:
-        return [{"text": text}]
-    function = tools[0]["functionDeclarations"][0]
+    tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict)]
+    functions = [function for tool in tools for function in tool.get("functionDeclarations") or []]
+    called = tool_called(ask, [function.get("name") for function in functions])
+    if called is None:
+        settings = body.get("generationConfig") or {}
+        schema = settings.get("responseJsonSchema") or settings.get("responseSchema")
+        wants_json = settings.get("responseMimeType") == "application/json" and isinstance(schema, dict)
+        return [{"text": json.dumps(json_value(schema, text), ensure_ascii=False) if wants_json else text}]
+    function = functions[called]
     schema = function.get("parameters") or function.get("parametersJsonSchema")
-    given = json.loads(tool_arguments(schema, text))
+    given = json.loads(tool_arguments(ask, schema, text))
     return [{"functionCall": {"name": function.get("name", ""), "args": given}}]
 
 

@@ -22,11 +22,12 @@ from .shapes import (
     text_of,
     tokens,
     tool_arguments,
+    tool_called,
     vector,
 )
 from .shapes_files import openai_files
 
-__all__ = ["answer", "compatible", "error", "prompt_text"]
+__all__ = ["answer", "compatible", "error", "prompt_text", "route"]
 
 _DONE = b"data: [DONE]\n\n"
 _STREAM = "text/event-stream; charset=utf-8"
@@ -41,15 +42,16 @@ def answer(ask: Ask, keys: Collection[str]) -> Answer:
     """What api.openai.com would say: 401 unless the bearer key is one of ``keys``."""
     if bearer(ask) not in keys:
         return error(401, "Incorrect API key provided.", code="invalid_api_key")
-    return _route(ask)
+    return route(ask)
 
 
 def compatible(ask: Ask, _: Collection[str]) -> Answer:
     """An OpenAI-compatible server that somebody runs somewhere: any key will do."""
-    return _route(ask)
+    return route(ask)
 
 
-def _route(ask: Ask) -> Answer:
+def route(ask: Ask) -> Answer:
+    """What the API says to whoever may use it."""
     if ask.method == "GET" and ask.path == "/v1/models":
         listed = [{"id": name, "object": "model", "created": CREATED, "owned_by": "double"} for name in ("gpt-5-mini",)]
         return message(200, {"object": "list", "data": listed})
@@ -105,12 +107,14 @@ def _spoken(ask: Ask, body: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     turns = [turn for turn in body.get("messages", []) if isinstance(turn, dict)]
     said = next((text_of(turn.get("content")) for turn in reversed(turns) if turn.get("role") in ("user", "tool")), "")
     tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict) and tool.get("type") == "function"]
-    if not tools or body.get("tool_choice") == "none" or (turns and turns[-1].get("role") == "tool"):
+    functions = [tool.get("function", {}) for tool in tools]
+    chosen = tool_called(ask, [function.get("name") for function in functions])
+    if chosen is None or body.get("tool_choice") == "none" or (turns and turns[-1].get("role") == "tool"):
         return echo(ask, said), []
-    function = tools[0].get("function", {})
+    function = functions[chosen]
     called = {
         "name": function.get("name", ""),
-        "arguments": tool_arguments(function.get("parameters"), echo(ask, said)),
+        "arguments": tool_arguments(ask, function.get("parameters"), echo(ask, said)),
     }
     return "", [{"id": ident("call_", ask), "type": "function", "function": called}]
 

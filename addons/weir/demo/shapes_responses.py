@@ -5,23 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .shapes import CREATED, Answer, Ask, dumps, echo, event, ident, message, pieces, text_of, tokens, tool_arguments
+from .shapes import (
+    CREATED,
+    Answer,
+    Ask,
+    dumps,
+    echo,
+    event,
+    ident,
+    message,
+    pieces,
+    text_of,
+    tokens,
+    tool_arguments,
+    tool_called,
+)
 
-__all__ = ["response"]
+__all__ = ["response", "response_events"]
 
 
 def response(ask: Ask, body: dict[str, Any]) -> Answer:
     """The reply to ``POST /v1/responses``, whole or streamed."""
-    item = _item(ask, body)
-    usage = _usage(ask, body, item)
-    done = _object(ask, body, "completed", [item], usage)
     if body.get("stream"):
-        events = tuple(
-            event({**value, "sequence_number": number}, value["type"])
-            for number, value in enumerate(_events(ask, body, item, done))
-        )
+        events = tuple(event(value, value["type"]) for value in response_events(ask, body))
         return Answer(200, "text/event-stream; charset=utf-8", events=events)
+    item = _item(ask, body)
+    done = _object(ask, body, "completed", [item], _usage(ask, body, item))
     return message(200, done, (("x-request-id", ident("req_", ask)),))
+
+
+def response_events(ask: Ask, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of a reply, whatever carries them. With ``generate: false`` it says nothing and costs nothing."""
+    if body.get("generate") is False:
+        nothing = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        begun = _object(ask, body, "in_progress", [], None)
+        ended = _object(ask, body, "completed", [], nothing)
+        values = [{"type": "response.created", "response": begun}, {"type": "response.completed", "response": ended}]
+    else:
+        item = _item(ask, body)
+        done = _object(ask, body, "completed", [item], _usage(ask, body, item))
+        values = list(_events(ask, body, item, done))
+    for number, value in enumerate(values):
+        yield {**value, "sequence_number": number}
 
 
 def _turns(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -35,20 +60,34 @@ def _said(turn: dict[str, Any]) -> str:
     return text_of(turn.get("output") if turn.get("type") == "function_call_output" else turn.get("content"))
 
 
+def _functions(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Functions on offer: those of the request, and those that come within its input, each in its namespace."""
+    found = [tool for tool in body.get("tools") or [] if isinstance(tool, dict) and tool.get("type") == "function"]
+    later = [
+        tool for turn in _turns(body) if turn.get("type") == "additional_tools" for tool in turn.get("tools") or []
+    ]
+    for space in later:
+        inner = [tool for tool in space.get("tools") or [] if tool.get("type") == "function"]
+        found += [{**tool, "namespace": space.get("name", "")} for tool in inner]
+    return found
+
+
 def _item(ask: Ask, body: dict[str, Any]) -> dict[str, Any]:
     turns = _turns(body)
     heard = [turn for turn in turns if turn.get("role") == "user" or turn.get("type") == "function_call_output"]
     text = echo(ask, _said(heard[-1]) if heard else "")
-    tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict) and tool.get("type") == "function"]
+    tools = _functions(body)
     answered = bool(heard) and heard[-1].get("type") == "function_call_output"
-    if tools and not answered and body.get("tool_choice") != "none":
+    called = tool_called(ask, [tool.get("name") for tool in tools])
+    if called is not None and not answered and body.get("tool_choice") != "none":
         return {
             "id": ident("fc_", ask),
             "type": "function_call",
             "status": "completed",
             "call_id": ident("call_", ask),
-            "name": tools[0].get("name", ""),
-            "arguments": tool_arguments(tools[0].get("parameters"), text),
+            "name": tools[called].get("name", ""),
+            "arguments": tool_arguments(ask, tools[called].get("parameters"), text),
+            **({"namespace": tools[called]["namespace"]} if "namespace" in tools[called] else {}),
         }
     part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     return {"id": ident("msg_", ask), "type": "message", "status": "completed", "role": "assistant", "content": [part]}

@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["BODY_BYTES_MAX", "READ_BYTES", "Connection", "Gone", "Handler", "Headers", "Request", "Responder", "abort"]
+__all__ = [
+    "BODY_BYTES_MAX",
+    "READ_BYTES",
+    "Connection",
+    "Gone",
+    "Handler",
+    "Headers",
+    "Request",
+    "Responder",
+    "Talk",
+    "abort",
+]
 
 Headers = Sequence[tuple[bytes, bytes]]
 READ_BYTES = 256 * 1024
@@ -69,8 +80,24 @@ class Responder(Protocol):
         ...
 
 
+class Talk(Protocol):
+    """One conversation over a WebSocket: texts only."""
+
+    def opened(self) -> list[str]:
+        """What is said before the client has said anything."""
+        ...
+
+    def heard(self, text: str) -> list[str]:
+        """What is said to a message of the client's."""
+        ...
+
+
 class Handler(Protocol):
     """Who answers."""
+
+    def talk(self, request: Request) -> Talk | None:
+        """The conversation that a request for a WebSocket opens; None when it is answered like any other."""
+        ...
 
     def opened(self, request: Request) -> None:
         """The head has arrived; the body has not."""

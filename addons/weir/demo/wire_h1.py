@@ -7,6 +7,7 @@ import asyncio
 import h11
 
 from .wire import BODY_BYTES_MAX, READ_BYTES, Connection, Gone, Handler, Headers, Request, abort
+from .wire_ws import accept_headers, converse, wants_socket
 
 __all__ = ["Http1"]
 
@@ -45,6 +46,11 @@ class Http1:
     async def run(self, handler: Handler) -> None:
         while request := await self._receive(handler):
             self._connection.requests += 1
+            talk = handler.talk(request) if wants_socket(request) else None
+            if talk is not None:
+                await self._put(h11.InformationalResponse(status_code=101, headers=accept_headers(request)))
+                await converse(self._reader, self._writer, talk, self._state.trailing_data[0])
+                return
             await self._answer(handler, request)
             if self._state.our_state is not h11.DONE or self._state.their_state is not h11.DONE:
                 return

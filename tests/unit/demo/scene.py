@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from weir.demo.wire import Connection, Gone, Request, Responder
+from weir.demo.wire import Connection, Gone, Request, Responder, Talk
 from weir.demo.wire_h1 import Http1
 from weir.demo.wire_h2 import Http2
 
@@ -22,10 +22,14 @@ class Script:
         self.opened_requests: list[Request] = []
         self.lost_requests: list[Request] = []
         self.lost_one = asyncio.Event()
+        self.conversation: Talk | None = None
         self._answer = answer
 
     def opened(self, request: Request) -> None:
         self.opened_requests.append(request)
+
+    def talk(self, request: Request) -> Talk | None:
+        return self.conversation
 
     def lost(self, request: Request) -> None:
         self.lost_requests.append(request)

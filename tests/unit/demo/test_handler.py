@@ -203,3 +203,25 @@ def test_a_double_that_breaks_resets_and_keeps_quiet_about_content(
 
 def test_keys_are_not_in_the_repr() -> None:
     assert "the-key" not in repr(doubles())
+
+
+def test_a_conversation_is_noted_message_by_message() -> None:
+    one = request()
+    one.method, one.target, one.body = "GET", "/v1/responses", bytearray()
+    whole = doubles()
+    whole.opened(one)
+    talk = whole.talk(one)
+    assert talk is not None and talk.opened() == []
+    asked = json.dumps({"type": "response.create", "model": "m", "input": "hi"})
+    said = talk.heard(asked)
+    entry = whole.log.of(one)
+    assert (entry.status, entry.events, one.body.decode()) == (101, len(said), asked + "\n")
+    assert entry.sent.decode().splitlines() == said
+
+
+def test_a_conversation_may_be_refused() -> None:
+    one = request()
+    one.method, one.target = "GET", "/v1/responses"
+    for rule in (Rule({"no_socket": ""}), Rule({"status": "500"})):
+        assert doubles(rule).talk(one) is None
+    assert doubles().talk(request("no_such_behaviour")) is None

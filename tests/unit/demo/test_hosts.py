@@ -19,6 +19,8 @@ from weir.demo.hosts import DOUBLES, HOSTS, failure, keys_for, kind_of
         ("API.OpenAI.com:443", "openai"),
         ("generativelanguage.googleapis.com", "gemini"),
         ("claude.ai", "chat_app"),
+        ("bedrock-runtime.us-east-1.amazonaws.com", "bedrock"),
+        ("api.groq.com", "groq"),
         ("inference.lab.example", "compatible"),
         ("api.whatever.example", "json_api"),
         ("anything.example:8443", "site"),

@@ -6,7 +6,21 @@ import json
 
 import pytest
 
-from weir.demo.shapes import Ask, bearer, dumps, echo, event, ident, pieces, text_of, tokens, tool_arguments, vector
+from weir.demo.shapes import (
+    Ask,
+    bearer,
+    dumps,
+    echo,
+    event,
+    ident,
+    json_value,
+    pieces,
+    text_of,
+    tokens,
+    tool_arguments,
+    tool_called,
+    vector,
+)
 
 
 def ask(body: bytes = b"{}", **options: str) -> Ask:
@@ -62,7 +76,7 @@ def test_tokens(text: str, count: int) -> None:
     ],
 )
 def test_tool_arguments_put_the_text_where_a_string_goes(schema: object, name: str) -> None:
-    assert json.loads(tool_arguments(schema, 'say "hé"')) == {name: 'say "hé"'}
+    assert json.loads(tool_arguments(Ask("POST", "/"), schema, 'say "hé"')) == {name: 'say "hé"'}
 
 
 def test_events() -> None:
@@ -89,3 +103,27 @@ def test_an_ask_is_an_object_or_an_error() -> None:
         with pytest.raises(ValueError):
             ask(body).json()
     assert "secret words" not in repr(ask(b"secret words"))
+
+
+def test_which_tool_is_called_can_be_told() -> None:
+    names = ["first", "second"]
+    assert tool_called(Ask("POST", "/"), names) == 0 and tool_called(Ask("POST", "/"), []) is None
+    assert tool_called(Ask("POST", "/", options={"tool": "second"}), names) == 1
+    assert tool_called(Ask("POST", "/", options={"tool": ""}), names) is None
+    assert tool_called(Ask("POST", "/", options={"tool": "other"}), names) is None
+    assert tool_arguments(Ask("POST", "/", options={"arguments": "{}"}), {}, "x") == "{}"
+
+
+def test_a_value_for_a_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "why": {"type": "string"},
+            "how": {"type": "STRING", "enum": ["fast", "slow"]},
+            "score": {"type": "integer", "minimum": 3},
+            "sure": {"type": "boolean"},
+            "list": {"type": "array", "items": {"type": "number"}},
+        },
+    }
+    assert json_value(schema, "t") == {"why": "t", "how": "fast", "score": 3, "sure": False, "list": [1]}
+    assert json_value(None, "t") == "t"
