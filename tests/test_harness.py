@@ -149,3 +149,26 @@ def _lives(pid: int) -> bool:
 def test_until_says_what_was_waited_for() -> None:
     with pytest.raises(AssertionError, match="in vain for: rain"):
         until(lambda: None, "rain", seconds=0.05)
+
+
+def test_every_file_is_named_even_where_contents_are_alike(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"the same " + VALUE.encode())
+    (tmp_path / "c").write_text("the same nothing")
+    with pytest.raises(AssertionError) as found:
+        assert_no_canaries([tmp_path], planted())
+    told = str(found.value)
+    assert f"{tmp_path}/a: the value" in told and f"{tmp_path}/b: the value" in told and "/c:" not in told
+
+
+def test_all_values_of_thousands_are_found_in_every_form_one_within_the_other_too(tmp_path: Path) -> None:
+    many, values = Canaries(), [f"canary-{number:05d}-{'x' * (number % 7)}" for number in range(2000)]
+    for value in values:
+        many.plant(value, f"number {value}")
+    many.plant("canary-0", "the beginning of some")
+    forms = list(many.forms().items())
+    (tmp_path / "file").write_bytes(b"\0\xff".join(form for form, _ in forms))
+    with pytest.raises(AssertionError) as found:
+        assert_no_canaries([tmp_path], many)
+    told = {line.partition(": ")[2] for line in str(found.value).splitlines()[1:]}
+    assert told == {what for _, what in forms}

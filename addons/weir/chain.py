@@ -18,6 +18,7 @@ from weir.edge.begin import Begin
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections
 from weir.edge.drain import Drain
+from weir.edge.limitstores import plan_for
 from weir.edge.resolve import Address, Resolve
 from weir.edge.sockets import Sockets
 from weir.edge.state import Snapshot, State
@@ -28,6 +29,7 @@ from weir.keys.addon import Keys
 from weir.keys.backends import SecretUnavailable
 from weir.keys.secrets import resolve as resolve_secret
 from weir.keys.virtual import VirtualKeys, VirtualKeysError, looks_virtual
+from weir.limits.addon import Limits, Settlement
 from weir.model import Principal, Secret
 from weir.places import shared_tokenizers
 from weir.policy.addon import PolicyAddon
@@ -70,7 +72,9 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         Dlp(state),  # findings in the texts
         PolicyAddon(state),  # one verdict from all of the above
         Sockets(state),  # the same three for each message of a WebSocket
+        Limits(state),  # room in budgets and rates, by the model that was asked for; Usage reads the body it leaves
         UsageAddon(state),  # asks for usage in the body that policy left
+        Settlement(state),  # what Usage has counted comes out of the budgets
         Keys(state),  # whom a virtual key stands for (headers); the real key goes in last, when all have looked
         connections,  # connections that have no exchange
         Audit(state),  # and nothing is forwarded before its record stands
@@ -87,7 +91,7 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
     for service, key in settings.keys.items():
         provider = registry.by_id(service)
         try:
-            secret = resolve_secret(key.secret, key.hosts or (provider.hosts if provider else ()), service)
+            secret = resolve_secret(key.secret, key.hosts or (provider.bound_hosts if provider else ()), service)
         except SecretUnavailable as error:
             problems[service] = str(error)
             continue
@@ -109,12 +113,14 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
             data.secret("fingerprint"),
             data.secret("exact") if settings.dlp.exact else b"",
             helpers=HELPERS if settings.dlp.processes is None else settings.dlp.processes,
+            compiled=data.compiled,
         ),
         networks=Networks((n.cidr, _network_principal(n)) for n in settings.identity.networks),
         users=Users.load(settings.identity.users) if settings.identity.users else None,
         secrets=found,
         secret_problems=problems,
         prices=prices_of(settings, data),
+        limits=plan_for(settings, data),
     )
 
 
@@ -145,7 +151,7 @@ def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] 
             data.secret("pseudonyms"),
             vault=Vault(data.path / "pseudonyms.db", lambda: data.secret("pseudonym-vault")),
         ),
-        counter=Counter.load(data.tokenizers, shared_tokenizers()),
+        counter=Counter.load(data.tokenizers, shared_tokenizers(), background=True),
         fingerprint_key=fingerprint_key,
         drain_s=settings.limits.drain_s,
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from weir.fields import nearest
+from weir.overlaps import overlaps
 from weir.yamlpos import Document, Position, shown
 
 __all__ = ["cross_check", "explain"]
@@ -35,7 +36,8 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
     """Add one mistake to ``document`` for each error of a failed validation of its data by ``model``."""
     told = {(mistake.line, mistake.field) for mistake in document.mistakes}
     for item in error.errors(include_url=False, include_input=False):
-        place: Position = tuple(part for part in item["loc"] if part != "[key]")
+        full: Position = tuple(part for part in item["loc"] if part != "[key]")
+        place = _as_written(document, full)
         if (document.line(place), document.name(document.known(place))) in told and item["type"] != "missing":
             continue  # the reader already said what is wrong with this very value
         context = item.get("ctx", {})
@@ -44,12 +46,21 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
         elif item["type"] == "missing":
             document.add(place, "is missing", f"write {_example(place)}")
         elif item["type"] == "extra_forbidden":
-            names = _names(model, place[:-1])
+            names = _names(model, full[:-1])
             guess = nearest(place[-1], names)
             document.add(place, "is not known here", f"write {guess}" if guess else f"use one of: {', '.join(names)}")
         else:
             problem, remedy = _TYPES.get(item["type"], ("cannot be used", "see the policy section of the README"))
             _tell(document, place, problem, remedy)
+
+
+def _as_written(document: Document, place: Position) -> Position:
+    """``place`` without the numbers of lists that the file writes as the one thing in them."""
+    kept: Position = ()
+    for part in place:
+        if part != 0 or (*kept, 0) in document.lines:
+            kept = (*kept, part)
+    return kept
 
 
 def _tell(document: Document, place: Position, problem: str, remedy: str) -> None:
@@ -99,6 +110,7 @@ def cross_check(document: Document, reserved: Sequence[str], base: Path | None) 
     _rules(document, data.get("rules"), reserved)
     _services(document, data.get("services"))
     _networks(document, data.get("identity"))
+    overlaps(document, data)
     for index, directory in _strings(_get(data.get("dlp"), "rules")):
         if base is not None and not (base / directory).is_dir():
             document.add(("dlp", "rules", index), "is not a directory", "name a folder that exists")

@@ -187,6 +187,39 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     source: str = "none"  # reported | estimated | none
+    parts: tuple[tuple[str, int], ...] = ()  # what of the counts, or beside them, has a price of its own
+    tier: str = ""  # batch | flex | priority | fast …: prices differ by it; "" is the usual one
+
+    def plus(self, other: Usage) -> Usage:
+        """Both as one, at the other's tier; it is estimated when either is."""
+        parts = dict(self.parts)
+        for name, count in other.parts:
+            parts[name] = parts.get(name, 0) + count
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            "estimated" if self.source == "estimated" else other.source,
+            tuple(parts.items()),
+            other.tier,
+        )
+
+    def beyond(self, other: Usage) -> Usage:
+        """What of this, a sum, the other doesn't hold yet; never less than nothing."""
+        known = dict(other.parts)
+        left = ((name, count - known.get(name, 0)) for name, count in self.parts)
+        return Usage(
+            max(self.input_tokens - other.input_tokens, 0),
+            max(self.output_tokens - other.output_tokens, 0),
+            max(self.cache_read_tokens - other.cache_read_tokens, 0),
+            max(self.cache_write_tokens - other.cache_write_tokens, 0),
+            max(self.reasoning_tokens - other.reasoning_tokens, 0),
+            self.source,
+            tuple((name, count) for name, count in left if count > 0),
+            self.tier,
+        )
 
 
 NO_USAGE = Usage()
@@ -215,9 +248,9 @@ class Secret:
         return self._value
 
     def may_go_to(self, host: str) -> bool:
-        """True when ``host`` is bound: an exact name, or below a ``*.`` suffix."""
+        """True when ``host`` is bound: an exact name, below a ``*.`` suffix, or a ``*`` for (part of) one label."""
         host = host.lower().rstrip(".")
-        return any(host == h or (h.startswith("*.") and host.endswith(h[1:])) for h in self.hosts)
+        return any(host == h or ("*" in h and _below_or_like(host, h)) for h in self.hosts)
 
     def __repr__(self) -> str:
         return f"Secret({self.name or 'unnamed'}, hidden)"
@@ -228,13 +261,21 @@ class Secret:
         raise TypeError("a Secret is not pickled")
 
 
+def _below_or_like(host: str, pattern: str) -> bool:
+    head, _, tail = pattern.partition("*")
+    fits = len(host) > len(head) + len(tail) and host.startswith(head) and host.endswith(tail)
+    return fits and (pattern.startswith("*.") or "." not in host[len(head) : len(host) - len(tail)])
+
+
 @dataclass(frozen=True, slots=True)
 class AuthPlace:
-    """Where a provider takes its credential: a header (with a scheme word, if any) or a query parameter."""
+    """Where a provider takes its credential: a header (with a scheme word, if any), a query parameter, or a subprotocol
+    of a WebSocket: behind a word that ends in a dot, or the one after a word."""
 
     header: str = ""
     scheme: str = ""
     query: str = ""
+    subprotocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +291,5 @@ class Reply:
     finish_reason: str = ""
     inspection: Inspection = Inspection.INSPECTED
     reason: str = ""
+    by_model: tuple[tuple[str, Usage], ...] = ()  # a result file answers many requests: usage of each model
+    usage_of: str = ""  # what the usage belongs to when it is no part of this exchange, e.g. a batch's result file

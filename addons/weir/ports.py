@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
-from weir.model import Action, Endpoint, Exchange, Finding, Reply, Segment
+from weir.model import Action, Endpoint, Exchange, Finding, Reply, Segment, Usage
 
 __all__ = ["ECHO", "WHOLE", "Dialect", "Masker", "ReplyReader", "TextMap", "Watch"]
 
@@ -40,6 +40,10 @@ class Dialect(Protocol):
     """One wire format: how its requests are read and edited, how its replies are read, how it says no."""
 
     id: str
+    replies_editable: bool  # texts of replies can be changed on their way
+
+    def bound(self, headers: Sequence[tuple[str, str]]) -> Dialect:
+        """The dialect for a body that these request headers announce; the same one where they don't matter."""
 
     def parse(self, body: bytes, endpoint: Endpoint) -> Exchange:
         """Read a decoded request body. Raises Unparsed, and nothing else, whatever the bytes."""
@@ -55,8 +59,14 @@ class Dialect(Protocol):
     ) -> ReplyReader:
         """A reader for the reply. ``text`` maps its texts on their way; ``strip_usage`` drops the usage-only event."""
 
+    def header_usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """What the reply's headers (looked up by lower-case name) report as used; None when they don't say."""
+
     def refusal(self, status: int, message: str, rule_id: str) -> bytes:
         """A JSON error body in the provider's own shape, so that its SDK raises its normal exception."""
+
+    def refusal_headers(self, status: int) -> Mapping[str, str]:
+        """Headers that the provider's SDK needs beside that body."""
 
     def abort_event(self, message: str, rule_id: str) -> bytes:
         """Bytes that end a stream with the provider's error event."""

@@ -30,8 +30,8 @@ from weir.fields import (
 from weir.model import Status
 
 __all__ = [
-    "Audit", "Budget", "Coach", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network", "Part",
-    "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "open_intercept",
+    "Allowance", "Audit", "Budget", "Coach", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network",
+    "Part", "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "open_intercept",
 ]  # fmt: skip
 
 
@@ -90,13 +90,6 @@ class Key(Part):
 
     secret: Reference
     hosts: Hosts = ()  # empty: the provider's own hosts
-
-
-class Team(Part):
-    """What a team may use; None is no restriction."""
-
-    models: Globs | None = None
-    services: Globs | None = None
 
 
 class Pseudonyms(Part):
@@ -178,15 +171,13 @@ def _nano_usd(value: object) -> object:
     return int(nano)
 
 
-class Budget(Part):
-    """What each name of a scope may use in a window of the calendar (UTC): dollars or tokens.
+class Allowance(Part):
+    """What may be used in a window of the calendar (UTC): dollars or tokens.
 
-    ``name``, ``models`` and ``services`` are globs. At 100 % a request is blocked, or goes to the model that
-    ``downgrade`` names for its own. ``unpriced``: what a budget in dollars says to a model without a price.
+    ``models`` and ``services`` are globs. At 100 % a request is blocked, or goes to the model that ``downgrade`` names
+    for its own. ``unpriced``: what an amount in dollars says to a model without a price.
     """
 
-    scope: _Scope = "org"
-    name: Name = "*"
     usd: Annotated[int | None, BeforeValidator(_nano_usd)] = None  # written in dollars, here nano-dollars
     tokens: Annotated[Int, _Amount] | None = None
     per: Annotated[str, choices("minute", "hour", "day", "month")]
@@ -201,6 +192,25 @@ class Budget(Part):
         if (self.usd is None) == (self.tokens is None):
             raise wrong("needs one amount", "write either usd or tokens")
         return self
+
+
+class Budget(Allowance):
+    """An allowance for each name of a scope; ``name`` is a glob."""
+
+    scope: _Scope = "org"
+    name: Name = "*"
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+class Team(Part):
+    """What a team may use; None is no restriction."""
+
+    models: Globs | None = None
+    services: Globs | None = None
+    budget: Annotated[tuple[Allowance, ...], BeforeValidator(_one_or_more)] = ()  # short for budgets of this team
 
 
 class Rate(Part):
@@ -228,3 +238,4 @@ class Stores(Part):
     rates: Reference | None = None  # redis://…; None: in memory, each process for itself
     timeout_ms: Annotated[Int, within(100, 60_000, "ms")] = 2000
     hold_s: Annotated[Int, within(10, 86_400, "s")] = 600  # a killed process's reservations end after this
+    output_tokens: Annotated[Int, within(1, 10**7, "tokens")] = 4096  # held for a reply whose request bounds it not

@@ -31,6 +31,7 @@ from weir.mistakes import cross_check, explain
 from weir.model import Action, Inspection, Mode, OnFailure, Status
 from weir.sections import (
     Audit,
+    Budget,
     Coach,
     Dlp,
     Identity,
@@ -38,7 +39,9 @@ from weir.sections import (
     Key,
     Limits,
     Part,
+    Rate,
     Services,
+    Stores,
     Team,
     UsageSettings,
     open_intercept,
@@ -63,7 +66,7 @@ ACTIONS = tuple(action.word for action in Action if action is not Action.DOWNGRA
 # Ids that decisions of weir itself carry in the audit: a rule of the file cannot take them.
 BUILT_IN_RULES = (
     *("host-mismatch", "identity-required", "team-models", "team-services", "on-failure"),
-    *("virtual-key", "audit-unavailable", "malformed-request"),  # of other concerns
+    *("virtual-key", "audit-unavailable", "malformed-request", "budget", "rate"),  # of other concerns
 )
 
 Then = Annotated[str, choices(*ACTIONS)]
@@ -141,6 +144,9 @@ class Settings(Part):
     keys: Mapping[Name, Key] = Field(default_factory=dict)
     teams: Mapping[Name, Team] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    rates: tuple[Rate, ...] = ()
+    stores: Stores = Stores()
     dlp: Dlp = Dlp()
     coach: Coach = Coach()
     usage: UsageSettings = UsageSettings()

@@ -14,6 +14,7 @@ from unit.usage.test_snapshots import price_list
 from weir import chain, settings
 from weir.audit.waiters import SpoolUnavailable
 from weir.datadir import DataDir, DataDirError
+from weir.dlp.core import compiled
 from weir.model import Principal, Usage
 from weir.tls.ca import CaError
 from weir.usage.snapshots import keep
@@ -39,8 +40,8 @@ def test_the_order(addons: tuple[list[Any], list[Any]]) -> None:
     first, rest = addons
     assert [a.name for a in first] == ["drain"]
     assert [a.name for a in rest] == [
-        "resolve", "begin", "tls", "identity", "coach", "providers", "shadow", "dlp", "policy", "sockets", "usage",
-        "keys", "connections", "audit",
+        "resolve", "begin", "tls", "identity", "coach", "providers", "shadow", "dlp", "policy", "sockets", "limits",
+        "usage", "settlement", "keys", "connections", "audit",
     ]  # fmt: skip
 
 
@@ -111,6 +112,16 @@ def test_a_restart_finds_what_it_made(built: Any, tmp_path: Path) -> None:
             assert path.stat().st_mode & 0o077 == 0, path
 
 
+def test_a_restart_compiles_nothing(built: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = sorted((tmp_path / "data" / "compiled").iterdir())
+    assert kept and all(file.stat().st_mode & 0o077 == 0 for file in kept)
+    monkeypatch.setattr(compiled, "_in_use", {})
+    monkeypatch.setattr(compiled, "_compile", lambda expressions: pytest.fail("compiled again"))
+    again = chain.build_state(settings.loads(POLICY), DataDir(tmp_path / "data"))
+    assert again.snapshot.engine.detectors == built.snapshot.engine.detectors
+    again.workers.close()
+
+
 def test_what_building_raises_is_told_as_a_sentence(tmp_path: Path) -> None:
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
@@ -119,3 +130,14 @@ def test_what_building_raises_is_told_as_a_sentence(tmp_path: Path) -> None:
         chain.build_state(settings.loads(POLICY), DataDir(open_to_all))
     assert {DataDirError, CaError} <= set(chain.UNUSABLE)
     assert not issubclass(SpoolUnavailable, chain.UNUSABLE)
+
+
+def test_limits_of_a_policy_are_in_its_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DataDir(tmp_path / "data")
+    made = chain.build_snapshot(settings.loads("version: 1\nbudgets: [{usd: 1, per: day}]"), data)
+    assert made.limits is not None and made.limits.ledger == data.path / "limits.db"
+    assert not (data.path / "limits.db").exists(), "opened when first needed"
+    monkeypatch.delenv("WEIR_TEST_NO_SUCH_URL", raising=False)
+    text = 'version: 1\nrates: [{requests: 1}]\nstores: {rates: "env:WEIR_TEST_NO_SUCH_URL"}'
+    with pytest.raises(chain.UNUSABLE, match=r"stores\.rates: "):
+        chain.build_snapshot(settings.loads(text), data)

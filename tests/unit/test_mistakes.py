@@ -39,8 +39,8 @@ def mistakes(text: str, base: Path | None = None) -> list[str]:
         ("version: 1\nidentity: 5", "p.yaml:2: identity: must be a mapping; write key: value lines below it"),
         ("version: 1\nteams: [a]", "p.yaml:2: teams: must be a mapping; write key: value lines below it"),
         (
-            "version: 1\nteams:\n  finance:\n    budget: 5",
-            "p.yaml:4: teams.finance.budget: is not known here; use one of: models, services",
+            "version: 1\nteams:\n  finance:\n    colour: 5",
+            "p.yaml:4: teams.finance.colour: is not known here; use one of: models, services, budget",
         ),
         ("version: 1\nrules: {}", "p.yaml:2: rules: must be a list; write [a, list]"),
         ("version: 1\nrules: [5]", "p.yaml:2: rules[0]: must be a mapping; write key: value lines below it"),

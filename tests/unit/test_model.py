@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import weir.model
-from weir.model import ANONYMOUS, NO_USAGE, Action, Cost, Finding, Inspection, Reply, Secret, Segment, Verdict
+from weir.model import ANONYMOUS, NO_USAGE, Action, Cost, Finding, Inspection, Reply, Secret, Segment, Usage, Verdict
 
 CANARY = "canary" + "-of-this-test"
 
@@ -52,6 +52,12 @@ def test_a_secret_has_no_dict_and_equals_only_itself() -> None:
         (("*.openai.com",), "eu.api.openai.com", True),
         (("*.openai.com",), "openai.com", False),
         (("*.openai.com",), "evilopenai.com", False),
+        (("run.*.acme.example",), "run.eu-1.acme.example", True),
+        (("run.*.acme.example",), "run.a.b.acme.example", False),
+        (("run.*.acme.example",), "run..acme.example", False),
+        (("*-run.acme.example",), "eu-run.acme.example", True),
+        (("*-run.acme.example",), "a.eu-run.acme.example", False),
+        (("*-run.acme.example",), "eu-run.acme.example.evil", False),
         ((), "api.openai.com", False),
     ],
 )
@@ -77,3 +83,18 @@ def test_every_name_is_exported_and_exists() -> None:
         if getattr(value, "__module__", "") == "weir.model" and not name.startswith("_")
     } | {"ANONYMOUS", "NO_USAGE"}
     assert set(weir.model.__all__) == defined
+
+
+def test_usages_add_up_with_their_parts() -> None:
+    one = Usage(10, 1, 2, 3, 4, "reported", (("audio_ms", 5), ("web_searches", 1)), "batch")
+    both = one.plus(Usage(1, 1, 1, 1, 1, "reported", (("audio_ms", 7), ("input_audio_tokens", 2)), "batch"))
+    parts = (("audio_ms", 12), ("web_searches", 1), ("input_audio_tokens", 2))
+    assert both == Usage(11, 2, 3, 4, 5, "reported", parts, "batch")
+    assert NO_USAGE.plus(one) == one and Usage(source="estimated").plus(one).source == "estimated"
+
+
+def test_what_a_sum_holds_beyond_what_is_known() -> None:
+    known = Usage(10, 1, 2, 3, 4, "reported", (("audio_ms", 5),))
+    more = Usage(1, 2, 3, 4, 5, "reported", (("audio_ms", 7), ("web_searches", 1)))
+    assert known.plus(more).beyond(known) == more
+    assert known.beyond(known.plus(more)) == Usage(source="reported")

@@ -18,6 +18,8 @@ __all__ = ["KINDS", "TABLES", "AuditRecord", "FindingRow", "ToolCallRow", "new_e
 
 KINDS = (
     *("request", "response", "block", "meter", "gap", "config", "error", "erasure", "discovered", "message"),
+    "budget",  # so much of a budget is spent that somebody should know
+    "turn",  # one answer on a WebSocket: what it used and cost, of which the socket's last record has the sum
     "coach",  # a page of weir's own on which a reason is asked for, or was stated
 )
 
@@ -108,7 +110,8 @@ class AuditRecord:
     service: str = col(65, "")
     service_status: str = col(66, "")  # sanctioned | tolerated | unsanctioned | unknown
     operation: str = col(67, "")
-    request_model: str = col(68, "")
+    request_model: str = col(68, "")  # what was sent; of a downgrade the cheaper one
+    model_asked: str = col(78, "")  # of a downgrade: what the client had asked for
     response_model: str = col(69, "")
     response_id: str = col(70, "")
     finish_reason: str = col(71, "")
@@ -132,6 +135,8 @@ class AuditRecord:
     overhead_us: int | None = col(112, None)
     req_bytes: int | None = col(113, None)
     resp_bytes: int | None = col(114, None)
+    dlp_us: int | None = col(115, None)  # looking for what must not leave: the time it took
+    dlp_chars: int | None = col(116, None)  # and the characters looked at; what was known from before is not
     # what was decided
     mode: str = col(130, "")  # observe | enforce
     verdict: str = col(131, "")  # what the policy says

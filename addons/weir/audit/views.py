@@ -9,8 +9,12 @@ from weir.audit.record import EVENT_COLUMNS
 
 __all__ = ["VIEWS", "View", "exchanges_sql"]
 
-_NOT_EXCHANGES = "('gap', 'config', 'erasure', 'coach')"
+_NOT_EXCHANGES = "('gap', 'config', 'erasure', 'coach', 'budget')"
 _OF_THE_RECORD = {"event_id", "exchange_id", "seq", "ts", "ts_end", "kind", "prev_hash", "row_hash", "dropped"}
+
+_OF_TURNS = {
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,20 @@ def exchanges_sql() -> str:
     merged = [_merged(column) for column in EVENT_COLUMNS if column.name not in _OF_THE_RECORD]
     return f"""
         SELECT exchange_id,
-            coalesce(arg_max(kind, seq) FILTER (kind <> 'discovered'), 'discovered') AS kind,
+            coalesce(arg_max(kind, seq) FILTER (kind NOT IN ('discovered', 'turn')), 'discovered') AS kind,
             min(ts) AS started,
-            max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered')) AS ended,
+            max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered', 'turn')) AS ended,
             {", ".join(merged)},
             arg_max(event_id, seq) FILTER (kind = 'request') AS request_event_id,
-            arg_max(event_id, seq) FILTER (kind <> 'request') AS response_event_id
+            arg_max(event_id, seq) FILTER (kind NOT IN ('request', 'turn')) AS response_event_id
         FROM events WHERE exchange_id IS NOT NULL AND kind NOT IN {_NOT_EXCHANGES}
         GROUP BY exchange_id"""
 
 
 def _merged(column: Column) -> str:
+    if column.name in _OF_TURNS:  # while a socket is open, the sum of its turns; then what its last record says
+        last = f'arg_max("{column.name}", seq) FILTER ("{column.name}" IS NOT NULL AND kind <> \'turn\')'
+        return f'coalesce({last}, sum("{column.name}") FILTER (kind = \'turn\')::BIGINT) AS "{column.name}"'
     return f'arg_max("{column.name}", seq) FILTER ("{column.name}" IS NOT NULL) AS "{column.name}"'
 
 

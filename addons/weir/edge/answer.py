@@ -19,6 +19,7 @@ def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message
         body, kind = refusal.as_html(problem).encode(), "text/html; charset=utf-8"
     elif trace.dialect is not None:
         body, kind = trace.dialect.refusal(status, message, rule_id), "application/json"
+        headers = {**headers, **trace.dialect.refusal_headers(status)}
     else:
         body, kind = refusal.as_json(problem), "application/problem+json"
     flow.response = http.Response.make(status, body, {"content-type": kind, **headers})

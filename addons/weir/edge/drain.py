@@ -49,5 +49,7 @@ class Drain:
         if handlers:
             await asyncio.sleep(POLL_S)  # their error and disconnect hooks write the last records
         self.connections.close_all()
+        if self.state.admission is not None:
+            await self.state.admission.close()  # what it has to tell goes into the audit too
         await asyncio.to_thread(self.state.spool.close, FLUSH_S)
         self.state.workers.close()

@@ -21,7 +21,7 @@ from weir.edge.workers import WorkersBusy, WorkersTimeout
 from weir.model import Finding, Reply
 from weir.policy.actions import STATUS_POLICY
 
-__all__ = ["INLINE_BYTES_MAX", "LISTEN_BYTES_MAX", "finish", "heavy", "keep_up", "pass_on"]
+__all__ = ["INLINE_BYTES_MAX", "LISTEN_BYTES_MAX", "finish", "heavy", "keep_up", "pass_on", "recordable"]
 
 INLINE_BYTES_MAX = 8 * 1024  # of a reply that is acted on; reading more leaves the event loop
 LISTEN_BYTES_MAX = 256 * 1024  # of one that is only read
@@ -140,7 +140,8 @@ def finish(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] |
     if pipe is not None:
         pipe.close()
         if trace.dialect is not None:
-            trace.reply = _recordable(trace, pipe.reply())
+            reply = pipe.reply()
+            trace.reply = recordable(trace, replace(reply, usage=reply.usage or trace.header_usage))
     if look is None or look.stopped:
         return None
     watch = look.watch
@@ -161,7 +162,7 @@ def finish(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] |
     return None
 
 
-def _recordable(trace: Trace, reply: Reply) -> Reply:
+def recordable(trace: Trace, reply: Reply) -> Reply:
     """``reply`` with names that may go into the audit: a server may put anything where they stand."""
     engine = trace.snapshot.engine
 

@@ -13,7 +13,8 @@ from weir.edge.coding import CodingError, Decoder, decode
 from weir.edge.socket import opening
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
-from weir.providers.requests.uploads import Upload
+from weir.providers.formats.web_json import WEB_JSON
+from weir.providers.services.content import by_content
 from weir.providers.wire.words import SHORT, is_plain_word, plausible_model
 
 __all__ = ["RAW", "URL", "peek", "read_into", "read_request"]
@@ -64,6 +65,9 @@ def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
         return Reading(None, _marked(blank, Inspection.UNPARSED, str(error), url))
     if not body and raw:
         return Reading(body, _marked(blank, Inspection.UNPARSED, "empty after decoding", url))
+    if trace.dialect is None or trace.dialect.id == WEB_JSON:
+        endpoint = _recognised(trace, request, endpoint, body)
+        blank = replace(blank, endpoint=endpoint)
     if not body:
         passive = bool(endpoint.operation) or trace.provider is None
         why = "no body" if passive else "unknown operation, no body"
@@ -72,13 +76,21 @@ def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
         return Reading(body, _unread(blank, "unknown operation", body, url))
     if not _is_utf8(request.headers.get_all("content-type")):
         return Reading(body, _unread(blank, "charset other than UTF-8", body, url))
-    if isinstance(trace.dialect, Upload):  # what such a body is stands in the headers alone
-        trace.dialect = trace.dialect.bound(request.headers.items(multi=True))
+    trace.dialect = trace.dialect.bound(request.headers.items(multi=True))  # what some bodies are, headers alone tell
     try:
         exchange = trace.dialect.parse(body, endpoint)
     except Unparsed as error:
         return Reading(body, _unread(blank, str(error), body, url))
+    trace.endpoint = exchange.endpoint  # the operation may stand in the body
     return Reading(body, replace(exchange, segments=(*exchange.segments, *url)) if url else exchange)
+
+
+def _recognised(trace: Trace, request: http.Request, endpoint: Endpoint, body: bytes) -> Endpoint:
+    """What the request is by its headers and body, where its path says nothing; the trace has that dialect then."""
+    told = by_content(endpoint, request.method, request.headers.items(multi=True), body)
+    if told is not endpoint:
+        trace.endpoint, trace.dialect = told, trace.snapshot.registry.dialect(told.dialect)
+    return told
 
 
 def peek(flow: http.HTTPFlow, limit: int) -> bytes | None:

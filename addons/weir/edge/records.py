@@ -12,6 +12,7 @@ from mitmproxy import connection, http
 
 from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
 from weir.edge.causes import cause_of, error_class
+from weir.edge.noted import noted
 from weir.edge.replies import verdict_of_reply
 from weir.edge.trace import Link, Trace
 from weir.model import NO_USAGE, Action, Finding, Inspection, Verdict
@@ -24,7 +25,9 @@ __all__ = ["connection_record", "event_record", "minimal_record", "reply_record"
 _NAME = r"[A-Za-z]{1,18}\d{0,2}"
 _VERSION = r"v?\d{1,8}(?:[.+_-][A-Za-z0-9]{1,11}){0,5}(?:[a-z]{1,5}\d{0,3})?"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
-_AGENT = re.compile(rf"(?<![^\s(;,]){_NAME}(?:[._-]{_NAME}){{0,3}}/(?:{_VERSION}|[A-Za-z]{{1,12}})(?![^\s);,])")
+_ENDS = r"(?![^\s);,])"
+_VERSIONED = rf"{_VERSION}(?![^\s);,/])"  # Gemini CLI's model stands behind another slash
+_AGENT = re.compile(rf"(?<![^\s(;,]){_NAME}(?:[._-]{_NAME}){{0,3}}/(?:{_VERSIONED}|[A-Za-z]{{1,12}}{_ENDS})")
 
 
 def _brief(text: str, chars_max: int = 256) -> str:
@@ -58,6 +61,7 @@ def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
         "service_status": str(trace.service.status) if trace.is_ai else "",
         "operation": endpoint.operation if endpoint else "",
         "request_model": _brief(recordable_model(exchange, trace.findings)) if exchange else "",
+        "model_asked": trace.model_asked,
         "stream": bool(exchange and exchange.stream),
         "inspection": str(trace.inspection),
         "inspection_reason": trace.reason,
@@ -106,8 +110,8 @@ def _clean_agent(flow: http.HTTPFlow) -> str:
     return " ".join(_AGENT.findall(agent)[:4])
 
 
-def _extra(trace: Trace) -> str:
-    extra = dict(trace.extra)
+def _extra(trace: Trace, message: http.Message | None) -> str:
+    extra = {**trace.extra, **noted(trace, message)}
     for name, value in (
         ("credential", trace.credential if trace.is_ai else ""),
         ("credential_kind", trace.key_kind),
@@ -169,10 +173,12 @@ def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         ts_end=now_us() if blocked or broken else None,
         src_ip=_address(flow),
         req_bytes=trace.req_bytes,
+        dlp_us=trace.dlp_us,
+        dlp_chars=trace.dlp_chars,
         http_status=flow.response.status_code if flow.response else None,
         overhead_us=(time.monotonic_ns() - trace.started_ns) // 1000,
         findings=_findings(trace.findings, trace.verdict, acted=trace.acted),
-        extra=_extra(trace),
+        extra=_extra(trace, flow.request),
     )
 
 
@@ -214,14 +220,22 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         ttft_us=(trace.first_byte_ns - trace.started_ns) // 1000 if trace.first_byte_ns else None,
         overhead_us=(trace.forwarded_ns - trace.started_ns) // 1000 if trace.forwarded_ns else None,
         req_bytes=trace.req_bytes,
+        dlp_us=trace.dlp_us,
+        dlp_chars=trace.dlp_chars,
         resp_bytes=trace.resp_bytes,
         tool_calls=tuple(
-            ToolCallRow(ord=i, name=_brief(name), call_id=_brief(call_id))
+            ToolCallRow(ord=i, name=_brief(name), call_id=_brief(call_id), mcp_server=_server(trace))
             for i, (call_id, name) in enumerate(reply.tool_calls if reply else ())
         ),
         findings=_findings(look.findings, look.verdict, acted=trace.acted or look.acting) if look else (),
-        extra=_extra(trace),
+        extra=_extra(trace, flow.response if trace.forwarded_ns else None),
     )
+
+
+def _server(trace: Trace) -> str:
+    """The server whose tools were called directly, not by a model's wish."""
+    endpoint = trace.endpoint
+    return _brief(trace.host) if endpoint is not None and endpoint.operation.startswith("mcp.") else ""
 
 
 def connection_record(link: Link, client: connection.Client, kind: str, **fields: Any) -> AuditRecord:

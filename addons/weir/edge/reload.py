@@ -85,6 +85,10 @@ class Reload:
         if old.settings.mode != snapshot.settings.mode:
             log.warning("the mode is now %s, it was %s", snapshot.settings.mode, old.settings.mode)
         self.state.spool.put(records.event_record("config", "policy taken", snapshot.settings.hash))
+        if self.state.admission is not None and old.settings.stores != snapshot.settings.stores:
+            log.warning("stores changed: budgets and rates stay where they are counted now until weir is restarted")
+            event = "changed stores take effect when weir is restarted"
+            self.state.spool.put(records.event_record("config", event, snapshot.settings.hash))
         self._say(snapshot)
         if old.engine is not snapshot.engine:
             snapshot.engine.start()

@@ -120,7 +120,7 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
     look = trace.look = ReplyLook(policy, trace.enforcing and policy.acts, response.status_code)
     if kind.startswith(_BINARY):
         look.inspection, look.reason = Inspection.PARTIAL, f"reply is {kind.partition('/')[0]}"
-    elif trace.dialect is None and kind.startswith(_PAGES):
+    elif kind.startswith(_PAGES) and (trace.dialect is None or (trace.provider is not None and trace.provider.pages)):
         look.inspection, look.reason = Inspection.PARTIAL, "reply is a page or its parts, not looked at"
     look.verdict = policy.decide(case_of_reply(trace, look))
     if look.acting and look.verdict.action is Action.BLOCK:
@@ -149,7 +149,7 @@ def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:
         return Listener(sent)
     engine = trace.snapshot.engine
     # Of events in a format that nobody here knows, nobody knows what may be held back or changed.
-    look.editable = trace.dialect is not None or kind in _JSON
+    look.editable = trace.dialect.replies_editable if trace.dialect is not None else kind in _JSON
     case = case_of_reply(trace, look)
 
     def judge(findings: Sequence[Finding]) -> Sequence[Action]:
@@ -199,6 +199,7 @@ def _open(trace: Trace, flow: http.HTTPFlow, look: ReplyLook, kind: str) -> None
         text = look.watch if restorer is None else _Both(look.watch, restorer)
     content_type = response.headers.get("content-type", "")
     if trace.dialect is not None:
+        trace.header_usage = trace.dialect.header_usage(response.headers)
         reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
     elif look.watch is not None:
         restorer, reader = None, generic_reader(content_type, look.watch)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach, holds_files
-from weir.model import Action, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
+from weir.model import Action, Cost, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.ports import Masker, TextMap
+from weir.providers.formats.base import compact
 from weir.providers.replies.frames import FrameReader, Frames, read_frame
+from weir.providers.requests.media import HIDDEN
 from weir.providers.requests.walk import KEY_SUFFIX
 from weir.providers.wire.words import plausible_model
 
@@ -18,6 +20,12 @@ __all__ = ["LiveMap", "Socket", "opening"]
 
 _TAIL_CHARS = 256  # of the messages before: a key may be cut in pieces by their ends
 _TAIL_PARTS = 32
+_KEPT = HIDDEN["previous_response_id"]
+_HEAD_BYTES = 4096  # of a message, in which a response's id stands
+_BEGUN_MAX = 1000
+_CREATED = re.compile(rb'"id"\s*:\s*"(resp_[A-Za-z0-9_-]{1,128})"')
+_PREVIOUS = re.compile(r"(?:/response)?/previous_response_id(?:#key)?")
+_MARKS = (b'"item_reference"', b'"conversation"')  # other ways to what this socket has not seen
 _ID = re.compile(r"[/_]id$")
 
 
@@ -80,8 +88,12 @@ class Socket:
     reasons: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)  # findings by detector
     verdict: Verdict = field(default_factory=Verdict)  # the strongest so far
+    turns: int = 0  # that have ended
+    cost: Cost | None = None  # of all of them
     _tails: dict[bool, tuple[Segment, ...]] = field(default_factory=dict)
+    _begun: dict[bytes, None] = field(default_factory=dict)
     _first: tuple[bytes, ...] = ()
+    _back: tuple[bytes, ...] = ()
     _last: tuple[bytes, ...] = ()
 
     def read(self, data: bytes, *, is_text: bool, from_client: bool) -> Exchange:
@@ -89,10 +101,30 @@ class Socket:
         self.number += 1
         self.from_client = from_client
         self.exchange = read_frame(self.dialect, data, self.endpoint, self.number, is_text=is_text)
+        if self.exchange.inspection is Inspection.PARTIAL:  # a reply names what it goes on from too
+            self.exchange = self._known(self.exchange, data)
+        if not from_client:
+            self._answered(data)
         self.model = self.exchange.model or self.model
         self.before = self._tails.get(from_client, ())
         self._tails[from_client] = _tail((*self.before, *self.exchange.segments))
         return self.exchange
+
+    def _answered(self, data: bytes) -> None:
+        """Remember the responses that this socket has seen begin: a later message may go on from them."""
+        if b"response.created" in data[:_HEAD_BYTES] and (found := _CREATED.search(data[:_HEAD_BYTES])):
+            self._begun[found[1]] = None
+            if len(self._begun) > _BEGUN_MAX:
+                del self._begun[next(iter(self._begun))]
+
+    def _known(self, exchange: Exchange, data: bytes) -> Exchange:
+        """``exchange``, not partial for going on from a response whose every turn was seen on this very socket."""
+        previous = next((s.text for s in exchange.segments if _PREVIOUS.fullmatch(s.pointer)), "")
+        if exchange.reason != _KEPT or self.inspection is not Inspection.INSPECTED or any(m in data for m in _MARKS):
+            return exchange
+        if previous.encode("utf-8", "replace") not in self._begun:
+            return exchange
+        return replace(exchange, inspection=Inspection.INSPECTED, reason="")
 
     def read_files(self, limits: FileLimits, deadline: Deadline) -> Exchange:
         """The message at hand with the texts of its files: work for a thread, when there are any."""
@@ -132,6 +164,16 @@ class Socket:
     def refuse(self, message: str, rule_id: str) -> None:
         """What the client is told before the socket is closed."""
         self._last = (self.dialect.abort_event(message, rule_id),)
+
+    def answer(self, status: int, message: str, rule_id: str) -> None:
+        """What the client is told in place of an answer to its message; the socket stays open."""
+        error = {**self.dialect.error(status, message, rule_id), "event_id": None}
+        self._back = (compact({"type": "error", "event_id": "weir", "status": status, "error": error}),)
+
+    def take_back(self) -> tuple[bytes, ...]:
+        """Messages to whoever sent the one at hand; they are given once."""
+        back, self._back = self._back, ()
+        return back
 
     def take_first(self) -> tuple[bytes, ...]:
         """Messages that go before the one at hand; they are given once."""

@@ -23,10 +23,11 @@ from weir.edge.replies import decide_reply, guard_of
 from weir.edge.socket import LiveMap, Socket
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
+from weir.edge.turnrecords import record_turns
 from weir.model import Action, Exchange, Finding, Inspection, Verdict
 from weir.policy import actions
 from weir.ports import TextMap
-from weir.providers.replies.frames import FrameReader, Frames
+from weir.providers.replies.frames_gemini import frames_of
 
 __all__ = ["Sockets"]
 
@@ -53,13 +54,13 @@ class Sockets:
         trace.conversation = conversation_id(self.state.fingerprint_key, trace.exchange_id, ())
         masker = ConversationMasker(self.state.conversations.get(trace.conversation))
         trace.masker = masker
-        dialect = Frames()
+        dialect = frames_of(trace.exchange.endpoint)
         # From here on the wire format is known: a message that names no model can be judged for that.
-        endpoint = replace(trace.exchange.endpoint, dialect=dialect.id)
+        endpoint = replace(trace.exchange.endpoint, dialect=dialect.id, model="")  # each message may name another
         texts: TextMap = LiveMap(masker)
         if guarded_by := guard_of(trace, texts):
             trace.look, texts = guarded_by
-        reader = FrameReader(dialect.events(trace.exchange), texts)
+        reader = dialect.frame_reader(trace.exchange, texts)
         trace.socket = Socket(endpoint, trace.exchange.model, dialect, reader)
 
     @guarded
@@ -76,9 +77,7 @@ class Sockets:
         exchange = _read(socket, message)
         if not is_light(exchange):
             return self._elsewhere(trace, socket, flow, message, exchange)
-        scan = trace.snapshot.engine.scan(
-            (*socket.before, *exchange.segments), _direction(message), deadline_s=INLINE_S
-        )
+        scan = trace.scan((*socket.before, *exchange.segments), INLINE_S, _direction(message))
         if scan.out_of_time:
             return self._elsewhere(trace, socket, flow, message, exchange)
         return self._take(trace, socket, flow, message, scan)
@@ -97,7 +96,7 @@ class Sockets:
         decide_reply(trace)
         if not trace.failed:
             trace.inspection, trace.reason = socket.inspection, "; ".join(socket.reasons)
-        trace.extra = {**trace.extra, "messages": str(socket.number)}
+        trace.extra = {**trace.extra, "messages": str(socket.number), **_told(socket)}
 
     async def _elsewhere(
         self,
@@ -113,7 +112,7 @@ class Sockets:
             bounds, deadline = trace.snapshot.settings.dlp.files, Deadline(timeout)
             exchange = socket.read_files(FileLimits(bounds.bytes_max, bounds.depth_max), deadline)
             segments = (*socket.before, *exchange.segments)
-            return trace.snapshot.engine.scan(segments, _direction(message), deadline_s=timeout)
+            return trace.scan(segments, timeout, _direction(message))
 
         timeout = trace.snapshot.settings.dlp.timeout_ms / 1000
         owner, run = address_of(flow.client_conn), self.state.workers.run
@@ -151,6 +150,7 @@ class Sockets:
             self._act(trace, socket, message, verdict, findings)
         if not message.from_client and not trace.abort:
             self._reply(trace, socket, message)
+            record_turns(self.state, trace, flow, socket)
         if findings or verdict.action > Action.ALLOW:
             return self._record(trace, flow, verdict, findings, inspection, reason)
         return None
@@ -217,3 +217,7 @@ def _read(socket: Socket, message: websocket.WebSocketMessage) -> Exchange:
 
 def _direction(message: websocket.WebSocketMessage) -> str:
     return "request" if message.from_client else "response"
+
+
+def _told(socket: Socket) -> dict[str, str]:
+    return {"turns": str(socket.turns)} if socket.turns else {}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mitmproxy import http
 
@@ -31,6 +32,10 @@ from weir.tls.decide import Interception
 from weir.usage.prices import Prices
 from weir.usage.tokens import Counter
 
+if TYPE_CHECKING:
+    from weir.limits.admission import Admission
+    from weir.limits.plan import Plan
+
 __all__ = ["Snapshot", "State"]
 
 
@@ -49,6 +54,7 @@ class Snapshot:
     secrets: Mapping[str, Secret]  # by service id; missing ones are in `secret_problems`
     secret_problems: Mapping[str, str]
     prices: Prices
+    limits: Plan | None = None  # None: the policy has no budgets and no rates
 
     def body_limit(self, is_ai: bool) -> int:
         """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
@@ -79,6 +85,7 @@ class State:
     workers: Workers = field(default_factory=Workers)
     drain_s: float = 30.0
     draining: bool = False
+    admission: Admission | None = None  # made for the first request that a limit is about
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def trace(self, flow: http.HTTPFlow) -> Trace:

@@ -6,8 +6,9 @@ Both kinds are kept beside mitmproxy's objects, never in `flow.metadata`, so tha
 
 from __future__ import annotations
 
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from weir.model import (
     OnFailure,
     Principal,
     Reply,
+    Segment,
     Service,
     Usage,
     Verdict,
@@ -32,11 +34,14 @@ from weir.ports import Dialect, Masker
 from weir.usage.multimodal import NO_MEDIA, MediaTokens
 
 if TYPE_CHECKING:
+    from weir.dlp.core.engine import Scan
     from weir.edge.pipe import ReplyPipe
     from weir.edge.replies import ReplyLook
     from weir.edge.socket import Socket
     from weir.edge.state import Snapshot, State
+    from weir.edge.turnlimits import Turns
     from weir.keys.credentials import Presented
+    from weir.limits.admission import Hold
     from weir.providers.services.registry import Provider
 
 __all__ = ["Link", "Trace", "link_of", "open_flows", "open_links", "open_traces", "start_trace", "trace_of"]
@@ -110,6 +115,8 @@ class Trace:
     is_ai: bool = False
     # dlp, policy
     findings: tuple[Finding, ...] = ()
+    dlp_us: int | None = None  # scanning what was sent; of a socket all messages together
+    dlp_chars: int | None = None  # scanned and not known already
     masker: Masker | None = None
     verdict: Verdict = field(default_factory=Verdict)
     acted: bool = False  # the verdict was carried out (enforce), not only recorded
@@ -126,11 +133,16 @@ class Trace:
     key_kind: str = ""
     refused_by: str = ""  # a rule of a concern other than policy that refused, e.g. virtual-key
     refused_why: str = ""
+    # limits
+    hold: Hold | None = None
+    turns: Turns | None = None  # of a socket
+    model_asked: str = ""  # of a downgrade: what the client had asked for
     # usage, audit
     strip_usage: bool = False
     media: MediaTokens = NO_MEDIA  # what the request's pictures and sounds are in tokens
     look: ReplyLook | None = None  # what the reply is looked at with, and what it shows
     reply: Reply | None = None
+    header_usage: Usage | None = None  # what the reply's headers report; counts where its body doesn't
     usage: Usage | None = None
     cost: Cost | None = None
     recorded: bool = False  # the request record stands
@@ -146,6 +158,15 @@ class Trace:
         flow.request.raw_content = self.body
         if "transfer-encoding" not in headers:
             headers["content-length"] = str(len(self.body))
+
+    def scan(self, segments: Sequence[Segment], deadline_s: float, direction: str = "request") -> Scan:
+        """Look for what must not pass; note how much work it was for what the client sent."""
+        began = time.monotonic_ns()
+        scan = self.snapshot.engine.scan(segments, direction, deadline_s=deadline_s)
+        if direction == "request":
+            self.dlp_us = (self.dlp_us or 0) + (time.monotonic_ns() - began) // 1000
+            self.dlp_chars = (self.dlp_chars or 0) + scan.scanned_chars
+        return scan
 
     def fail(self, what: str) -> None:
         """Mark as not inspected because of `what`; the first failure is the one that is told."""

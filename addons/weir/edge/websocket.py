@@ -105,6 +105,8 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
             yield from self._send(target, content)
         if not message.dropped:
             yield from self._send(target, message.content, [len(piece) for piece in pieces], is_text=is_text)
+        for content in trace.socket.take_back() if trace and trace.socket else ():
+            yield from self._send(self.client_ws if from_client else self.server_ws, content)
 
     def _send(
         self,

@@ -18,6 +18,7 @@ __all__ = ["Presented", "find", "fingerprint", "kind_of", "remove", "replace"]
 type Headers = list[tuple[str, str]]
 
 _VIRTUAL = re.compile(re.escape(PREFIX) + r"[0-9A-Za-z]*")
+_SUBPROTOCOL = "sec-websocket-protocol"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]+(?=\S)")
 # Only these are taken for a scheme where the provider declares another: any other first word may be the key itself,
 # and the scheme is shown where the value is hidden.
@@ -52,9 +53,11 @@ def find(headers: Sequence[tuple[str, str]], query: str, places: Sequence[AuthPl
         if place.header:
             by_header.setdefault(place.header.lower(), []).append(place.scheme)
     parameters = {place.query for place in places if place.query}
+    words = [place.subprotocol for place in places if place.subprotocol]
     found: list[Presented] = []
     for index, (name, value) in enumerate(headers):
-        found.extend(_in_header(index, name.lower(), value, by_header.get(name.lower())))
+        behind = _in_subprotocols(index, value, words) if words and name.lower() == _SUBPROTOCOL else []
+        found.extend(behind or _in_header(index, name.lower(), value, by_header.get(name.lower())))
     for index, part in enumerate(query.split("&") if query else ()):
         found.extend(_in_parameter(index, part, parameters))
     return found
@@ -131,6 +134,23 @@ def _in_header(index: int, name: str, value: str, schemes: Sequence[str] | None)
     if match and word.lower() in _OTHER_SCHEMES:
         return [_presented(AuthPlace(header=name, scheme=word), text[match.end() :], index, declared=False)]
     return [_presented(AuthPlace(header=name), text, index, declared=False)]
+
+
+def _in_subprotocols(index: int, value: str, words: Sequence[str]) -> list[Presented]:
+    """The credentials among a WebSocket's subprotocols: where a browser, which sets no headers, puts a key."""
+    items = [item.strip(" \t") for item in value.split(",")]
+    found = []
+    for number, item in enumerate(items):
+        for word in words:
+            key = item[len(word) :] if word.endswith(".") and item.startswith(word) else ""
+            if number and items[number - 1] == word:
+                key = item
+            if key:
+                found.append(_presented(AuthPlace(subprotocol=word), key, index, declared=True))
+    declared = "".join(presented.value for presented in found)
+    odd = [key for key in _virtual_in(value) if key not in declared] if found else []
+    here = AuthPlace(header=_SUBPROTOCOL)
+    return [*found, *(Presented(here, key, index, declared=False, virtual=True) for key in odd)]
 
 
 def _in_parameter(index: int, part: str, parameters: set[str]) -> list[Presented]:

@@ -11,6 +11,7 @@ from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.coach import decide, hold
 from weir.edge.guard import guarded
+from weir.edge.signing import is_signed, refuse_change
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.policy import actions
@@ -70,6 +71,9 @@ def _edited(trace: Trace) -> tuple[bytes, tuple[str, ...]] | None:
 
 def _send(trace: Trace, flow: http.HTTPFlow, edited: tuple[bytes, tuple[str, ...]] | None) -> None:
     if edited is None:
+        return
+    if is_signed(flow.request):
+        refuse_change(flow, trace)
         return
     (trace.body, trace.replaced), trace.edited = edited, True
     trace.set_body(flow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from weir.model import Action, Inspection, OnFailure
+from weir.model import Action, Endpoint, Inspection, OnFailure
 from weir.policy.case import Case
 from weir.policy.rules import Glob, Hit, service_names
 from weir.settings import Settings
@@ -59,7 +59,14 @@ def _on_failure(action: Action) -> BuiltIn:
     return decide
 
 
-_NO_MODEL = frozenset({"files", "skills"})
+_NO_MODEL = frozenset({"files", "page", "skills"})
+_NO_MODEL_FORMATS = frozenset({"openai_json", "anthropic_json"})  # what is kept with the provider, for any model
+_TOOLS = "mcp."  # operations on servers of tools, where no model answers
+
+
+def _wants_model(endpoint: Endpoint) -> bool:
+    formatted = endpoint.dialect and endpoint.dialect not in _NO_MODEL_FORMATS
+    return bool(formatted) and endpoint.operation not in _NO_MODEL and not endpoint.operation.startswith(_TOOLS)
 
 
 def _team_models(teams: dict[str, _TeamGlobs]) -> BuiltIn:
@@ -69,9 +76,7 @@ def _team_models(teams: dict[str, _TeamGlobs]) -> BuiltIn:
             return None
         # A request whose wire format we read but which names no model gets the provider's default, which is not listed.
         # A file is for no model yet.
-        if not case.model and not (
-            case.endpoint and case.endpoint.dialect and case.endpoint.operation not in _NO_MODEL
-        ):
+        if not case.model and not (case.endpoint and _wants_model(case.endpoint)):
             return None
         if team.models(case.model):
             return None

@@ -24,6 +24,7 @@ _TITLES: Mapping[int, str] = {
     403: "This is not allowed here",
     407: "Sign-in required",
     413: "This request is too large",
+    429: "This is used up for now",
     503: "This request could not be checked",
 }
 _HEADER_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from weir.fields import nearest
+from weir.overlaps import literal
 from weir.settings import Mistake, Settings
 
 __all__ = ["Vocabulary", "unknown_teams", "unknown_words"]
@@ -80,7 +81,13 @@ def unknown_teams(settings: Settings, teams: Collection[str]) -> tuple[Mistake, 
 def _teams(settings: Settings) -> Iterator[tuple[_Place, str]]:
     for name in settings.teams:
         # A key of this section is a name, not a glob.
-        yield ("teams", name), "".join(f"[{c}]" if c in "*?[" else c for c in name)
+        yield ("teams", name), literal(name)
+    for index, budget in enumerate(settings.budgets):
+        if budget.scope == "team":
+            yield ("budgets", index, "name"), budget.name
+    for index, rate in enumerate(settings.rates):
+        if rate.scope == "team":
+            yield ("rates", index, "name"), rate.name
     for index, rule in enumerate(settings.rules):
         for part, condition in (("if", rule.when), ("unless", rule.unless)):
             for number, word in enumerate(getattr(condition, "team", None) or ()):
@@ -102,6 +109,9 @@ def _words(settings: Settings) -> Iterator[_Word]:
     for name, team in settings.teams.items():
         for index, word in enumerate(team.services or ()):
             yield _prefixed(("teams", name, "services", index), word)
+    for place, services in _of_limits(settings):
+        for index, word in enumerate(services):
+            yield (*place, "services", index), "service", word
     for index, rule in enumerate(settings.rules):
         for part, condition in (("if", rule.when), ("unless", rule.unless)):
             for field, kind in (("service",) * 2, ("vendor",) * 2, ("category",) * 2, ("finding", "detector")):
@@ -110,6 +120,17 @@ def _words(settings: Settings) -> Iterator[_Word]:
         for number, example in enumerate(rule.examples):
             if example.service:
                 yield ("rules", index, "examples", number, "service"), "service", example.service
+
+
+def _of_limits(settings: Settings) -> Iterator[tuple[_Place, tuple[str, ...]]]:
+    for index, budget in enumerate(settings.budgets):
+        yield ("budgets", index), budget.services
+    for index, rate in enumerate(settings.rates):
+        yield ("rates", index), rate.services
+    for name, team in settings.teams.items():
+        for index, allowance in enumerate(team.budget):
+            listed = ("teams", name, "budget", index)
+            yield (listed if len(team.budget) > 1 else listed[:-1]), allowance.services
 
 
 def _prefixed(place: _Place, word: str) -> _Word:

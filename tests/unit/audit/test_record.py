@@ -11,7 +11,7 @@ SCHEMA = """event_id proxy_id boot_id seq schema_version kind ts ts_end flow_id 
     user auth_method team app device src_ip process_name api_key_fp user_groups
     host method path_template provider service service_status operation request_model response_model response_id
     http_status stream inspection input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens
-    usage_source cost_nano price_id duration_us ttft_us overhead_us req_bytes resp_bytes
+    usage_source cost_nano price_id duration_us ttft_us overhead_us req_bytes resp_bytes dlp_us dlp_chars
     mode verdict action rule_id policy_hash reason content_ct_hash prev_hash row_hash extra exchange_id"""
 
 

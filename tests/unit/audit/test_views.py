@@ -158,3 +158,17 @@ def test_every_view_says_what_it_is_for(tmp_path: Path) -> None:
     assert {view.name for view in VIEWS} | {"events", "findings", "tool_calls"} <= set(rows)
     assert all(rows.values())
     assert "exchange_id" in exchanges_sql()
+
+
+def test_turns_of_an_open_socket_add_up_until_its_last_record(written: Callable[..., Query], record: Make) -> None:
+    one = new_event_id()
+    ask = record(exchange_id=one, kind="request", input_tokens=None, output_tokens=None, cost_nano=None)
+    turns = [
+        record(exchange_id=one, kind="turn", input_tokens=tokens, output_tokens=1, cost_nano=tokens * 10)
+        for tokens in (30, 40)
+    ]
+    query = written(ask, *turns)
+    text = "SELECT kind, ended, input_tokens, output_tokens, cost_nano FROM exchanges"
+    assert query(text) == [("request", None, 70, 2, 700)]
+    query = written(record(exchange_id=one, kind="response", input_tokens=75, output_tokens=3, cost_nano=750))
+    assert [row[2:] for row in query(text)] == [(75, 3, 750)]

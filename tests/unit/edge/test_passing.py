@@ -257,3 +257,18 @@ def test_no_credential_gets_into_the_record_by_a_name(rig: Rig) -> None:
     trace = rig.reply(flow, json.dumps(body).encode())
     assert trace.reply is not None and trace.reply.response_id == "resp-1"
     assert (trace.reply.model, trace.reply.tool_calls) == ("[withheld]", (("[withheld]", "look-up"),))
+
+
+def test_usage_in_headers_counts_where_the_body_has_none(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(services={"sanctioned": ["aws-bedrock"], "otherwise": "unsanctioned"})
+    counts = {"x_amzn_bedrock_input_token_count": "7", "x_amzn_bedrock_output_token_count": "2"}
+    for body, used in (
+        (b'{"outputs": [{"text": "It stands low."}]}', (7, 2)),
+        (b'{"inputTextTokenCount": 5, "results": [{"tokenCount": 3, "outputText": "Low."}]}', (5, 3)),
+    ):
+        host = "bedrock-runtime.us-east-1.amazonaws.com"
+        flow = rig.flow(b'{"prompt": "How high?"}', host=host, path="/model/some.model-v1/invoke")
+        rig.play(flow, "requestheaders", "request")
+        usage = rig.reply(flow, body, **counts).usage
+        assert usage is not None and usage.source == "reported"
+        assert (usage.input_tokens, usage.output_tokens) == used

@@ -24,6 +24,8 @@ KEY = "sk-" + "proj-" + "a1B2c3D4e5F6" * 5
         ("OpenAI/Python 1.99.0", "OpenAI/Python"),
         ("google-genai-sdk/1.30.0 gl-python/3.13.0", "google-genai-sdk/1.30.0 gl-python/3.13.0"),
         ("claude-cli/1.0.33 (external, cli)", "claude-cli/1.0.33"),
+        ("GeminiCLI-tui/0.61.0/gemini-2.5-pro (linux; x64; terminal)", "GeminiCLI-tui/0.61.0"),
+        (f"app/1.0/{KEY}", "app/1.0"),
         ("codex_cli_rs/0.20.0-alpha.1 boto3/1.34", "codex_cli_rs/0.20.0-alpha.1 boto3/1.34"),
         (
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 X/1",

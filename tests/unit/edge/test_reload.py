@@ -188,3 +188,22 @@ def test_the_processes_of_an_engine_that_is_no_longer_used_end(watched: Watched)
 
     watched.during(body)
     assert closed == ["closed"]
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_changed_stores_wait_for_a_restart_and_say_so(
+    watched: Watched, caplog: pytest.LogCaptureFixture, in_use: bool
+) -> None:
+    state = watched.rig.state
+    settings = state.snapshot.settings
+    elsewhere = settings.model_copy(update={"stores": settings.stores.model_copy(update={"rates": "env:X"})})
+    state.admission = object() if in_use else None  # type: ignore[assignment]
+    watched.addon.build = lambda: replace(state.snapshot, settings=elsewhere)
+
+    async def body() -> None:
+        watched.change()
+        await until(lambda: state.snapshot.settings is elsewhere)
+
+    watched.during(body)
+    said = "changed stores take effect when weir is restarted"
+    assert (said in watched.told) is in_use and ("stores changed" in caplog.text) is in_use

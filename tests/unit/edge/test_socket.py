@@ -114,3 +114,50 @@ def test_a_document_within_a_text_of_a_message_is_read(socket: Socket) -> None:
     socket.read(said(f"This is it: {coded}"), is_text=True, from_client=True)
     found = socket.read_files(FileLimits(), Deadline(5))
     assert any("alder-brook" in s.text and s.frame == 1 for s in found.segments)
+
+
+def test_a_reply_that_names_what_it_goes_on_from_hides_nothing(socket: Socket) -> None:
+    def turn(number: int, previous: str | None) -> list[str]:
+        ask: dict[str, object] = {"type": "response.create", "model": "m", "input": "hello"}
+        asked = json.dumps({**ask, **({"previous_response_id": previous} if previous else {})}).encode()
+        begun = {"id": f"resp_{number}", "object": "response", "previous_response_id": previous, "output": []}
+        reply = json.dumps({"type": "response.created", "response": begun}).encode()
+        found = [
+            socket.read(asked, is_text=True, from_client=True),
+            socket.read(reply, is_text=True, from_client=False),
+        ]
+        return [str(exchange.inspection) for exchange in found]
+
+    assert turn(1, None) == ["inspected", "inspected"]
+    assert turn(2, "resp_1") == ["inspected", "inspected"]
+    assert turn(3, "resp_of_another_day") == ["partial", "partial"]
+
+
+def going_on(response_id: str, **more: object) -> bytes:
+    said = {"type": "response.create", "previous_response_id": response_id, "input": "go on", **more}
+    return json.dumps(said).encode()
+
+
+def begun(response_id: str) -> bytes:
+    return json.dumps({"type": "response.created", "sequence_number": 0, "response": {"id": response_id}}).encode()
+
+
+def test_what_goes_on_from_a_turn_of_this_socket_has_been_seen(socket: Socket) -> None:
+    assert socket.read(going_on("resp_1"), is_text=True, from_client=True).inspection is Inspection.PARTIAL
+    socket.read(begun("resp_1"), is_text=True, from_client=False)
+    assert socket.read(going_on("resp_1"), is_text=True, from_client=True).inspection is Inspection.INSPECTED
+    assert socket.read(going_on("resp_2"), is_text=True, from_client=True).inspection is Inspection.PARTIAL
+
+
+def test_what_goes_on_from_elsewhere_too_has_not(socket: Socket) -> None:
+    socket.read(begun("resp_1"), is_text=True, from_client=False)
+    reference = [{"type": "item_reference", "id": "msg_1"}]
+    for more in ({"input": reference}, {"conversation": "conv_1"}):
+        found = socket.read(going_on("resp_1", **more), is_text=True, from_client=True)
+        assert found.inspection is Inspection.PARTIAL
+
+
+def test_nothing_is_known_of_a_socket_that_was_not_seen_whole(socket: Socket) -> None:
+    socket.read(begun("resp_1"), is_text=True, from_client=False)
+    socket.unread("earlier turns kept by the provider")
+    assert socket.read(going_on("resp_1"), is_text=True, from_client=True).inspection is Inspection.PARTIAL

@@ -96,3 +96,25 @@ def test_the_end_sums_up(talk: Callable[..., tuple[Rig, Any]]) -> None:
     record = rig.records[-1]
     assert (record.inspection, record.verdict, record.action) == ("unparsed", "block", "allow")
     assert json.loads(record.extra)["messages"] == "2"
+
+
+def test_a_live_session_with_gemini_has_turns_with_cost(make_rig: Callable[..., Rig]) -> None:
+    """Its messages come as bytes; the model is named by the first one, and each turn has its record."""
+    rig = make_rig(services={"sanctioned": ["google-gemini"]})
+    path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+    flow = rig.flow(b"", host="generativelanguage.googleapis.com", path=path, method="GET")
+    flow.request.headers["connection"], flow.request.headers["upgrade"] = "upgrade", "websocket"
+    rig.play(flow, "requestheaders", "request")
+    flow.websocket = tflow.twebsocketflow().websocket
+    flow.websocket.messages.clear()
+    rig.play(flow, "websocket_start")
+    say(rig, flow, b'{"setup":{"model":"models/gemini-2.5-flash"}}', opcode=Opcode.BINARY)
+    ended = {
+        "serverContent": {"turnComplete": True},
+        "usageMetadata": {"promptTokenCount": 1000, "responseTokenCount": 100},
+    }
+    say(rig, flow, json.dumps(ended).encode(), from_client=False, opcode=Opcode.BINARY)
+    turn = rig.records[-1]
+    assert (turn.response_model, turn.input_tokens, turn.output_tokens) == ("gemini-2.5-flash", 1000, 100)
+    assert turn.cost_nano == 550_000 and turn.inspection == "inspected"
+    assert say(rig, flow, json.dumps({"realtimeInput": {"text": CREDENTIAL}}).encode(), opcode=Opcode.BINARY).dropped

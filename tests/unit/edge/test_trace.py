@@ -10,7 +10,7 @@ from mitmproxy.test import tflow
 
 from harness.rig import Rig, chat
 from weir.edge.trace import link_of, open_links, open_traces, trace_of
-from weir.model import Inspection
+from weir.model import Inspection, Segment
 
 
 def test_one_link_a_connection_from_its_start() -> None:
@@ -62,3 +62,13 @@ def test_the_first_failure_is_the_one_that_is_told(rig: Rig) -> None:
     trace.fail("policy.request: ValueError")
     assert (trace.failed, trace.inspection) == ("dlp.request: TimeoutError", Inspection.FAILED)
     assert trace.reason == trace.failed
+
+
+def test_the_work_of_scanning_what_was_sent_adds_up(rig: Rig) -> None:
+    trace = rig.play(rig.flow(chat()), "requestheaders")
+    assert (trace.dlp_us, trace.dlp_chars) == (None, None)
+    text = Segment("/messages/0/content", "user", "How high is the river?")
+    assert trace.scan((text,), 5.0).complete and trace.dlp_chars == len(text.text)
+    trace.scan((text,), 5.0)  # known from before
+    trace.scan((Segment("/x", "assistant", "It stands low."),), 5.0, "response")  # not of what was sent
+    assert trace.dlp_chars == len(text.text) and (trace.dlp_us or 0) > 0

@@ -189,3 +189,36 @@ def test_fingerprints_are_keyed_and_stable() -> None:
     assert mark != fingerprint(b"l" * 32, RAW)
     assert mark != fingerprint(b"k" * 32, REAL)
     assert fingerprint(b"k", "\udcff")
+
+
+PROTOCOL = "Sec-WebSocket-Protocol"
+DOTTED = AuthPlace(subprotocol="acme-key.")
+WORD = AuthPlace(subprotocol="token")
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "key"),
+    [
+        (f"realtime, acme-key.{RAW}, beta.v1", DOTTED, RAW),
+        (f"acme-key.{VIRTUAL}", DOTTED, VIRTUAL),
+        (f"token, {RAW}", WORD, RAW),
+        (f"token,{VIRTUAL}", WORD, VIRTUAL),
+    ],
+)
+def test_a_key_among_the_subprotocols_of_a_websocket(value: str, place: AuthPlace, key: str) -> None:
+    (found,) = find([(PROTOCOL, value)], "", (BEARER, DOTTED, WORD))
+    assert (found.place, found.value, found.declared, found.virtual) == (place, key, True, key == VIRTUAL)
+    lines, _ = replace([(PROTOCOL, value)], "", found, REAL)
+    assert lines == [(PROTOCOL, value.replace(key, REAL))]
+
+
+@pytest.mark.parametrize("value", ["realtime", "acme-key.", "token", "realtime, token", f"other.{RAW}"])
+def test_subprotocols_without_a_key(value: str) -> None:
+    assert find([(PROTOCOL, value)], "", (DOTTED, WORD)) == []
+
+
+def test_a_virtual_key_elsewhere_among_the_subprotocols() -> None:
+    found = find([(PROTOCOL, f"acme-key.{RAW}, {VIRTUAL}")], "", (DOTTED,))
+    assert [(p.value, p.declared, p.virtual) for p in found] == [(RAW, True, False), (VIRTUAL, False, True)]
+    (alone,) = find([(PROTOCOL, f"x.{VIRTUAL}")], "", (BEARER,))
+    assert not alone.declared and alone.virtual

@@ -82,3 +82,18 @@ def test_teams_that_nobody_has() -> None:
         f"p:7: rules[0].if.team[1]: {why}; write finance if that was meant; {end}",
         f"p:8: rules[1].unless.team: {why}; correct it; {end}",
     ]
+
+
+def test_services_and_teams_of_limits() -> None:
+    text = (
+        "version: 1\nbudgets:\n- {scope: team, name: dve, usd: 1, per: day, services: [opnai]}\n"
+        "rates:\n- {scope: team, name: 'fin*', requests: 1, services: ['anth*', opnai]}\n"
+        "teams:\n  dev:\n    budget:\n    - {usd: 1, per: day}\n    - {tokens: 1, per: day, services: [x]}\n"
+    )
+    settings = loads(text, file="p")
+    assert [str(mistake) for mistake in unknown_words(settings, KNOWN)] == [
+        "p:3: budgets[0].services[0]: names no known service; write openai",
+        "p:5: rates[0].services[1]: names no known service; write openai",
+        "p:10: teams.dev.budget[1].services[0]: names no known service; name a service that weir knows, or remove it",
+    ]
+    assert [mistake.line for mistake in unknown_teams(settings, {"dev", "finance"})] == [3]

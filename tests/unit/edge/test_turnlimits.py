@@ -1,0 +1,253 @@
+"""Turns of a socket: which messages begin and end them, what each holds, and what is settled of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mitmproxy import http, websocket
+from wsproto.frame_protocol import Opcode
+
+from harness.limited import Limited
+from harness.rig import Rig
+from weir.edge.trace import Trace
+from weir.edge.turnlimits import begins, ends
+
+CREATE = b'{"type": "response.create"}'
+
+
+@pytest.mark.parametrize(
+    ("message", "does"),
+    [
+        (CREATE, True),
+        (b'{"type": "response.create", "generate": false}', False),
+        (b'{"type": "conversation.item.create", "item": {"text": "response.create"}}', False),
+        (b'{"clientContent": {"turnComplete": true}}', True),
+        (b'{"client_content": {"turn_complete": true}}', True),
+        (b'{"clientContent": {"turnComplete": false}}', False),
+        (b'["response.create"]', False),
+        (b"response.create", False),
+        (b"", False),
+    ],
+)
+def test_what_begins_a_turn(message: bytes, does: bool) -> None:
+    assert bool(begins(message)) is does
+
+
+@pytest.mark.parametrize(
+    ("message", "how"),
+    [
+        (b'{"type": "response.done"}', "done"),
+        (b'{"type": "response.completed"}', "done"),
+        (b'{"type": "response.incomplete"}', "done"),
+        (b'{"type": "response.failed"}', "broken"),
+        (b'{"type": "error"}', "broken"),
+        (b'{"type": "response.output_text.delta"}', ""),
+        (b'{"serverContent": {"turnComplete": true}}', "over"),
+        (b'{"serverContent": {}}', ""),
+        (b'response.done {"', ""),
+    ],
+)
+def test_what_ends_a_turn(message: bytes, how: str) -> None:
+    assert ends(message) == how
+
+
+class Talk:
+    """One socket through the chain, message by message."""
+
+    def __init__(self, limits: Limited) -> None:
+        self.limits = limits
+        self.flow: http.HTTPFlow | None = None
+
+    async def dial(self) -> Trace:
+        headers = {"upgrade": "websocket", "connection": "Upgrade"}
+        flow = self.limits.rig.flow(b"", method="GET", path="/v1/realtime?model=gpt-realtime", headers=headers)
+        trace = await self.limits.hook(flow, "requestheaders", "request")
+        assert flow.response is None
+        trace.forwarded_ns = trace.started_ns + 1
+        flow.response = http.Response.make(101)
+        flow.websocket = websocket.WebSocketData()
+        self.flow = flow
+        return await self.limits.hook(flow, "websocket_start")
+
+    async def say(self, message: bytes | dict[str, Any], *, client: bool = True) -> websocket.WebSocketMessage:
+        assert self.flow is not None and self.flow.websocket is not None
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        made = websocket.WebSocketMessage(Opcode.TEXT, client, data)
+        self.flow.websocket.messages.append(made)
+        await self.limits.hook(self.flow, "websocket_message")
+        return made
+
+    async def done(self, sent: int, received: int) -> None:
+        usage = {"input_tokens": sent, "output_tokens": received, "total_tokens": sent + received}
+        response = {"id": "resp_1", "status": "completed", "output": [], "usage": usage}
+        await self.say({"type": "response.done", "response": response}, client=False)
+
+    async def close(self) -> None:
+        assert self.flow is not None
+        await self.limits.hook(self.flow, "websocket_end")
+
+
+@pytest.fixture
+def talk(make_rig: Callable[..., Rig], tmp_path: Path) -> Callable[..., Talk]:
+    def make(*, down: bool = False, **sections: Any) -> Talk:
+        given = {"budgets": [{"tokens": 100, "per": "day"}], "stores": {"output_tokens": 30}} | sections
+        return Talk(Limited(make_rig(**given), tmp_path, down=down))
+
+    return make
+
+
+def during(talk: Talk, body: Callable[[Trace], Awaitable[None]]) -> None:
+    async def main() -> None:
+        trace = await talk.dial()
+        try:
+            await asyncio.wait_for(body(trace), 20)
+        finally:
+            await talk.limits.rig.addon("limits").done()
+
+    asyncio.run(main())
+
+
+def test_each_turn_holds_and_settles_its_own(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(trace: Trace) -> None:
+        await one.say(CREATE)
+        assert 30 <= (await one.limits.standing()).reserved <= 40
+        await one.done(7, 5)
+        assert trace.turns is not None and trace.turns.context == 12
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (12, 0)
+        await one.say(CREATE)
+        assert (await one.limits.standing()).reserved >= 42, "what the provider keeps is part of the next prompt"
+        await one.done(20, 5)
+        await one.done(3, 1)  # by itself, as when somebody has spoken
+        await one.close()
+        assert (await one.limits.standing()).spent == 12 + 25 + 4
+
+    during(one, body)
+
+
+def test_a_turn_without_room_is_answered_and_goes_no_further(talk: Callable[..., Talk]) -> None:
+    one = talk(budgets=[{"tokens": 20, "per": "day"}])
+
+    async def body(trace: Trace) -> None:
+        message = await one.say(CREATE)
+        assert message.dropped and not trace.abort and trace.socket is not None
+        (back,) = trace.socket.take_back()
+        told = json.loads(back)
+        assert (told["type"], told["status"], told["error"]["code"]) == ("error", 429, "budget")
+        assert trace.socket.take_back() == ()
+        await one.close()
+
+    during(one, body)
+    (row,) = (one for one in one.limits.rig.records if one.kind == "message")
+    assert (row.action, row.rule_id) == ("block", "budget")
+    assert one.limits.rig.records[-1].verdict == "block"
+
+
+def test_observing_lets_it_pass_and_charges_it(talk: Callable[..., Talk]) -> None:
+    one = talk(mode="observe", budgets=[{"tokens": 20, "per": "day"}])
+
+    async def body(_: Trace) -> None:
+        assert not (await one.say(CREATE)).dropped
+        await one.done(17, 5)
+        assert (await one.limits.standing()).spent == 22
+
+    during(one, body)
+    assert [r.action for r in one.limits.rig.records if r.kind == "message" and r.rule_id == "budget"] == ["allow"]
+
+
+def test_a_downgrade_changes_the_message(talk: Callable[..., Talk]) -> None:
+    one = talk(budgets=[{"tokens": 20, "per": "day", "downgrade": {"gpt-5": "gpt-5-nano"}}])
+
+    async def body(trace: Trace) -> None:
+        message = await one.say(b'{"type":"response.create",  "model":"gpt-5"}')
+        assert message.content == b'{"type":"response.create",  "model":"gpt-5-nano"}'
+        assert trace.socket is not None and (trace.model_asked, trace.socket.model) == ("gpt-5", "gpt-5-nano")
+        await one.done(1, 1)
+        refused = await one.say(CREATE)
+        assert refused.dropped, "a message that names no model can't be changed"
+
+    during(one, body)
+
+
+def test_a_model_that_policy_forbids_is_no_way_out(talk: Callable[..., Talk]) -> None:
+    rule = {"id": "no-nano", "if": {"model": "*-nano"}, "then": "block", "say": "No."}
+    budget = {"tokens": 20, "per": "day", "downgrade": {"gpt-5": "gpt-5-nano"}}
+    one = talk(budgets=[budget], rules=[rule])
+
+    async def body(trace: Trace) -> None:
+        assert (await one.say(b'{"type":"response.create", "model":"gpt-5"}')).dropped and not trace.model_asked
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (0, 0)
+
+    during(one, body)
+
+
+def test_usage_that_comes_after_the_end_of_a_turn_is_waited_for(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(trace: Trace) -> None:
+        await one.say(CREATE)
+        await one.say(b'{"serverContent": {"turnComplete": true}}', client=False)
+        assert trace.turns is not None and trace.turns.waits and (await one.limits.standing()).reserved >= 30
+        await one.say(b'{"type": "conversation.item.created"}', client=False)
+        await one.done(7, 5)
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved, trace.turns.waits) == (12, 0, False)
+
+    during(one, body)
+
+
+@pytest.mark.parametrize("ending", ["failed", "cut"])
+def test_turns_that_do_not_end_well(talk: Callable[..., Talk], ending: str) -> None:
+    one = talk()
+
+    async def body(_: Trace) -> None:
+        await one.say(CREATE)
+        held = (await one.limits.standing()).reserved
+        if ending == "failed":
+            await one.say(b'{"type": "error", "error": {"message": "overloaded"}}', client=False)
+        else:
+            await one.close()
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == ((0, 0) if ending == "failed" else (held, 0))
+
+    during(one, body)
+
+
+@pytest.mark.parametrize(("on_failure", "dropped"), [("block", True), ("allow", False)])
+def test_a_store_that_is_away_is_for_on_failure(talk: Callable[..., Talk], on_failure: str, dropped: bool) -> None:
+    one = talk(down=True, on_failure=on_failure)
+
+    async def body(trace: Trace) -> None:
+        assert (await one.say(CREATE)).dropped is dropped
+        assert trace.socket is not None
+        told = [json.loads(back)["status"] for back in trace.socket.take_back()]
+        assert told == ([503] if dropped else [])
+        await one.done(2, 3)
+        await one.limits.settled()
+        assert one.limits.admission.owed == 1
+
+    during(one, body)
+
+
+def test_the_money_of_a_turn_is_that_of_its_record(talk: Callable[..., Talk]) -> None:
+    one = talk(budgets=[{"usd": 1, "per": "day"}])
+
+    async def body(trace: Trace) -> None:
+        for sent in (7, 20):
+            await one.say(CREATE)
+            await one.done(sent, 5)
+        assert trace.socket is not None and trace.socket.cost is not None
+        await one.close()
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (trace.socket.cost.nano_usd, 0) and now.spent > 0
+
+    during(one, body)
+    assert one.limits.rig.records[-1].cost_nano
