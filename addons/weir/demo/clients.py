@@ -89,8 +89,8 @@ class OpenAI:
 
     name, host, kind, service = "openai", "api.openai.com", "openai", "openai"
 
-    def __init__(self, base_url: str | None = None, model: str = "gpt-5-mini") -> None:
-        self._base_url, self._model = base_url, model
+    def __init__(self, base_url: str | None = None, model: str = "gpt-5-mini", tokens_max: int = 0) -> None:
+        self._base_url, self._model, self._tokens_max = base_url, model, tokens_max
 
     def _client(self, key: str) -> Any:
         import openai
@@ -98,7 +98,8 @@ class OpenAI:
         return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, timeout=_TIMEOUT_S)
 
     def _arguments(self, text: str) -> dict[str, Any]:
-        return {"model": self._model, "messages": [{"role": "user", "content": text}]}
+        bound = {"max_completion_tokens": self._tokens_max} if self._tokens_max else {}
+        return {"model": self._model, "messages": [{"role": "user", "content": text}], **bound}
 
     def chat(self, key: str, text: str) -> str:
         """See Sdk."""

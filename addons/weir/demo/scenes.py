@@ -16,12 +16,13 @@ from weir.cli.output import StoreTrouble
 from weir.demo import clients
 from weir.demo.scenes_access import DISCOVERED, METERED, REFUSED, VIRTUAL_KEY
 from weir.demo.scenes_answers import Answer, Found, answers, check, collect, scene_of
+from weir.demo.scenes_budget import BUDGET
 from weir.demo.scenes_chat import CLEAN, STREAMED
 from weir.demo.scenes_disguise import DISGUISED
 from weir.demo.scenes_dlp import CREDENTIAL, PERSONAL
 from weir.demo.scenes_model import Cast, Outcome, Scene, play
 from weir.demo.scenes_screen import Line, Screen
-from weir.demo.stage import Stage, Trouble
+from weir.demo.stage import PILOT, Stage, Trouble
 from weir.tls.trust import environment
 
 __all__ = ["SCENES", "main"]
@@ -33,6 +34,7 @@ SCENES: tuple[Scene, ...] = (
     CREDENTIAL,
     DISGUISED,
     VIRTUAL_KEY,
+    BUDGET,
     REFUSED,
     DISCOVERED,
     METERED,
@@ -41,6 +43,7 @@ SCENES: tuple[Scene, ...] = (
 _KEYS = (
     ("--team", "support", "--app", "help-desk"),
     ("--team", "finance", "--app", "ledger", "--services", "openai,anthropic,google-gemini"),
+    ("--team", PILOT, "--app", "trial", "--services", "openai"),
 )
 _DIFFERENCES_SHOWN = 10
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -95,18 +98,18 @@ def _raise_curtain(stage: Stage, screen: Screen) -> Cast:
     with ThreadPoolExecutor() as pool:
         keys = [pool.submit(stage.command, "keys", "create", *options) for options in _KEYS]
         stage.open_doubles()
-        key, other_key = (made.result() for made in keys)
+        key, other_key, pilot_key = (made.result() for made in keys)
     stage.open_weir()
     clients.load()
     stage.await_weir()
     screen.say(f"weir: {stage.proxy}; providers: local doubles, no network needed.")
     screen.say("Policy: policies/enforce.yaml" + (", with this added and nothing else:" if stage.added else "."))
-    for section, host in stage.added.items():
-        screen.say(f"    intercept: {{{section}: [{host}]}}")
+    for section, added in stage.added.items():
+        screen.say(f"    {section}: {added}")
     screen.say("The SDKs learn proxy and CA from the environment; nothing else is changed.")
     screen.say("")
     sdks = (clients.OpenAI(), clients.Anthropic(), clients.Gemini())
-    return Cast(sdks, stage.upstream, stage.upstream_ca, stage.real_keys, key, other_key)
+    return Cast(sdks, stage.upstream, stage.upstream_ca, stage.real_keys, key, other_key, pilot_key)
 
 
 def _ask(

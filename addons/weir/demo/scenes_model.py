@@ -28,6 +28,7 @@ class Cast:
     real_keys: Mapping[str, str] = field(repr=False)  # by kind of double
     key: str = field(repr=False)  # virtual, of team support
     other_key: str = field(repr=False)  # virtual, of team finance
+    pilot_key: str = field(repr=False)  # virtual, of the team that has a budget
 
 
 @dataclass(frozen=True)

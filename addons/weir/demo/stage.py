@@ -20,10 +20,13 @@ from weir.demo.policy import policy_for
 from weir.demo.upstream import Upstream
 from weir.places import policy_path
 
-__all__ = ["LAB", "ORDERS", "RESOLVED", "Child", "Stage", "Trouble", "until"]
+__all__ = ["BUDGETS", "LAB", "ORDERS", "PILOT", "RESOLVED", "Child", "Stage", "Trouble", "until"]
 
 # The hosts that the scenes call. Their names stay real all the way: only the address behind them is the doubles'.
 LAB, ORDERS = "inference.lab.example", "api.orders.example"  # in no catalogue: a model server, an ordinary API
+PILOT = "pilot"
+# A tenth of a cent a day: room for the cheap model's 200 tokens, not for the dear one's, nor for a thousand of either.
+BUDGETS: Mapping[str, Any] = {PILOT: {"budget": {"usd": 0.001, "per": "day", "downgrade": {"gpt-5": "gpt-5-mini"}}}}
 RESOLVED = (
     "api.openai.com",
     "api.anthropic.com",
@@ -128,7 +131,7 @@ class Stage:
         try:
             self._folder = Path(self._end.enter_context(tempfile.TemporaryDirectory(prefix="weir-demo-")))
             self.data = (self._given or self._folder / "data").absolute()
-            self.policy, self.added = policy_for(policy_path("enforce"), LAB, ORDERS, self._folder)
+            self.policy, self.added = policy_for(policy_path("enforce"), LAB, ORDERS, BUDGETS, self._folder)
             self._doubles = self._start("doubles", "weir.demo.doubles", "--dir", str(self._folder / "doubles"))
             return self
         except BaseException:

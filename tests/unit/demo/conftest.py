@@ -124,4 +124,4 @@ def sdk(upstream: FakeUpstream) -> FakeSdk:
 @pytest.fixture
 def cast(sdk: FakeSdk, upstream: FakeUpstream) -> Cast:
     """One SDK, and keys that are obviously none."""
-    return Cast((sdk,), upstream, Path("ca.pem"), {"openai": "real-key"}, "virtual-one", "virtual-two")
+    return Cast((sdk,), upstream, Path("ca.pem"), {"openai": "real-key"}, "virtual-one", "virtual-two", "virtual-three")

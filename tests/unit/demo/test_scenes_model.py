@@ -12,7 +12,7 @@ from weir.demo.scenes import SCENES
 from weir.demo.scenes_model import Cast, Differs, Row, Scene, need, only, play, reply_to, status_of
 from weir.demo.upstream import Upstream
 
-CAST = Cast((), Upstream(0), Path("ca.pem"), {"openai": "real-key"}, "virtual-one", "virtual-two")
+CAST = Cast((), Upstream(0), Path("ca.pem"), {"openai": "real-key"}, "virtual-one", "virtual-two", "virtual-three")
 SCENE = Scene("A scene", "Does.", "expects", lambda cast: "it", ())
 
 
