@@ -200,6 +200,11 @@ class Upload(BaseDialect):
         """The error body of the family."""
         return self._family.refusal(status, message, rule_id)
 
+    def refusal_headers(self, status: int) -> Mapping[str, str]:
+        """Those of the family; where pieces are sent, that this upload is over: Google's SDK tries again without."""
+        own = {"x-goog-upload-status": "final"} if self._raw_allowed else {}
+        return {**self._family.refusal_headers(status), **own}
+
     def abort_event(self, message: str, rule_id: str) -> bytes:
         """The error event of the family."""
         return self._family.abort_event(message, rule_id)

@@ -139,6 +139,8 @@ def test_refusals_in_the_shape_of_the_family() -> None:
     assert b'"type":"error"' in upload("anthropic_upload").refusal(400, "no", "r")
     assert b'"status"' in upload("gemini_upload").refusal(400, "no", "r")
     assert b'"code":"r"' in upload("openai_upload").refusal(400, "no", "r")
+    assert upload("gemini_upload").refusal_headers(400) == {"x-goog-upload-status": "final"}
+    assert upload("openai_upload").refusal_headers(400) == {}
     assert b"event: error" in upload("anthropic_upload").abort_event("no", "r")
 
 
