@@ -10,18 +10,19 @@ from typing import Final
 from weir.model import Inspection, Unparsed
 from weir.ports import TextMap, Watch
 from weir.providers.replies.channels import Channels
+from weir.providers.replies.loading import BOM
 from weir.providers.replies.notes import Events, Notes, Place, Step
-from weir.providers.replies.sweep import TOKENS, doubts, rest_of, rewritten
+from weir.providers.replies.sweep import TOKENS, doubts, repeats, rest_of, rewritten
 from weir.providers.replies.texts import texts_in
 from weir.providers.wire.framing import compact
 from weir.providers.wire.jsondoc import loads_reply, splice
 from weir.providers.wire.pointers import reply_room
 from weir.providers.wire.values import Json, JsonObject
+from weir.providers.wire.words import is_plain_word
 
-__all__ = ["BOM", "Editor"]
+__all__ = ["Editor"]
 
 _CHANNELS_MAX: Final = 1024
-BOM: Final = b"\xef\xbb\xbf"
 # Members of a whole document that hold no text: encoded media, the provider's seals, numbers and what they belong to.
 _NO_TEXT: Final = frozenset(
     {"encrypted_content", "signature", "thoughtSignature", "redactedContent", "b64_json", "partial_image_b64"}
@@ -33,6 +34,7 @@ _ECHO: Final = re.compile(r"(?:/response)?/(?:instructions|tools|metadata|prompt
 _RAW: Final = "raw"  # the channel of bytes in no known framing
 _ODD: Final = "odd"  # and that of events that are no JSON
 _LINE_BYTES_MIN: Final = 8
+_HEARD_MAX: Final = 16_384
 _TOKENS: Final = tuple(f'"{name}"'.encode() for name in TOKENS)
 
 
@@ -49,6 +51,7 @@ class Editor:
         self.watch = text if isinstance(text, Watch) else None
         self.edits = self.watch is None or self.watch.edits
         self._acts = self.watch is not None and self.watch.acts
+        self._heard: set[int] = set()  # hashes of what stands beside the texts
 
     @property
     def stopped(self) -> bool:
@@ -84,11 +87,35 @@ class Editor:
             if new != place.text:
                 edits[place.pointer] = new
         edits |= self._wholes(step)
-        if not self._acts:
+        if self.watch is None:
             return self._splice(data, edits)
         whole = step.wholes[0][0] if step.wholes else None
         taken = {place.pointer for place in step.places}
-        return self._all_of(step.wholes[0][1] if whole == "" else doc, data, edits, taken, whole)
+        value = step.wholes[0][1] if whole == "" else doc
+        if self._acts:
+            return self._all_of(value, data, edits, taken, whole)
+        self._overhear(value, data, taken, whole)
+        return self._splice(data, edits)
+
+    def _overhear(self, value: Json, data: bytes, taken: set[str], whole: str | None) -> None:
+        """Whatever else a client can read in ``data``, which passes as it is; what every event says, once."""
+        room, new = reply_room(), list[str]()
+        for rest in rest_of(value, taken, whole, room):
+            if not is_plain_word(rest.text) and self._is_new(rest.before + rest.text):
+                new.append(rest.before + rest.text)
+        if new:
+            self._channels.whole("\n".join(new), inner=False)
+        self.crowded(room.short)
+        if repeats(data.removeprefix(BOM)):
+            self.unread(Inspection.PARTIAL, "event: duplicate member name")
+
+    def _is_new(self, text: str) -> bool:
+        mark = hash(text)
+        if mark in self._heard:
+            return False
+        if len(self._heard) < _HEARD_MAX:
+            self._heard.add(mark)
+        return True
 
     def _all_of(
         self,
@@ -145,10 +172,12 @@ class Editor:
         return data if new == text or not self.edits else new.encode("utf-8", "surrogatepass")
 
     def line(self, data: bytes) -> bytes:
-        """A line of an event that holds no data (a name, a comment), mapped where replies are acted on."""
-        if not self._acts or len(data) < _LINE_BYTES_MIN:
+        """A line of an event that holds no data (a name, a comment), mapped where replies are looked at."""
+        if self.watch is None or len(data) < _LINE_BYTES_MIN:
             return data
         text = data.decode("utf-8", "replace")
+        if not self._acts and not self._is_new(text):
+            return data
         new = self._channels.whole(text, inner=False)
         return data if new == text or not self.edits else new.encode("utf-8", "surrogatepass")
 

@@ -20,6 +20,7 @@ from weir.providers.replies.runs import RunReader
 from weir.providers.wire.eventstream import Cutter, Message, message_bytes, with_payload
 from weir.providers.wire.jsondoc import splice
 from weir.providers.wire.values import Json, JsonObject, compact, get_text, token
+from weir.providers.wire.words import is_plain_word
 
 __all__ = ["EVENT_STREAM", "EventStreamReader", "exception_bytes"]
 
@@ -28,6 +29,7 @@ _JSON: Final = "application/json"
 _INNER: Final = "bytes"
 _ERROR: Final = (":message-type", ":error-code", ":error-message")
 _USUAL: Final = re.compile(rb'\{"bytes":"([A-Za-z0-9+/=]+)"(?:,"p":"[A-Za-z0-9]*")?\}')
+_USUAL_HEADERS: Final = frozenset({":content-type", ":event-type", ":exception-type", ":message-type"})
 _HEADER_CHARS_MAX: Final = 8000  # at most four bytes each, and a header has room for 32,767
 
 
@@ -93,6 +95,8 @@ class EventStreamReader(RunReader):
                 self._faults.add(message.fault)
                 self._unread(Inspection.PARTIAL, message.fault)
             return message.raw
+        if self._editor is not None and message.headers is not self._alike:
+            self._look_at_headers(message.headers)
         kind = message.headers.get(":message-type", "event")
         if kind != "event":
             return self._exception(message)
@@ -112,6 +116,16 @@ class EventStreamReader(RunReader):
             return message.raw
         before = self._tail_messages(step.ends, step.places)
         return before + self._with(message, data, self._editor.edit(name, doc, data, step))
+
+    def _look_at_headers(self, headers: Mapping[str, str]) -> None:
+        """Names and values that a client gets beside the events. They can only be looked at."""
+        assert self._editor is not None
+        for name, value in headers.items():
+            if name == ":error-message" or (name in _USUAL_HEADERS and (value == _JSON or is_plain_word(value))):
+                continue
+            said = f"{name}: {value}".encode("utf-8", "replace")
+            if self._editor.line(said) != said:
+                self._unread(Inspection.PARTIAL, "event: a header can't be edited")
 
     def _exception(self, message: Message) -> bytes:
         """An exception has a payload, an error has none but a text among its headers."""

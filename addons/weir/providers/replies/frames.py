@@ -18,7 +18,7 @@ from weir.ports import TextMap
 from weir.providers.formats.base import BaseDialect, compact
 from weir.providers.formats.openai_chat import openai_usage
 from weir.providers.formats.openai_responses import OpenAIResponses, note_call
-from weir.providers.replies.notes import Events, Notes, Place, Step
+from weir.providers.replies.notes import Events, Notes, Place, Step, consistent
 from weir.providers.replies.reading import EventReader
 from weir.providers.requests.walk import KEY_SUFFIX
 from weir.providers.wire.values import JsonObject, get_list, get_object, get_text
@@ -208,6 +208,7 @@ class _FrameEvents:
             note_call(item, notes)
         calls = notes.reply().tool_calls
         if usage is not None:
+            usage = consistent(usage)
             self._used = self._used.plus(usage)
         if len(self.turns) < _TURNS_MAX:
             self.turns.append(

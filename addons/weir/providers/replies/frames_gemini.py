@@ -9,7 +9,7 @@ from weir.model import Endpoint, Exchange, Inspection, Usage
 from weir.providers.formats.gemini_generate import GeminiGenerate, gemini_error, gemini_usage, instructed, short_model
 from weir.providers.replies.frames import Frames, Turn
 from weir.providers.replies.frames_web import web_frames
-from weir.providers.replies.notes import Events, Notes, Place, Step
+from weir.providers.replies.notes import Events, Notes, Place, Step, consistent
 from weir.providers.replies.texts import texts_in
 from weir.providers.wire.framing import compact
 from weir.providers.wire.values import JsonObject, get_list, get_object, get_text, skeleton
@@ -99,7 +99,8 @@ class _LiveEvents:
         content = get_object(doc, "serverContent")
         if self._over and ("modelTurn" in content or "toolCall" in doc):
             self._end(notes)
-        self._now = gemini_usage(doc.get("usageMetadata")) or self._now
+        said = gemini_usage(doc.get("usageMetadata"))
+        self._now = self._now if said is None else consistent(said)
         if self._now is not None:
             notes.usage = self._before.plus(self._now)
         self._tool_calls(doc, notes)

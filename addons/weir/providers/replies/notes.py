@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from weir.model import Inspection, Reply, Usage
 from weir.providers.wire.pointers import reply_room
-from weir.providers.wire.values import Json, JsonObject
+from weir.providers.wire.values import COUNT_MAX, Json, JsonObject
 
-__all__ = ["NO_STEP", "TEXT_CHARS_MAX", "Events", "Notes", "Place", "Step"]
+__all__ = ["NO_STEP", "TEXT_CHARS_MAX", "Events", "Notes", "Place", "Step", "consistent"]
 
 TEXT_CHARS_MAX: Final = 4 * 1024 * 1024
+TOKENS_MAX: Final = 1 << 36  # of a file of batch results; at the dearest price there is, it fits into 64 bits
 _CALLS_MAX: Final = 1000
 _WORD_CHARS_MAX: Final = 256
 
@@ -117,16 +119,34 @@ class Notes:
         return Reply(
             model=self.model,
             response_id=self.response_id,
-            usage=self.usage,
+            usage=None if self.usage is None else consistent(self.usage),
             text="".join(self._texts),
             tool_calls=tuple(self._calls.values()),
             complete=self.complete,
             finish_reason=self.finish_reason,
             inspection=self._inspection,
             reason="; ".join(self._reasons),
-            by_model=tuple(self.by_model.items()),
+            by_model=tuple((model, consistent(used)) for model, used in self.by_model.items()),
             usage_of=self.usage_of,
         )
+
+
+def consistent(usage: Usage) -> Usage:
+    """``usage`` such that the whole is never less than what of it a cache or reasoning had, and sums have an end.
+
+    Whoever reports otherwise is wrong or lies: a record, a price and a budget have to agree on what it was.
+    """
+    read, written = min(usage.cache_read_tokens, TOKENS_MAX), min(usage.cache_write_tokens, TOKENS_MAX)
+    thought = min(usage.reasoning_tokens, TOKENS_MAX)
+    return replace(
+        usage,
+        input_tokens=max(min(usage.input_tokens, TOKENS_MAX), read + written),
+        output_tokens=max(min(usage.output_tokens, TOKENS_MAX), thought),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        reasoning_tokens=thought,
+        parts=tuple((name, min(count, COUNT_MAX)) for name, count in usage.parts),
+    )
 
 
 class Events(Protocol):

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 
 from weir.model import Inspection, Reply, Unparsed
 from weir.ports import TextMap
-from weir.providers.replies.editing import BOM, Editor
+from weir.providers.replies.editing import Editor
+from weir.providers.replies.loading import BOM, Loader
 from weir.providers.replies.notes import Events, Notes, Place, Step
 from weir.providers.replies.outline import outline
 from weir.providers.wire.arrays import ArrayFramer, Piece
@@ -49,6 +50,7 @@ class EventReader:
         self._stated = framing_of(content_type)
         self._framing = self._stated if self._stated == "lines" else ""
         self._closed = False
+        self._loader = Loader(self._notes.mark, self._unread)
         self._seen = False  # any event
         self._opened = False  # the bracket of an array has gone out
 
@@ -162,17 +164,7 @@ class EventReader:
         return framing
 
     def _load(self, data: bytes) -> JsonObject | None:
-        if self._crowded(is_crowded(data)):
-            return None
-        try:
-            doc = loads_reply(data.removeprefix(BOM))
-        except Unparsed as error:
-            self._notes.mark(Inspection.PARTIAL, f"event: {error}")
-            return None
-        if isinstance(doc, dict):
-            return doc
-        self._notes.mark(Inspection.PARTIAL, "event: not a JSON object")
-        return None
+        return self._loader.load(data)
 
     def _step(self, name: str, doc: JsonObject) -> Step:
         self._notes.room = reply_room()
@@ -207,6 +199,8 @@ class EventReader:
         if frame.data.strip() in self._events.end_marks:
             self._notes.complete = True
             return self._tail_events(("",)) + frame.raw
+        if self._loader.worn(frame.data):
+            return frame.raw
         doc = self._load(frame.data)
         if doc is None:
             odd = self._as_text(frame.data)
@@ -236,11 +230,15 @@ class EventReader:
     def _piece(self, piece: Piece) -> bytes:
         if piece.kind == "between":
             self._opened = True
+            if piece.raw.strip(_SPACE + b"[,"):
+                self._unread(Inspection.PARTIAL, "something beside the events of an array")
             return piece.raw
         if piece.kind == "end":
             return b"".join(b",\n" + compact(doc) for _, doc in self._tails(("",))) + piece.raw
         if piece.oversize:
             self._unread(Inspection.PARTIAL, "event over the limit")
+            return piece.raw
+        if self._loader.worn(piece.raw):
             return piece.raw
         doc = self._load(piece.raw)
         if doc is None:

@@ -28,6 +28,7 @@ __all__ = ["RunReader", "Runs"]
 _EVENT_BYTES_MAX: Final = 8192  # longer ones are read in full
 _TEXT_BYTES_MAX: Final = 4096
 _NOISE_BYTES_MAX: Final = 64
+_DIGITS_MAX: Final = 7  # in longer numbers somebody's account may be looked for
 _IN_VAIN: Final = 4  # events prepared for that no other followed, until only some are
 _SOME: Final = 16
 _TRIES: Final = 8  # places at which a text may stand word for word
@@ -39,7 +40,7 @@ _TEXT, _NUMBER, _WORD = 0, 1, 2
 _COUNTS: Final = rb"(?:prompt|candidates|total|thoughts|cachedContent|toolUsePrompt)TokenCount|tokenCount"
 _NOISE: Final = re.compile(
     rb'"(?:sequence_number|obfuscation|p|(' + _COUNTS + rb'))"\s*:\s*'
-    rb'(?:"([A-Za-z0-9]{0,64})"|((?:0|[1-9][0-9]{0,14})(?=[\s,}\]])))'
+    rb'(?:"([A-Za-z0-9]{0,64})"|((?:0|[1-9][0-9]{0,6})(?=[\s,}\]])))'
 )
 _SAYS: Final = re.compile(rb"[^\r\n]")
 _KEPT_MAX: Final = 256
@@ -122,7 +123,7 @@ class Runs:
             elif kind == _WORD:
                 if stop > at and not data[at:stop].isalnum():
                     return 0
-            elif not data[at:stop].isdigit() or (data[at] == _ZERO and stop > at + 1):
+            elif stop > at + _DIGITS_MAX or not data[at:stop].isdigit() or (data[at] == _ZERO and stop > at + 1):
                 return 0
             at = stop + size
         return at

@@ -6,6 +6,8 @@ came with last week's version, the name of a tool or the tokens beside a text ma
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
@@ -14,12 +16,17 @@ from weir.providers.wire.jsondoc import loads
 from weir.providers.wire.pointers import Node, Room
 from weir.providers.wire.values import Json, token
 
-__all__ = ["TOKENS", "Rest", "doubts", "rest_of", "rewritten"]
+__all__ = ["TOKENS", "Rest", "doubts", "repeats", "rest_of", "rewritten"]
 
 # Encoded media, the provider's seals, and vectors: nothing is found in them, and looking takes long.
 _OPAQUE: Final = frozenset(
     {"encrypted_content", "signature", "thoughtSignature", "b64_json", "partial_image_b64", "embedding", "obfuscation"}
+    | {"p", "redactedContent", "embeddings", "bytesBase64Encoded", "audio_base64"}
 )
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_=\s-]*")
+_PADDING: Final = frozenset({"obfuscation", "p"})  # so that nobody learns from an event's length
+_SEAL_CHARS_MIN: Final = 64  # what is shorter seals nothing, and may be a key
+_NUMBERS: Final = frozenset({int, float})
 TOKENS: Final = frozenset({"logprobs", "logprobsResult", "top_logprobs"})  # a text once more, token by token
 _SHORT_CHARS: Final = 6  # nothing can be found in less
 _MEDIA_CHARS: Final = 512  # and no longer run without a blank is anything but encoded media
@@ -47,7 +54,7 @@ def rest_of(value: Json, taken: Collection[str], whole: str | None, room: Room) 
         node, name, children, known = stack[-1]
         for step, child in children:
             if isinstance(step, str):
-                if step in _OPAQUE or step in TOKENS:
+                if step in TOKENS or (step in _OPAQUE and _is_opaque(step, child)):
                     continue
                 if len(step) >= _SHORT_CHARS and room.take(0, 1):
                     yield Rest("", "", step)
@@ -59,11 +66,12 @@ def rest_of(value: Json, taken: Collection[str], whole: str | None, room: Room) 
                     return
                 below = Node(node, f"/{token(step) if isinstance(step, str) else step}")
                 inside = known or (whole is not None and below.whole(room) == whole)
+                inside = inside and step not in _OPAQUE  # nobody took these for texts
                 stack.append(
                     (below, name, iter(child.items() if isinstance(child, dict) else enumerate(child)), inside)
                 )
                 break
-            before, text = _told(name, child, known)
+            before, text = _told(name, child, known and step not in _OPAQUE)
             if not text:
                 continue
             path = node.whole(room)
@@ -76,6 +84,17 @@ def rest_of(value: Json, taken: Collection[str], whole: str | None, room: Room) 
             stack.pop()
 
 
+def _is_opaque(name: str, value: Json) -> bool:
+    """Whether ``value`` is what a member ``name`` of `_OPAQUE` says it is: a seal, encoded media, or a vector."""
+    if isinstance(value, str):
+        if name in _PADDING:
+            return len(value) <= _SEAL_CHARS_MIN and value.isascii() and value.isalnum()
+        return len(value) >= _SEAL_CHARS_MIN and " " not in value and _BASE64.fullmatch(value) is not None
+    if isinstance(value, list):
+        return {type(one) for one in value} <= _NUMBERS
+    return value is None
+
+
 def _told(name: str, value: Json, known: bool) -> tuple[str, str]:
     """What a scalar says, and what it means by the member it stands in; nothing when there is nothing to look at."""
     if isinstance(value, str):
@@ -84,6 +103,29 @@ def _told(name: str, value: Json, known: bool) -> tuple[str, str]:
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) < _NUMBER_MIN:
         return "", ""
     return f"{name[:64]}: ", str(value) if isinstance(value, int) else f"{value:.0f}" if abs(value) < 1e25 else ""
+
+
+class _TwiceError(ValueError):
+    """A member stands twice."""
+
+
+def _once(pairs: list[tuple[str, Json]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _TwiceError
+
+
+_NAMES: Final = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def repeats(data: bytes) -> bool:
+    """Whether a member stands twice in an object of ``data``, JSON that was read: one of its values was not seen."""
+    try:
+        _NAMES.decode(data.decode("utf-8", "replace"))
+    except _TwiceError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def doubts(data: bytes) -> str:

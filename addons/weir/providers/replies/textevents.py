@@ -8,7 +8,7 @@ from typing import Final
 
 from weir.model import Inspection
 from weir.ports import TextMap
-from weir.providers.replies.editing import BOM
+from weir.providers.replies.loading import BOM
 from weir.providers.replies.notes import Events, Place
 from weir.providers.replies.reading import EventReader
 from weir.providers.wire.framing import compact

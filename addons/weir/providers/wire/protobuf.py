@@ -31,6 +31,7 @@ _GZIP: Final = b"\x1f\x8b"
 _VARINT_BYTES_MAX: Final = 10
 _FIELD_MAX: Final = (1 << 29) - 1
 _COMPRESSED: Final = 0x01
+_SIZES: Final = {0: 0, 1: 8, 3: 0, 4: 0, 5: 4}  # of kinds that hold no text, a varint's aside: bytes of their values
 _HEAD_BYTES: Final = 5
 
 
@@ -147,13 +148,22 @@ class Strings:
             self.reason = self.reason or "more nested than can be looked at"
             self._runs(data, path)
             return
-        fields = list(_fields(data)) if depth < DEPTH_MAX else [(0, data, False)]
-        self._fields += len(fields)
-        if not all(whole for _, _, whole in fields) or self._fields > _FIELDS_MAX:
+        fields: list[tuple[int, bytes, bool]] = [(0, data, False)]
+        if depth < DEPTH_MAX and self._fields < _FIELDS_MAX:
+            fields = []
+            for field in _fields(data):
+                self._fields += 1
+                fields.append(field)
+                if self._fields > _FIELDS_MAX:
+                    self.reason = self.reason or "more fields than can be looked at"
+                    fields.append((0, data, False))
+                    break
+        if not all(whole for _, _, whole in fields):
             self._runs(data, path)
             return
         for number, child, _ in fields:
-            self._value(child, f"{path}/{number}", depth)
+            if child:
+                self._value(child, f"{path}/{number}", depth)
 
     def text(self, text: str, path: str) -> None:
         """Take one text as it stands."""
@@ -169,8 +179,6 @@ class Strings:
             self.rest.append(text)
 
     def _value(self, child: bytes, path: str, depth: int) -> None:
-        if not child:
-            return
         if child.startswith(_GZIP):
             made = self.inflate(child)
             if made is None:
@@ -198,7 +206,8 @@ def _as_text(data: bytes) -> str | None:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """Numbers and bytes of the length-delimited fields of a message; a last one that is not whole: it is no message."""
+    """Numbers and bytes of a message's fields, no bytes of those that hold no text; a last one that is not whole: it is
+    no message."""
     at, size = 0, len(data)
     while at < size:
         tag, at = _varint(data, at)
@@ -206,12 +215,10 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
         if at < 0 or not 0 < number <= _FIELD_MAX or kind in (6, 7):
             yield 0, data, False
             return
-        if kind == 0:
-            _, at = _varint(data, at)
-        elif kind == 1:
-            at += 8
-        elif kind == 5:
-            at += 4
+        if kind in _SIZES:
+            at = _varint(data, at)[1] if kind == 0 else at + _SIZES[kind]
+            if 0 <= at <= size:
+                yield number, b"", True
         elif kind == 2:
             length, at = _varint(data, at)
             if at >= 0 and at + length <= size:

@@ -8,6 +8,7 @@ from typing import Final
 from weir.model import Unparsed
 
 __all__ = [
+    "COUNT_MAX",
     "Json",
     "JsonObject",
     "compact",
@@ -23,8 +24,8 @@ __all__ = [
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 type JsonObject = dict[str, Json]
 
-# A count above this is no token count but an attack on whoever adds it up.
-COUNT_MAX: Final = 1 << 40
+# A count above this is no count of one exchange but an attack on whoever adds it up.
+COUNT_MAX: Final = 1 << 32
 
 
 def compact(value: Json) -> bytes:

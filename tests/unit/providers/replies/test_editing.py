@@ -219,3 +219,37 @@ def test_a_stream_that_nobody_asked_for_is_read_as_one() -> None:
 def test_a_picture_is_none_of_anybodys_texts() -> None:
     one = reader("openai_chat", "image/png", Watching())
     assert one.feed(b"\x89PNG low") == b"\x89PNG low" and one.work(100_000, end=False) == 0
+
+
+class Hearing(Watching):
+    """Only looks."""
+
+    acts = False
+
+    def __init__(self) -> None:
+        super().__init__(edits=False)
+        self.said: list[str] = []
+
+    def feed(self, channel: str, text: str) -> str:
+        self.said.append(text)
+        return text
+
+
+def overheard(*events: bytes) -> Hearing:
+    watch = Hearing()
+    one = reader("openai_chat", "text/event-stream", watch)
+    for event in events:
+        assert one.feed(event) == event
+    one.close()
+    return watch
+
+
+def test_where_nothing_acts_what_stands_beside_the_texts_is_heard_once() -> None:
+    event = b': a comment\ndata: {"citations":["https://a.example"],"choices":[{"delta":{"content":"x"}}]}\n\n'
+    watch = overheard(event, b"data: {}\n\n", event)
+    assert watch.said.count(": a comment") == watch.said.count("https://a.example") == 1
+    assert watch.said.count("x") == 2 and not watch.reasons
+
+
+def test_where_nothing_acts_a_member_that_stands_twice_is_told() -> None:
+    assert overheard(b'data: {"a":"one text","a":"another"}\n\n').reasons == ["event: duplicate member name"]

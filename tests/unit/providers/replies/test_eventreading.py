@@ -150,3 +150,32 @@ def test_a_message_over_the_limit_passes_unread(monkeypatch: pytest.MonkeyPatch)
     wire = packed([delta("Hi"), delta(f"{WORD} " * 100), delta(" you")])
     out, reply = run(wire, Swap({WORD: VALUE}))
     assert out == wire and reply.text == "Hi you" and reply.reason == "event over the limit"
+
+
+class Ear(Strict):
+    """Keeps what it is given."""
+
+    def __init__(self, *, acts: bool) -> None:
+        super().__init__({})
+        self.acts = self.edits = acts
+        self.said: list[str] = []
+
+    def feed(self, channel: str, text: str) -> str:
+        self.said.append(text)
+        return super().feed(channel, text)
+
+
+@pytest.mark.parametrize("acts", [True, False])
+@pytest.mark.parametrize("name", ["x-new", ":event-type", ":exception-type"])
+def test_headers_are_looked_at_and_those_of_every_message_are_not(name: str, acts: bool) -> None:
+    ear = Ear(acts=acts)
+    said = {**delta("Hi"), "headers": {**headers("contentBlockDelta"), name: "a text of theirs"}}
+    sent = packed([delta("Hello"), said, delta(" there")])
+    assert run(sent, ear)[0] == sent
+    assert f"{name}: a text of theirs" in ear.said and not any(":content-type" in text for text in ear.said)
+
+
+def test_a_header_that_would_have_to_change_is_told() -> None:
+    strict = Strict({WORD: VALUE})
+    run(packed([{**delta("Hi"), "headers": {**headers("contentBlockDelta"), "x-new": WORD}}]), strict)
+    assert strict.stopped and "header" in strict.reason

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from weir.model import Inspection
-from weir.providers.replies.notes import TEXT_CHARS_MAX, Notes, Place
+import pytest
+
+from weir.model import Inspection, Usage
+from weir.providers.replies.notes import TEXT_CHARS_MAX, TOKENS_MAX, Notes, Place
 from weir.providers.wire.pointers import REPLY_TEXTS_MAX
+from weir.providers.wire.values import COUNT_MAX
 
 
 def test_texts_are_bounded() -> None:
@@ -56,3 +59,19 @@ def test_values_are_taken_while_there_is_room() -> None:
     assert list(notes.each(["a", "b"])) == [(0, "a"), (1, "b")]
     assert len(list(notes.each([None] * 100_000))) == REPLY_TEXTS_MAX - 2
     assert notes.room.short
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [
+        (Usage(5, 5, cache_read_tokens=8, cache_write_tokens=2), Usage(10, 5, 8, 2)),
+        (Usage(5, 5, reasoning_tokens=9), Usage(5, 9, reasoning_tokens=9)),
+        (Usage(20, 5, 8, 2, 1), Usage(20, 5, 8, 2, 1)),
+        (Usage(1 << 62, 1 << 62), Usage(TOKENS_MAX, TOKENS_MAX)),
+        (Usage(1, 1, parts=(("web_searches", 1 << 60),)), Usage(1, 1, parts=(("web_searches", COUNT_MAX),))),
+    ],
+)
+def test_usage_agrees_with_itself_and_has_an_end(reported: Usage, expected: Usage) -> None:
+    notes = Notes()
+    notes.usage, notes.by_model["m"] = reported, reported
+    assert notes.reply().usage == expected and notes.reply().by_model == (("m", expected),)

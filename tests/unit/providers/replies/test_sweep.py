@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from weir.providers.replies.sweep import doubts, rest_of, rewritten
+from weir.providers.replies.sweep import doubts, repeats, rest_of, rewritten
 from weir.providers.wire.pointers import Room, reply_room
 
 DOC: dict[str, Any] = {
     "choices": [{"delta": {"content": "said before", "tool name": "look-up"}}],
     "citations/all": ["https://a.example", {"account": 4111111111111111, "when": 5, "so": True}],
     "logprobs": {"content": [{"token": "of a text"}]},
-    "signature": "of the provider",
+    "signature": "b2YgdGhlIHByb3ZpZGVy" * 4,
     "ratio": 12345678.9,
 }
 
@@ -69,3 +69,39 @@ def test_doubts(data: bytes, word: str) -> None:
 def test_rewritten() -> None:
     made = json.dumps(rewritten({**DOC, "x": {"logprobs": [1], "look": 1}}, {"look": "LOOK"}))
     assert "of a text" not in made and '"logprobs": null' in made and '"x": {"logprobs": [], "LOOK": 1}' in made
+
+
+SEAL = "QUJD" * 16
+
+
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    [
+        ({"signature": SEAL}, False),
+        ({"signature": "AKIA" + "1234567890"}, True),  # too short to seal anything
+        ({"b64_json": SEAL + " a text"}, True),
+        ({"thoughtSignature": {"words": "a text"}}, True),
+        ({"embedding": [0.1, 2, -3.5]}, False),
+        ({"embedding": [0.1, "a text"]}, True),
+        ({"embeddings": {"float": ["a text"]}}, True),
+        ({"obfuscation": "xK3w"}, False),
+    ],
+)
+def test_what_says_to_be_sealed_is_looked_at_unless_it_is(more: dict[str, Any], seen: bool) -> None:
+    for whole in (None, ""):
+        name = next(iter(more))
+        assert any(rest.pointer.startswith(f"/{name}") for rest in rest_of(more, (), whole, reply_room())) is seen
+
+
+@pytest.mark.parametrize(
+    ("data", "twice"),
+    [
+        (b'{"a":1,"b":{"a":1}}', False),
+        (b'{"a":1,"a":1}', True),
+        (b'[{"b":{"a":1,"\\u0061":2}}]', True),
+        (b"{", False),
+        (b"[" * 100_000, False),
+    ],
+)
+def test_a_member_that_stands_twice_is_noticed(data: bytes, twice: bool) -> None:
+    assert repeats(data) is twice

@@ -154,3 +154,13 @@ def test_any_bytes(data: bytes) -> None:
     texts(data)
     from_text(data)
     Frames().feed(data)
+
+
+@pytest.mark.parametrize("many", [b"\x08\x01" * 500_000, field(1, b"\x0f\x00" * 8) * 110_000, field(1, b"") * 400_000])
+def test_a_million_fields_take_no_longer_than_looking_at_the_bytes(many: bytes) -> None:
+    strings = Strings()
+    started = time.process_time()
+    strings.take(many + field(2, b"a text at the end"), "/0")
+    assert time.process_time() - started < 1
+    assert strings.reason == "more fields than can be looked at"
+    assert any("a text at the end" in text for _, text in strings.texts)
