@@ -152,6 +152,25 @@ def test_turns_of_a_socket_are_asked_for_and_settled_one_by_one(lot: Lot, provid
     until(lambda: lot.spent("gpt-realtime") == 36, "all of it is settled once")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"type": "response\\u002ecreate", "response": {"max_output_tokens": 20}}',
+        b'{"type": "response.create", "response": {"max_output_tokens": 1, "max\\u005foutput_tokens": 20}}',
+        b'{"type": "response.create", "generate": false, "response": {"max_output_tokens": 20}}',
+        b'{"type": "input_audio_buffer.append", "audio": "AAAA"}',
+        b'{"realtimeInput": {"text": "hello"}}',
+    ],
+)
+def test_no_turn_hides_from_its_budget(lot: Lot, provider: Provider, message: bytes) -> None:
+    lot.house.begin()
+    with dialled(lot.house, "/v1/realtime?model=gpt-realtime") as link:
+        got = len(provider.got)
+        link.send(message, text=True)
+        told = json.loads(link.recv(10))
+    assert told["type"] == "error" and len(provider.got) == got, told
+
+
 def test_a_turn_is_downgraded_in_its_own_message(lot: Lot, provider: Provider) -> None:
     with dialled(lot.house, "/v1/responses") as link:
         assert create(link, model="gpt-5", max_output_tokens=50)["type"] == "response.done"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from weir.edge.trace import Trace
 from weir.limits.budget import AMOUNT_MAX, Claim
-from weir.limits.estimate import output_bound
+from weir.limits.estimate import bounds, output_bound
 from weir.model import Exchange, Usage
-from weir.usage.prompt import prompt_tokens
+from weir.usage.prompt import Counts, prompt_tokens
 
 __all__ = ["Estimate", "estimate"]
 
 INLINE_CHARS_MAX = 2_000  # tokenizing more than this leaves the event loop
+INLINE_BYTES_MAX = 16 * 1024  # and so does a body that is larger
 TIMEOUT_S = 10.0
 # A cache that is written costs more than the prompt itself, where providers let requests ask for it.
 _CACHES = (b'"cache_control"', b'"cachePoint"')
+_IDS = "text given as token ids"  # as a dialect says it: they stand in lists of numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +41,50 @@ class Estimate:
         provider = trace.provider.id if trace.provider else trace.service.id
         written = self.prompt if any(mark in (trace.body or b"") for mark in _CACHES) else 0
         use = Usage(self.prompt, self.output, cache_write_tokens=written, source="estimated")
-        cost = trace.snapshot.prices.cost(provider, model, use, datetime.now(UTC)).nano_usd
-        return None if cost is None else min(cost, AMOUNT_MAX)
+        now, prices = datetime.now(UTC), trace.snapshot.prices
+        found = [prices.cost(provider, model, replace(use, tier=tier), now).nano_usd for tier in {"", _tier(trace)}]
+        known = [nano for nano in found if nano is not None]
+        return min(max(known), AMOUNT_MAX) if known else None
+
+
+def _tier(trace: Trace) -> str:
+    """The dearer tier that a request asks for; whether it gets it, its reply says."""
+    asked: Mapping[str, object] = trace.exchange.parameters if trace.exchange else {}
+    return "priority" if asked.get("service_tier") == "priority" else "fast" if asked.get("speed") == "fast" else ""
 
 
 async def estimate(
-    trace: Trace, otherwise: int, exchange: Exchange | None = None, *, before: int = 0, model: str = ""
+    trace: Trace,
+    otherwise: int,
+    exchange: Exchange | None = None,
+    *,
+    before: int = 0,
+    model: str = "",
+    body: bytes | None = None,
 ) -> Estimate:
     """Count the prompt of ``exchange`` (the trace's own) and bound its reply, by ``otherwise`` where it does not.
 
-    ``before`` are tokens of a conversation that the provider keeps, ``model`` the one to count for.
+    ``before`` are tokens of a conversation that the provider keeps, ``model`` the one to count for, ``body`` what
+    ``exchange`` was read from.
     """
     read = exchange or trace.exchange
     assert read
-    counter, name = trace.state.counter, model or read.model
-    if counter.loading or sum(len(segment.text) for segment in read.segments) > INLINE_CHARS_MAX:
+    counter, name, raw = trace.state.counter, model or read.model, body if exchange else trace.body
+    long = len(raw or b"") > INLINE_BYTES_MAX or sum(len(segment.text) for segment in read.segments) > INLINE_CHARS_MAX
+    if counter.loading or long:
         run = trace.state.workers.run
-        sent = await run(prompt_tokens, read.segments, counter, name, timeout_s=TIMEOUT_S, lane="usage")
+        sent, bound = await run(_measure, read, raw or b"", counter, name, otherwise, timeout_s=TIMEOUT_S, lane="usage")
     else:
-        sent = prompt_tokens(read.segments, counter, name)
+        sent, bound = _measure(read, raw or b"", counter, name, otherwise)
     media = trace.media.tokens if exchange is None else 0
-    bound = output_bound(read.endpoint.operation, read.parameters, otherwise)
-    return Estimate(trace, min(sent + media + before, AMOUNT_MAX // 2), bound)
+    # Never nothing: what weir can't count (token ids, a document's address) is not free, and an empty purse stops it.
+    return Estimate(trace, max(1, min(sent + media + before, AMOUNT_MAX // 2)), bound)
+
+
+def _measure(read: Exchange, body: bytes, counter: Counts, model: str, otherwise: int) -> tuple[int, int]:
+    """Tokens of the prompt, and the bound of the output."""
+    sent = prompt_tokens(read.segments, counter, model)
+    if _IDS in read.reason:
+        sent += body.count(b",") + 1
+    operation = read.endpoint.operation
+    return sent, output_bound(operation, {**read.parameters, **bounds(body, operation)}, otherwise)

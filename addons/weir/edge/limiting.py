@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mitmproxy import http
@@ -21,27 +22,31 @@ from weir.edge.downgrade import reroute
 from weir.edge.estimating import Estimate, estimate
 from weir.edge.state import State
 from weir.edge.trace import Trace
-from weir.limits.budget import AMOUNT_MAX, Claim, Refused, Standing
-from weir.limits.estimate import counted
-from weir.model import Action, OnFailure
+from weir.limits.budget import AMOUNT_MAX, UNREADABLE, Claim, Refused, Standing
+from weir.limits.estimate import counted, hidden_model
+from weir.model import Action, Inspection, OnFailure, Reply
+from weir.providers.wire.words import recordable_model
 
 if TYPE_CHECKING:
     from weir.limits.admission import Admission, End
     from weir.limits.gate import Admitted
     from weir.limits.rates import Limited
+    from weir.limits.rows import Actual
 
 __all__ = ["admission_of", "away", "begin", "decided", "finish", "refuse", "show", "used"]
 
 log = logging.getLogger("weir.limits")
 STATUS = 429
 AWAY = "weir cannot reach the store of its budgets and rates, so nothing is forwarded. Try again later."
+_FETCHES = frozenset({"cancel", "poll", "read"})
+_CAME_TO_NOTHING = frozenset({"canceled", "cancelled", "failed"})
 _BODY_MAX = 64 * 1024  # a model's name in a larger body is replaced by a worker
 
 
 def admission_of(state: State) -> Admission:
     """The limits in force, of the policy in force."""
     from weir.limits.admission import Admission
-    from weir.limits.words import warning, whose
+    from weir.limits.words import warning
 
     def told(standing: Standing) -> None:
         account = standing.account
@@ -57,9 +62,7 @@ def admission_of(state: State) -> Admission:
                 key_id=account.name if scope == "key" else "",
             )
         )
-        log.warning(
-            "%s has used %d %% of a budget: %s", whose(scope, account.name), standing.percent, account.budget.id
-        )
+        log.warning("%s", text)
 
     plan = state.snapshot.limits
     if state.admission is None:
@@ -78,17 +81,19 @@ def begin(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | 
     if not counted(trace.method, exchange.endpoint.operation, exchange.model):
         return None
     admission = admission_of(state)
-    probe = Claim(trace.exchange_id, trace.principal, trace.service.id, exchange.model, 0, None)
-    return _begin(state, trace, flow, admission) if admission.gate.concerns(probe) else None
+    unparsed = exchange.inspection is Inspection.UNPARSED and trace.dialect is not None
+    model = hidden_model(exchange.model, trace.body or b"", unparsed=unparsed)
+    probe = Claim(trace.exchange_id, trace.principal, trace.service.id, model, 0, None)
+    return _begin(state, trace, flow, admission, model) if admission.gate.concerns(probe) else None
 
 
-async def _begin(state: State, trace: Trace, flow: http.HTTPFlow, admission: Admission) -> None:
+async def _begin(state: State, trace: Trace, flow: http.HTTPFlow, admission: Admission, model: str) -> None:
     from weir.limits.store import LedgerError
 
     assert trace.exchange
     made = await estimate(trace, admission.plan.output_tokens)
     stream = trace.exchange.stream
-    claim = made.claim(trace.exchange_id, trace.exchange.model)
+    claim = made.claim(trace.exchange_id, model)
 
     def again(model: str, past: tuple[str, ...]) -> Claim:
         return made.claim(trace.exchange_id, model, past)
@@ -117,7 +122,8 @@ async def _take(state: State, trace: Trace, flow: http.HTTPFlow, got: Admitted, 
         decided(trace, Action.DOWNGRADE if instead else Action.BLOCK, got.refused)
         return
     assert trace.exchange
-    asked, model = trace.exchange.model, got.claim.model
+    asked = recordable_model(trace.exchange, trace.findings) or UNREADABLE  # it goes into a header and the audit
+    model = got.claim.model
     if len(trace.body or b"") > _BODY_MAX:
         timeout = trace.snapshot.settings.limits.hook_timeout_ms / 1000
         done = await state.workers.run(reroute, trace, flow, model, timeout_s=timeout, lane="parse")
@@ -176,8 +182,13 @@ def refuse(flow: http.HTTPFlow, trace: Trace, refused: Refused | Limited) -> Non
 
 
 def show(trace: Trace, flow: http.HTTPFlow) -> None:
-    """Tell the client of a downgrade, and of a budget that goes to its end."""
-    if flow.response is None or trace.hold is None:
+    """Tell the client of a downgrade, and of a budget that goes to its end. Nobody else may speak for weir."""
+    if flow.response is None:
+        return
+    if trace.forwarded_ns and not trace.failed and not (trace.look and trace.look.refused):
+        for name in [name for name in flow.response.headers if name.lower().startswith("x-weir-")]:
+            del flow.response.headers[name]
+    if trace.hold is None:
         return
     if trace.model_asked and trace.exchange and trace.forwarded_ns:
         flow.response.headers["x-weir-downgraded"] = f"{trace.model_asked} -> {trace.exchange.model}"
@@ -206,14 +217,42 @@ def used(trace: Trace) -> End:
 def finish(state: State, trace: Trace) -> None:
     """An exchange is over: its hold ends, or what it used without one is charged, such as a batch's results."""
     if trace.hold is not None:
-        admission_of(state).end(trace.hold, used(trace))
+        later = trace.extra.get("usage_later")
+        if later and not trace.hold.ended:
+            admission_of(state).keep(trace.hold, f"{trace.service.id}:{later}")
+        else:
+            admission_of(state).end(trace.hold, used(trace))
     elif trace.socket is None and state.snapshot.limits is not None and trace.usage is not None and trace.exchange:
-        from weir.limits.rows import Actual
+        _charge(admission_of(state), trace)
 
-        end = used(trace)
-        if isinstance(end, Actual) and (end.tokens or end.nano_usd):
-            made = Estimate(trace, 0, 0)
-            model = trace.exchange.model or (trace.reply.model if trace.reply else "")
-            admission, claim = admission_of(state), made.claim(trace.exchange_id, model)
-            if admission.gate.concerns(claim):
-                admission.charge(claim, end)
+
+def _charge(admission: Admission, trace: Trace) -> None:
+    """Use that nothing was held for; of what ran in the background, whoever began it has held something."""
+    from weir.limits.admission import UNUSED
+    from weir.limits.rows import Actual
+
+    assert trace.exchange
+    end, reply = used(trace), trace.reply or Reply()
+    key = f"{trace.service.id}:{trace.extra.get('usage_of') or reply.response_id}"
+    if not isinstance(end, Actual) or not (end.tokens or end.nano_usd):
+        if trace.exchange.endpoint.operation in _FETCHES and reply.finish_reason in _CAME_TO_NOTHING:
+            admission.told(key, UNUSED)
+        return
+    if admission.told(key, end):
+        return
+    made, uses = Estimate(trace, 0, 0), list(_by_model(trace, reply)) or [(trace.exchange.model or reply.model, end)]
+    for number, (model, use) in enumerate(uses):
+        claim = made.claim(f"{trace.exchange_id}/{number}" if number else trace.exchange_id, model)
+        if admission.gate.concerns(claim):
+            admission.charge(claim, use)
+
+
+def _by_model(trace: Trace, reply: Reply) -> Iterator[tuple[str, Actual]]:
+    """What each model of a result file used: budgets may be about one of them."""
+    from weir.limits.rows import Actual
+
+    provider = trace.provider.id if trace.provider else trace.service.id
+    for model, use in reply.by_model:
+        nano = trace.snapshot.prices.cost(provider, model, use, datetime.now(UTC)).nano_usd
+        tokens = min(use.input_tokens + use.output_tokens, AMOUNT_MAX)
+        yield model, Actual(tokens, None if nano is None else min(nano, AMOUNT_MAX))

@@ -5,10 +5,11 @@ A turn that has no room is answered with the provider's error event and goes no 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mitmproxy import http, websocket
 
@@ -22,9 +23,9 @@ from weir.edge.limiting import AWAY, STATUS, admission_of, decided
 from weir.edge.socket import Socket
 from weir.edge.state import State
 from weir.edge.trace import Trace
+from weir.edge.turnmarks import begins, begun, ends, hears
 from weir.limits.budget import AMOUNT_MAX, Claim, Refused
-from weir.model import NO_USAGE, Action, Cost, OnFailure, Unparsed, Usage
-from weir.providers.wire.jsondoc import loads
+from weir.model import NO_USAGE, Action, Cost, OnFailure, Usage
 
 if TYPE_CHECKING:
     from weir.limits.admission import Admission, End, Hold
@@ -32,12 +33,9 @@ if TYPE_CHECKING:
     from weir.limits.rates import Limited
     from weir.limits.rows import Actual
 
-__all__ = ["Turns", "begins", "end", "ends", "message"]
+__all__ = ["Turns", "end", "message"]
 
-_BEGINS = (b"response.create", b"lientContent", b"client_content")
-_ENDS = (b"response.", b"erverContent", b"server_content", b'"error"')
-_DONE = frozenset({"response.done", "response.completed", "response.incomplete"})
-_BROKEN = frozenset({"response.failed", "response.cancelled", "error"})
+QUIET_S = 1.0  # sound comes fifty times a second: it is not refused, and asked for, that often
 
 
 @dataclass(slots=True)
@@ -50,60 +48,65 @@ class Turns:
     nano_usd: int = 0  # and what they cost
     waits: bool = False  # a turn is over, and its usage is still to come
     context: int = 0  # tokens of the conversation that the provider keeps: the next prompt begins with them
-
-
-def _document(content: bytes, marks: tuple[bytes, ...]) -> Mapping[str, Any]:
-    if not any(mark in content for mark in marks):
-        return {}
-    try:
-        document = loads(content)
-    except Unparsed:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def begins(content: bytes) -> Mapping[str, Any]:
-    """The message of a client that makes the model answer, as a document; empty for any other."""
-    document = _document(content, _BEGINS)
-    if document.get("type") == "response.create":
-        return document if document.get("generate") is not False else {}  # false: a session is warmed up
-    turn = document.get("clientContent", document.get("client_content"))
-    complete = isinstance(turn, dict) and (turn.get("turnComplete") or turn.get("turn_complete"))
-    return document if complete else {}
-
-
-def ends(content: bytes) -> str:
-    """``done`` for the server's message that ends an answer, ``broken`` for one that says there is none, ``over`` for
-    one that ends it and may leave its usage to a message that follows; else empty."""
-    document = _document(content, _ENDS)
-    kind = document.get("type")
-    if isinstance(kind, str):
-        return "done" if kind in _DONE else "broken" if kind in _BROKEN else ""
-    said = document.get("serverContent", document.get("server_content"))
-    complete = isinstance(said, dict) and (said.get("turnComplete") or said.get("turn_complete"))
-    return "over" if complete else ""
+    heard: Hold | None = None  # the one of ``open`` for an answer that the server may begin by itself
+    begun: bool = False  # the server is answering
+    quiet_until: float = 0.0  # monotonic: until then what it might answer by itself is dropped unasked
 
 
 def message(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     """Look at a message that goes on: a turn may begin or end with it."""
     socket = trace.socket
-    if state.snapshot.limits is None or socket is None or flow.websocket is None or trace.abort:
+    if socket is None or flow.websocket is None or trace.abort or (state.snapshot.limits is None and not trace.turns):
         return None
     got = flow.websocket.messages[-1]
     if got.dropped:
         return None
     if not got.from_client:
-        if (how := ends(got.content)) or (trace.turns and trace.turns.waits):
-            _settle(state, trace, socket, how)
+        _listen(state, trace, socket, got.content)
         return None
-    document = begins(got.content)
-    if not document:
+    turns = trace.turns = trace.turns or Turns()
+    if state.snapshot.limits is None:
         return None
-    trace.turns = trace.turns or Turns()
-    trace.turns.number += 1
+    document = begins(got.content, warms_up=_answers_requests(trace))
+    if not document and (turns.open or not hears(got.content)):
+        return None
+    if not document and time.monotonic() < turns.quiet_until:
+        got.drop()
+        return None
+    turns.number += 1
     admission, model = admission_of(state), socket.model
     probe = Claim(_id(trace), trace.principal, trace.service.id, model, 0, None)
-    return _begin(state, trace, socket, flow, got, document) if admission.gate.concerns(probe) else None
+    if not admission.gate.concerns(probe):
+        return None
+    if turns.heard is not None:  # this answer is asked for, and has a hold of its own
+        _give_back(admission, turns)
+    return _begin(state, trace, socket, flow, got, heard=not document)
+
+
+def _answers_requests(trace: Trace) -> bool:
+    """Whether this is the responses interface over a socket, and no talk that both sides may go on with."""
+    return trace.endpoint is not None and "responses" in trace.endpoint.path_template
+
+
+def _listen(state: State, trace: Trace, socket: Socket, content: bytes) -> None:
+    """A message of the server: an answer may begin or end with it."""
+    turns = trace.turns
+    if turns is not None and begun(content):
+        turns.begun = True
+    how = ends(content)
+    if how == "broken" and turns is not None and turns.begun and not _answers_requests(trace) and b'"error"' in content:
+        return  # of another message than the one that is being answered
+    if how or (turns and turns.waits):
+        _settle(state, trace, socket, how)
+
+
+def _give_back(admission: Admission, turns: Turns) -> None:
+    from weir.limits.admission import UNUSED
+
+    if turns.heard is not None and not turns.begun:
+        turns.open.remove(turns.heard)
+        admission.end(turns.heard, UNUSED)
+    turns.heard = None
 
 
 def _id(trace: Trace) -> str:
@@ -117,39 +120,41 @@ async def _begin(
     socket: Socket,
     flow: http.HTTPFlow,
     got: websocket.WebSocketMessage,
-    document: Mapping[str, Any],
+    *,
+    heard: bool,
 ) -> None:
     from weir.limits.gate import Admitted
     from weir.limits.store import LedgerError
 
     assert trace.turns and socket.exchange
-    admission = admission_of(state)
-    exchange, settings = socket.exchange, document.get("response")
-    bound = settings.get("max_output_tokens") if isinstance(settings, dict) else None
-    if isinstance(bound, int):
-        exchange = replace(exchange, parameters={**exchange.parameters, "max_tokens": bound})
-    before = trace.turns.context
-    made = await estimate(trace, admission.plan.output_tokens, exchange, before=before, model=socket.model)
-    turn = _id(trace)
+    admission, turns, turn = admission_of(state), trace.turns, _id(trace)
+    body = b"" if heard else got.content
+    made = await estimate(
+        trace, admission.plan.output_tokens, socket.exchange, before=turns.context, model=socket.model, body=body
+    )
     claim = made.claim(turn, socket.model)
 
     def again(model: str, past: tuple[str, ...]) -> Claim:
         return made.claim(turn, model, past)
 
-    named = model_pointer(socket.dialect, got.content, trace, socket.model) is not None
+    named = not heard and model_pointer(socket.dialect, got.content, trace, socket.model) is not None
     try:
         answer = await admission.ask(claim, stream=True, observe=not trace.enforcing, again=again if named else None)
     except LedgerError as error:
         trace.extra = {**trace.extra, "limits": str(error)}
         if trace.enforcing and trace.on_failure is OnFailure.BLOCK:
             got.drop()
+            turns.quiet_until = time.monotonic() + QUIET_S
             socket.answer(503, AWAY, "on-failure")
             return
         answer = Admitted(claim)
     if not isinstance(answer, Admitted):
+        turns.quiet_until = time.monotonic() + QUIET_S
         await _refuse(state, trace, socket, flow, got, answer)
-    else:
-        await _take(state, trace, socket, flow, got, answer)
+        return
+    await _take(state, trace, socket, flow, got, answer)
+    if heard and turns.open:
+        turns.heard = turns.open[-1]
 
 
 async def _take(
@@ -225,6 +230,9 @@ def _settle(state: State, trace: Trace, socket: Socket, how: str) -> None:
     if turns.waits:
         return
     hold = turns.open.pop(0) if turns.open else None
+    turns.begun = False
+    if hold is turns.heard:
+        turns.heard = None
     if hold is not None:
         admission.end(hold, use or _unknown(broken=how == "broken"))
     elif use is not None:  # the server began it by itself, as when it hears that somebody has spoken
@@ -267,11 +275,13 @@ def _charge(trace: Trace, socket: Socket, admission: Admission, use: Actual) -> 
 def end(state: State, trace: Trace) -> None:
     """The socket has ended: turns without an end of their own get what was reported since, or all that they hold."""
     turns, socket = trace.turns, trace.socket
-    if socket is None or state.snapshot.limits is None:
+    if socket is None or (state.snapshot.limits is None and not (turns and turns.open)):
         return
     if turns is None:
         turns = trace.turns = Turns()
     use, admission = _use(trace, socket, turns, trace.usage, trace.cost), admission_of(state)
+    if use is None:
+        _give_back(admission, turns)
     for hold in turns.open:
         admission.end(hold, use)
         use = None

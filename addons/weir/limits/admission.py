@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -31,6 +31,8 @@ WAITING_MAX = 1024
 TICK_S = 2.0
 SETTLING_S = 0.5  # how long a refusal waits for what is just being settled
 CLOSE_S = 5.0
+LATER_S = 3600.0  # how long room is held for what runs in the background
+LATER_MAX = 10_000
 
 
 class Unused:
@@ -52,6 +54,8 @@ class Hold:
     over: Callable[[], bool]
     how: Callable[[], End]
     kept_at: float
+    claims: tuple[Claim, ...] = ()  # by which it has places among the streams
+    until: float | None = None  # when it is given back, because nobody fetched what it was for
     missed: bool = False
     ended: bool = False
 
@@ -68,6 +72,7 @@ class Admission:
         self._waiting = 0
         self._lock = threading.Lock()
         self._open: dict[str, Hold] = {}
+        self._later: dict[str, Hold] = {}  # of what runs in the background, by its id
         self._owed = Owed(plan.owed)
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
@@ -123,7 +128,7 @@ class Admission:
         if not isinstance(answer, Admitted):
             return
         if stream:
-            self.gate.leave(answer.claim)
+            self.gate.leave(*answer.claims)
         if answer.held:
             with contextlib.suppress(LedgerError):  # it ends by its expiry then
                 self.gate.release(answer.claim)
@@ -144,7 +149,8 @@ class Admission:
     def hold(self, admitted: Admitted, *, stream: bool, over: Callable[[], bool], how: Callable[[], End]) -> Hold:
         """Keep what a request holds until `end`. ``over`` and ``how`` say for a request whose end was missed whether
         it is over and what it used."""
-        made = Hold(admitted.claim, admitted.held, stream, admitted.warnings, over, how, time.monotonic())
+        now, claims = time.monotonic(), admitted.claims
+        made = Hold(admitted.claim, admitted.held, stream, admitted.warnings, over, how, now, claims)
         self._open[made.claim.id] = made
         self.start()
         return made
@@ -160,9 +166,31 @@ class Admission:
             return
         hold.ended = True
         self._open.pop(hold.claim.id, None)
-        task = asyncio.get_running_loop().create_task(self._end(hold, end))
+        self._spawn(self._end(hold, end))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
+
+    def keep(self, hold: Hold, key: str) -> None:
+        """The request is over and its model still at work: hold on until `told` of ``key``, for an hour at most. What
+        is fetched later, or through another process, is charged then."""
+        if hold.stream:
+            hold.stream = False
+            self._spawn(self._leave(hold))
+        hold.over, hold.how, hold.until = (lambda: False), (lambda: UNUSED), time.monotonic() + LATER_S
+        self._later[key] = hold
+        if len(self._later) > LATER_MAX:
+            self.end(self._later.pop(next(iter(self._later))), UNUSED)
+
+    def told(self, key: str, end: End) -> bool:
+        """What ran in the background has ended so. False when nothing is known of it; then it is to be charged."""
+        hold = self._later.pop(key, None)
+        if hold is None or hold.ended:
+            return False
+        self.end(hold, end)
+        return True
 
     def charge(self, claim: Claim, actual: Actual) -> None:
         """Write down use that nothing was held for, such as a batch's; does not wait."""
@@ -170,12 +198,15 @@ class Admission:
 
     async def _end(self, hold: Hold, end: End) -> None:
         if hold.stream:
-            await self._run(lambda: self.gate.leave(hold.claim))
+            await self._leave(hold)
         if isinstance(end, Unused):
             if hold.held and not await self._run(lambda: self.gate.release(hold.claim)):
-                log.warning("a reservation could not be given back; it ends by itself")
+                self._owed.add(hold.claim, Actual(0, 0), held=True)  # what is given back is owed too
         else:
             await self._settle(hold.claim, end, held=hold.held)
+
+    async def _leave(self, hold: Hold) -> None:
+        await self._run(lambda: self.gate.leave(*hold.claims))
 
     async def _settle(self, claim: Claim, actual: Actual | None, *, held: bool) -> None:
         if await self._write(claim, actual, held=held):
@@ -211,9 +242,11 @@ class Admission:
         """Prolong what lasts, end what was missed, charge what is owed."""
         now = time.monotonic()
         for hold in list(self._open.values()):
-            if hold.over():
+            if hold.until is not None and now > hold.until:
+                self.end(hold, UNUSED)
+            elif hold.over():
                 if hold.missed:
-                    self.end(hold, hold.how())
+                    self.end(hold, _how(hold))
                 hold.missed = True
             elif now - hold.kept_at > min(self.plan.hold_s, LEASE_S if hold.stream else self.plan.hold_s) / 3:
                 hold.kept_at = now
@@ -221,7 +254,7 @@ class Admission:
         await self._pay()
 
     async def _renew(self, hold: Hold) -> None:
-        await self._run(lambda: self.gate.renew(hold.claim, held=hold.held, stream=hold.stream))
+        await self._run(lambda: self.gate.renew(*hold.claims, held=hold.held, stream=hold.stream))
 
     async def _pay(self) -> None:
         while self._owed:
@@ -239,7 +272,7 @@ class Admission:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})  # it may be paying: nobody else may then
         for hold in list(self._open.values()):
-            self.end(hold, hold.how())
+            self.end(hold, _how(hold))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 if self._settling:
@@ -249,3 +282,12 @@ class Admission:
             log.error("%d uses are still to be charged: the store of budgets did not come back", len(self._owed))
         self._pool.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.gate.close)
+
+
+def _how(hold: Hold) -> End:
+    """How it ended; one that can't say so keeps no other from being looked after."""
+    try:
+        return hold.how()
+    except Exception as error:  # noqa: BLE001  then nobody knows
+        log.error("what a request used could not be told: %s", type(error).__name__)
+        return None

@@ -19,12 +19,13 @@ from weir.limits.matching import fits
 from weir.model import Principal
 
 __all__ = [
-    "AMOUNT_MAX", "Account", "Budget", "Claim", "Refused", "Scope", "Standing", "Unit", "Window", "accounts",
-    "budget_id", "concerns", "plain", "refusal",
+    "AMOUNT_MAX", "UNREADABLE", "Account", "Budget", "Claim", "Refused", "Scope", "Standing", "Unit", "Window",
+    "accounts", "budget_id", "concerns", "plain", "refusal",
 ]  # fmt: skip
 
 SECOND = 1_000_000
 AMOUNT_MAX = 10**15  # of one claim: a million dollars; sums of them stay far below 64 bits
+UNREADABLE = "?"  # in place of a model that a request names and weir can't read: what is about any model is about it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME_MAX = 200
 
@@ -131,7 +132,7 @@ def concerns(what: About, claim: Claim) -> bool:
     """Whether a limit is about this claim. ``*`` is about callers without a name too: they share one account."""
     return (
         (what.scope is Scope.ORG or fits(what.scope.name_of(claim.principal), (what.name,)))
-        and (not what.models or fits(claim.model, what.models))
+        and (not what.models or claim.model == UNREADABLE or fits(claim.model, what.models))
         and (not what.services or fits(claim.service, what.services))
     )
 
@@ -264,12 +265,12 @@ def refusal(claim: Claim, standings: Iterable[Standing]) -> Refused | None:
 
 def _refused(claim: Claim, standing: Standing) -> Refused | None:
     budget = standing.account.budget
-    if budget.id in claim.past:
-        return None
-    asked = claim.amount(budget.unit)
-    instead = budget.instead(claim.model)
-    if asked is None:
+    asked, passes = claim.amount(budget.unit), budget.id in claim.past
+    instead = "" if passes else budget.instead(claim.model)
+    if asked is None:  # of a downgrade too: what it uses would count as nothing
         return Refused(standing, 0, "unpriced", instead) if budget.unpriced != "allow" else None
+    if passes:
+        return None
     if asked == 0 or standing.spent + standing.reserved + asked <= budget.amount:
         return None  # what costs nothing is not stopped by an empty purse
     reason = "held" if standing.spent + asked <= budget.amount else "spent"

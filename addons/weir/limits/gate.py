@@ -5,6 +5,7 @@ Every call but `concerns` and `quick` may block, for the stores' timeout: make t
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -30,12 +31,19 @@ Again = Callable[[str, tuple[str, ...]], Claim]  # the claim for another model, 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A request may go. ``held`` is False when nothing is held in the ledger for it. ``refused``: what stood in its
-    way, overcome by a downgrade (the claim is for the other model then) or only observed."""
+    way, overcome by a downgrade (the claim is for the other model then, and ``asked`` the one before) or only
+    observed."""
 
     claim: Claim
     held: bool = False
     warnings: tuple[Standing, ...] = ()
     refused: Refused | Limited | None = None
+    asked: Claim | None = None
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims by which it has places among the streams."""
+        return (self.claim,) if self.asked is None else (self.claim, self.asked)
 
 
 class _Fuse[T]:
@@ -126,6 +134,8 @@ class Gate:
             if stream and limited is None:
                 self.leave(claim)
             raise
+        if isinstance(answer, Admitted) and answer.claim is not claim:
+            return self._other(claim, answer, stream=stream, take=take)
         if isinstance(answer, Admitted):
             return Admitted(answer.claim, answer.held, answer.warnings, limited or answer.refused)
         if observe:
@@ -134,11 +144,30 @@ class Gate:
             self.leave(claim)
         return answer
 
-    def _fast(self, claim: Claim, *, stream: bool, take: bool) -> Limited | None:
+    def _fast(self, claim: Claim, *, stream: bool, take: bool, counted: Claim | None = None) -> Limited | None:
         if not any(concerns(rate, claim) for rate in self._plan.rates):
             return None
-        limited = self._rates.call(lambda rates: rates.take(claim)) if take else None
+        limited = self._rates.call(lambda rates: rates.take(claim, counted=counted)) if take else None
         return limited or (self._rates.call(lambda rates: rates.enter(claim)) if stream else None)
+
+    def _other(self, claim: Claim, answer: Admitted, *, stream: bool, take: bool) -> Admitted | Limited:
+        """A downgrade has room in the budgets; the other model may have rates of its own."""
+        try:
+            limited = self._fast(answer.claim, stream=stream, take=take, counted=claim)
+        except LedgerError:
+            self._undo(claim, answer, stream=stream)
+            raise
+        if limited is not None:
+            self._undo(claim, answer, stream=stream)
+            return limited
+        return Admitted(answer.claim, answer.held, answer.warnings, answer.refused, asked=claim)
+
+    def _undo(self, claim: Claim, answer: Admitted, *, stream: bool) -> None:
+        if stream:
+            self.leave(claim)
+        if answer.held:
+            with contextlib.suppress(LedgerError):  # it ends by its expiry then
+                self.release(answer.claim)
 
     def _room(self, claim: Claim, again: Again | None) -> Admitted | Refused:
         if not any(concerns(budget, claim) for budget in self._plan.budgets):
@@ -152,7 +181,8 @@ class Gate:
             claim = cheaper = again(answer.instead, past)
             answer = self._ledger.call(lambda ledger, cheaper=cheaper: ledger.reserve(cheaper))  # type: ignore[misc]
         if isinstance(answer, Refused):
-            return answer
+            # Of a model that nobody asked for and that has no price at this provider, nobody wants to hear.
+            return first if answer.reason == "unpriced" and isinstance(first, Refused) else answer
         overcome = first if isinstance(first, Refused) else None
         return Admitted(claim, bool(answer.standings), answer.warnings, overcome)
 
@@ -170,19 +200,20 @@ class Gate:
         """Give back what is held in the ledger. Raises LedgerError."""
         self._ledger.call(lambda ledger: ledger.release(claim.id))
 
-    def leave(self, claim: Claim) -> None:
-        """Give up the place among the streams; where that fails it ends by itself after ``LEASE_S``."""
+    def leave(self, *claims: Claim) -> None:
+        """Give up the places among the streams; where that fails they end by themselves after ``LEASE_S``."""
         try:
-            self._rates.call(lambda rates: rates.leave(claim))
+            for claim in claims:
+                self._rates.call(lambda rates, claim=claim: rates.leave(claim))  # type: ignore[misc]
         except LedgerError:
             return
 
-    def renew(self, claim: Claim, *, held: bool, stream: bool) -> None:
-        """Hold it for longer. Raises LedgerError."""
-        if stream:
-            self._rates.call(lambda rates: rates.enter(claim))
+    def renew(self, *claims: Claim, held: bool, stream: bool) -> None:
+        """Hold it for longer: room by the first claim, places among the streams by all. Raises LedgerError."""
+        for claim in claims if stream else ():
+            self._rates.call(lambda rates, claim=claim: rates.enter(claim))  # type: ignore[misc]
         if held:
-            self._ledger.call(lambda ledger: ledger.renew(claim.id))
+            self._ledger.call(lambda ledger: ledger.renew(claims[0].id))
 
     def standings(self) -> tuple[Standing, ...]:
         """Every account that was drawn on in its current window. Raises LedgerError."""

@@ -62,12 +62,17 @@ class Rates:
         """Go by these rates from now on."""
         self._rates = tuple(rates)
 
-    def take(self, claim: Claim) -> Limited | None:
+    def answers(self) -> bool:
+        """Whether the store is there; counts nothing."""
+        return self._storage.check()
+
+    def take(self, claim: Claim, *, counted: Claim | None = None) -> Limited | None:
         """Count one request and its tokens wherever they are limited; None when all have room.
 
-        What is refused is not counted, but for the rare one that another request overtook. Raises LedgerError.
+        ``counted``: the same request for another model, which was counted already where both are limited. What is
+        refused is not counted, but for the rare one that another request overtook. Raises LedgerError.
         """
-        asked = list(self._items(claim))
+        asked = [one for one in self._items(claim) if counted is None or not concerns(one[0], counted)]
         try:
             # All are asked before any is counted: who is refused by the last must not use up the first.
             for count in (self._counter.test, self._counter.hit):

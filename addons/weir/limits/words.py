@@ -48,12 +48,12 @@ def said(refused: Refused | Limited) -> str:
     if refused.reason == "held":
         return (
             f"What is left of the {budget} is held for requests that are on their way. "
-            "Try again in some seconds, or lower the bound of the output (max_tokens)."
+            "Try again in some seconds, or set a lower bound of the output (max_tokens)."
         )
     if refused.reason == "too large":
         return (
             f"This request may use more than the whole {budget}: its prompt and the bound of its output (max_tokens) "
-            "are counted together. Lower the bound, or send less."
+            "are counted together. Set a lower bound, or send less; waiting does not help."
         )
     if refused.standing.spent < refused.budget.amount:
         return (

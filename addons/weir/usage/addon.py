@@ -8,11 +8,12 @@ from functools import partial
 from mitmproxy import http
 
 from weir.edge.guard import guarded
+from weir.edge.settling import target_of
 from weir.edge.signing import is_signed
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.model import Reply
-from weir.usage.fetched import Settled, Target, account, is_slow
+from weir.usage.fetched import Settled, account, is_slow
 from weir.usage.later import Later
 
 __all__ = ["UsageAddon"]
@@ -60,10 +61,7 @@ class UsageAddon:
     def _settle(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         if (trace := trace_of(flow)) is None or trace.usage or trace.exchange is None or not trace.forwarded_ns:
             return None
-        # What the provider answered with, whatever the client got instead.
-        status = (trace.look or flow.response).status_code if flow.response is not None else 0
-        reply, provider = trace.reply or Reply(), trace.provider.id if trace.provider else trace.service.id
-        target = Target(provider, flow.request.path, status, whole=flow.error is None, media=trace.media.tokens)
+        reply, target = trace.reply or Reply(), target_of(trace, flow)
         work = partial(account, trace.exchange, reply, target, self.state.counter, trace.snapshot.prices, self._later)
         if is_slow(trace.exchange, reply, INLINE_CHARS_MAX):
             return self._settle_elsewhere(trace, work)

@@ -30,6 +30,7 @@ class Target(NamedTuple):
     status: int  # of the upstream's answer; 0 when there was none
     whole: bool = True  # the reply came to its end
     media: int = 0  # tokens of the request's pictures and sounds
+    gone: bool = False  # its client hung up; the provider may be at work all the same
 
 
 def is_later(exchange: Exchange, reply: Reply) -> bool:
@@ -47,7 +48,7 @@ def is_slow(exchange: Exchange, reply: Reply, chars_max: int) -> bool:
 
 def account(exchange: Exchange, reply: Reply, target: Target, counter: Counts, prices: Priced, later: Later) -> Settled:
     """`settle` for an exchange that is over, with usage that is told later counted once. May block for a moment."""
-    at, answered = datetime.now(UTC), 0 < target.status < 400
+    at, answered = datetime.now(UTC), 0 < target.status < 300 or (target.gone and not target.status)
     extra: Mapping[str, str] = {}
     if answered and is_later(exchange, reply):
         counts, extra = _counts(exchange, reply, target, later)

@@ -75,14 +75,38 @@ def _whole(parts: Mapping[str, int], counts: tuple[int, int, int, int]) -> dict[
     return found
 
 
-def _probe(theirs: Provider, info: ModelInfo, at: datetime) -> Rates | None:
+def _probe(standard: ModelPrice) -> Rates | None:
     """Rates as the library itself gives them for a million tokens of each kind; None when anything else is charged."""
-    nothing = _price(theirs, info, at, 0, 0, 0, 0)
+    names = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
     kinds = ((MILLION, 0, 0, 0), (MILLION, MILLION, 0, 0), (MILLION, 0, MILLION, 0), (0, 0, 0, MILLION))
-    prices = [_price(theirs, info, at, *counts) for counts in kinds]
-    if nothing != 0 or any(price is None for price in prices):
-        return None
-    return Rates(*(price for price in prices if price is not None))
+    prices: list[Decimal] = []
+    for counts in ((0, 0, 0, 0), *kinds):
+        usage = _usage_class()(**dict(zip(names, counts, strict=True)))
+        try:
+            prices.append(standard.calc_price(usage)["total_price"])
+        except ValueError:
+            return None
+    return None if prices[0] else Rates(*prices[1:])
+
+
+def _step(standard: ModelPrice, whole_input: int) -> tuple[Decimal, ...]:
+    """What prompts of this length pay a million tokens of each kind that has steps; () where nothing has."""
+    found = []
+    for value in vars(standard).values():
+        if value is not None and not isinstance(value, Decimal):
+            reached = [tier.price for tier in value.tiers if whole_input > tier.start]  # in ascending order
+            found.append(reached[-1] if reached else value.base)
+    return tuple(found)
+
+
+def _level(standard: ModelPrice, step: tuple[Decimal, ...]) -> ModelPrice:
+    """The entry with these prices in place of those with steps."""
+    those = iter(step)
+    flat = {
+        name: value if value is None or isinstance(value, Decimal) else next(those)
+        for name, value in vars(standard).items()
+    }
+    return type(standard)(**flat)
 
 
 class Prices:
@@ -94,7 +118,7 @@ class Prices:
         self._list = prices
         self._own: dict[tuple[str, str], tuple[tuple[Entry, int], ...]] = {}
         self._found: dict[tuple[str, str], Found] = {}
-        self._rates: dict[int, Rates | None] = {}
+        self._rates: dict[tuple[int, tuple[Decimal, ...]], Rates | None] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -143,7 +167,7 @@ class Prices:
         standard = info.get_prices(moment)
         if not any(value is not None for name, value in vars(standard).items() if name.endswith("_mtok")):
             return UNPRICED  # the list knows the model and not what its tokens cost; the library would say nothing
-        rates = self._rates_of(standard, theirs, info, moment)
+        rates = self._rates_of(standard, counts[0])
         total = rates.price(*counts) if rates is not None else _price(theirs, info, moment, *counts)
         return UNPRICED if total is None else _cost(total, self.price_id(theirs, info))
 
@@ -189,12 +213,12 @@ class Prices:
         every += [weirs for weirs in self._ids if weirs not in every]  # two of ours may be one of theirs
         return sorted(provider for provider in every if self.find(provider, model))
 
-    def _rates_of(self, standard: ModelPrice, theirs: Provider, info: ModelInfo, moment: datetime) -> Rates | None:
-        """The rates of a price list entry that is linear in its tokens; None for one that has tiers or can't price."""
-        key = id(standard)  # entries live as long as the list, and that as long as this object
+    def _rates_of(self, standard: ModelPrice, whole_input: int) -> Rates | None:
+        """The rates of a price list entry for a prompt of this length; None for one that charges by something else."""
+        step = _step(standard, whole_input)
+        key = (id(standard), step)  # entries live as long as the list, and that as long as this object
         if key not in self._rates:
-            tiered = any(not isinstance(value, Decimal) for value in vars(standard).values() if value is not None)
-            self._rates[key] = None if tiered else _probe(theirs, info, moment)
+            self._rates[key] = _probe(_level(standard, step))
         return self._rates[key]
 
     def find(self, provider: str, model: str) -> Found:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
+import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +26,8 @@ _PIECE = 32_768  # characters encoded at a time: keeps the other threads' waits 
 _LONGEST = 256  # characters of a model name that matter
 _LATER_S = 0.5
 _SAMPLES = 32  # pieces taken, evenly spread, from a text longer than _WHOLE
+_REMEMBERED_FROM = 256  # characters: a shorter text is counted faster than it is looked up
+_REMEMBERED = 16_384  # counts, of some hundred bytes each
 
 
 class Counter:
@@ -34,6 +39,7 @@ class Counter:
         self._cached = lru_cache(maxsize=4096)(table.family)
         self._folders: tuple[Path, ...] = ()  # where vocabularies are that are still to be loaded
         self._filling = threading.Lock()
+        self._known = _Known()
 
     @classmethod
     def load(cls, *cache_dirs: Path, background: bool = False) -> Counter:
@@ -80,17 +86,20 @@ class Counter:
     def count(self, text: str, model: str) -> int:
         """Tokens of ``text`` as ``model``'s provider would report them, special tokens read as plain text.
 
-        Any str will do, lone surrogates included. Texts over 2,000,000 characters are sampled and extrapolated.
+        Any str will do, lone surrogates included. Texts over 2,000,000 characters are sampled and extrapolated. A long
+        text's count is remembered: most of what an agent sends it has sent before.
         """
         if not text:
             return 0
         family = self._family(model)
         encoding = self._ready().get(family.encoding)
-        tokens = 0.0
-        pieces, scale = _pieces(text)
-        for piece in pieces:
-            tokens += estimate(piece) if encoding is None else len(encoding.encode_ordinary(piece))
-        return max(1, round(tokens * scale * family.factor))
+        if len(text) < _REMEMBERED_FROM:
+            tokens = _count(text, encoding)
+        else:
+            key = self._known.key(text, family.encoding)
+            found = self._known.get(key)
+            tokens = self._known.put(key, _count(text, encoding)) if found is None else found
+        return max(1, round(tokens * family.factor))
 
     def _family(self, model: str) -> Family:
         return self._cached(model[:_LONGEST])  # names come from clients: nothing long is kept
@@ -100,6 +109,45 @@ class Counter:
             data = next((found for folder in cache_dirs if (found := vocabulary.read(folder)) is not None), None)
             if data is not None:
                 self._loaded[vocabulary.name] = _construct(vocabulary, data)
+
+
+class _Known:
+    """Counts of texts, the least used go first. Digests only, keyed: what was said can't be guessed from them."""
+
+    def __init__(self) -> None:
+        self._hasher = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=16)
+        self._counts: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def key(self, text: str, encoding: str) -> bytes:
+        """The name of ``text``, as one vocabulary counts it."""
+        hasher = self._hasher.copy()
+        hasher.update(text.encode("utf-8", "surrogatepass"))
+        hasher.update(b"\xff" + encoding.encode())  # no text in UTF-8 holds this byte
+        return hasher.digest()
+
+    def get(self, key: bytes) -> float | None:
+        """The count, which thereby has been used."""
+        with self._lock:
+            found = self._counts.get(key)
+            if found is not None:
+                self._counts.move_to_end(key)
+            return found
+
+    def put(self, key: bytes, count: float) -> float:
+        """Keep and return a count."""
+        with self._lock:
+            self._counts[key] = count
+            if len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+        return count
+
+
+def _count(text: str, encoding: tiktoken.Encoding | None) -> float:
+    pieces, scale = _pieces(text)
+    return scale * sum(
+        estimate(piece) if encoding is None else len(encoding.encode_ordinary(piece)) for piece in pieces
+    )
 
 
 def _pieces(text: str) -> tuple[list[str], float]:

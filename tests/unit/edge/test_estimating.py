@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from harness.rig import Rig, chat
-from weir.edge.estimating import INLINE_CHARS_MAX, Estimate, estimate
+from weir.edge.estimating import INLINE_BYTES_MAX, INLINE_CHARS_MAX, Estimate, estimate
 from weir.edge.trace import Trace
 from weir.limits.budget import AMOUNT_MAX
+from weir.model import Cost, Usage
 from weir.usage.multimodal import MediaTokens
 
 
@@ -70,3 +73,35 @@ def test_what_waits_for_vocabularies_is_not_on_the_loop(rig: Rig, monkeypatch: p
     monkeypatch.setattr(trace.state, "counter", Loading())
     asyncio.run(estimate(trace, 50))
     assert threads and all(name.startswith("weir-usage") for name in threads)
+
+
+def test_what_cannot_be_counted_is_not_free(rig: Rig) -> None:
+    ids = json.dumps({"model": "text-embedding-3-large", "input": [list(range(100))] * 3}).encode()
+    made = asyncio.run(estimate(read(rig, ids, path="/v1/embeddings"), 50))
+    assert 300 <= made.prompt <= 310 and made.output == 0
+    nothing = json.dumps({"model": "mistral-ocr-latest", "document": {"type": "x"}}).encode()
+    made = asyncio.run(estimate(read(rig, nothing, host="api.mistral.ai", path="/v1/ocr"), 50))
+    assert made.prompt >= 1
+
+
+def test_a_dearer_tier_is_held_at_its_price(rig: Rig) -> None:
+    usual = Estimate(read(rig, chat("hello")), 1000, 0).claim("c", "gpt-5-mini").nano_usd
+    asked = Estimate(read(rig, chat("hello", service_tier="priority")), 1000, 0).claim("c", "gpt-5-mini").nano_usd
+    assert usual is not None and asked is not None and asked >= usual
+    trace = read(rig, chat("hello"))
+    tiers: list[str] = []
+
+    class Tiered:
+        def cost(self, _provider: str, _model: str, usage: Usage, _at: object) -> Cost:
+            tiers.append(usage.tier)
+            return Cost(9 if usage.tier else 4)
+
+    trace.snapshot = replace(trace.snapshot, prices=Tiered())  # type: ignore[arg-type]
+    assert trace.exchange is not None
+    trace.exchange = replace(trace.exchange, parameters={"speed": "fast"})
+    assert Estimate(trace, 1000, 0).claim("c", "claude-opus-4-6").nano_usd == 9 and set(tiers) == {"", "fast"}
+
+
+def test_a_large_body_is_measured_elsewhere(rig: Rig) -> None:
+    body = chat("hello", max_completion_tokens=7, user="x" * INLINE_BYTES_MAX, max_tokens=70)
+    assert asyncio.run(estimate(read(rig, body), 50)).output == 70

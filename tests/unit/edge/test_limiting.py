@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from weir.limits.budget import Scope
 from weir.limits.rates import Limited as TooFast
 from weir.limits.rates import Rate
 from weir.limits.rows import Actual
-from weir.model import NO_USAGE, Action, Cost, Usage, Verdict
+from weir.model import NO_USAGE, Action, Cost, Reply, Usage, Verdict
 
 FAST = TooFast(Rate("r1", Scope.ORG, requests=1), "requests", 3)
 
@@ -121,3 +122,70 @@ def test_another_policys_limits_hold_from_the_next_request(make_rig: Callable[..
         await limits.rig.addon("limits").done()
 
     asyncio.run(body())
+
+
+def responses(**more: Any) -> bytes:
+    return json.dumps({"model": "gpt-5-mini", "input": "hello", "background": True, **more}).encode()
+
+
+def response(status: str, usage: dict[str, int] | None = None) -> bytes:
+    return json.dumps({"id": "resp_1", "object": "response", "model": "gpt-5-mini", "status": status, "usage": usage,
+                       "output": []}).encode()  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "spent"), [("completed", 12), ("failed", 0)])
+def test_what_runs_in_the_background_holds_until_it_is_fetched(
+    make_rig: Callable[..., Rig], tmp_path: Path, status: str, spent: int
+) -> None:
+    limits = Limited(make_rig(budgets=[{"tokens": 5000, "per": "day"}]), tmp_path)
+
+    async def body() -> None:
+        flow, _ = await limits.ask(responses(), path="/v1/responses")
+        await limits.answer(flow, response("queued"))
+        now = await limits.standing()
+        assert now.spent == 0 and now.reserved >= 4096, "its model is still at work"
+        refused, _ = await limits.ask(responses(), path="/v1/responses")
+        assert refused.response is not None and refused.response.status_code == 429
+        usage = {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12} if status == "completed" else None
+        for _ in range(2):
+            fetched = limits.rig.flow(method="GET", path="/v1/responses/resp_1")
+            (await limits.hook(fetched, "requestheaders", "request")).forwarded_ns = 1
+            await limits.answer(fetched, response(status, usage))
+            now = await limits.standing()
+            assert (now.spent, now.reserved) == (spent, 0), "and counted once"
+        await limits.rig.addon("limits").done()
+
+    asyncio.run(body())
+
+
+def test_a_result_file_is_charged_model_by_model(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+    limits = Limited(make_rig(budgets=[{"tokens": 999, "per": "day", "models": ["gpt-5-nano"]}]), tmp_path)
+
+    async def body() -> None:
+        flow, trace = await limits.ask(b" ", method="GET", path="/v1/files/file-1/content")
+        trace.forwarded_ns, trace.cost = 1, Cost(5)
+        used = Usage(30, 12, source="reported")
+        trace.usage = used.plus(used)
+        trace.reply = Reply(by_model=(("gpt-5-mini", used), ("gpt-5-nano", used)))
+        limits.rig.addon("settlement").response(flow)
+        assert (await limits.standing()).spent == 42
+        await limits.rig.addon("limits").done()
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"model": "gpt-5", "model": "gpt-5-nano", "messages": []}', b'{"model": " gpt-5", "messages": []}']
+)
+def test_a_model_that_is_named_oddly_passes_no_budget_by(
+    make_rig: Callable[..., Rig], tmp_path: Path, body: bytes
+) -> None:
+    rig = make_rig(on_failure="allow", budgets=[{"tokens": 20, "per": "day", "models": ["gpt-5"]}])
+    limits = Limited(rig, tmp_path)
+
+    async def ask() -> None:
+        flow, _ = await limits.ask(body)
+        assert flow.response is not None and flow.response.status_code == 429
+        await limits.rig.addon("limits").done()
+
+    asyncio.run(ask())

@@ -75,4 +75,4 @@ def test_documents_within_texts_are_no_work_for_the_loop() -> None:
     assert not is_light(found)
     one = trace(found)
     read_files(one, time.monotonic() + 5)
-    assert any("alder-brook" in segment.text for segment in one.exchange.segments)
+    assert any("alder-brook" in segment.text for segment in one.exchange.segments), one.reason

@@ -113,7 +113,7 @@ def test_a_document_within_a_text_of_a_message_is_read(socket: Socket) -> None:
     coded = base64.b64encode(papers.docx("alder-brook-4711-cedar")).decode()
     socket.read(said(f"This is it: {coded}"), is_text=True, from_client=True)
     found = socket.read_files(FileLimits(), Deadline(5))
-    assert any("alder-brook" in s.text and s.frame == 1 for s in found.segments)
+    assert any("alder-brook" in s.text and s.frame == 1 for s in found.segments), found.reason
 
 
 def test_a_reply_that_names_what_it_goes_on_from_hides_nothing(socket: Socket) -> None:

@@ -2,94 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mitmproxy import http, websocket
-from wsproto.frame_protocol import Opcode
 
 from harness.limited import Limited
 from harness.rig import Rig
+from harness.talking import Talk, during
 from weir.edge.trace import Trace
-from weir.edge.turnlimits import begins, ends
 
 CREATE = b'{"type": "response.create"}'
-
-
-@pytest.mark.parametrize(
-    ("message", "does"),
-    [
-        (CREATE, True),
-        (b'{"type": "response.create", "generate": false}', False),
-        (b'{"type": "conversation.item.create", "item": {"text": "response.create"}}', False),
-        (b'{"clientContent": {"turnComplete": true}}', True),
-        (b'{"client_content": {"turn_complete": true}}', True),
-        (b'{"clientContent": {"turnComplete": false}}', False),
-        (b'["response.create"]', False),
-        (b"response.create", False),
-        (b"", False),
-    ],
-)
-def test_what_begins_a_turn(message: bytes, does: bool) -> None:
-    assert bool(begins(message)) is does
-
-
-@pytest.mark.parametrize(
-    ("message", "how"),
-    [
-        (b'{"type": "response.done"}', "done"),
-        (b'{"type": "response.completed"}', "done"),
-        (b'{"type": "response.incomplete"}', "done"),
-        (b'{"type": "response.failed"}', "broken"),
-        (b'{"type": "error"}', "broken"),
-        (b'{"type": "response.output_text.delta"}', ""),
-        (b'{"serverContent": {"turnComplete": true}}', "over"),
-        (b'{"serverContent": {}}', ""),
-        (b'response.done {"', ""),
-    ],
-)
-def test_what_ends_a_turn(message: bytes, how: str) -> None:
-    assert ends(message) == how
-
-
-class Talk:
-    """One socket through the chain, message by message."""
-
-    def __init__(self, limits: Limited) -> None:
-        self.limits = limits
-        self.flow: http.HTTPFlow | None = None
-
-    async def dial(self) -> Trace:
-        headers = {"upgrade": "websocket", "connection": "Upgrade"}
-        flow = self.limits.rig.flow(b"", method="GET", path="/v1/realtime?model=gpt-realtime", headers=headers)
-        trace = await self.limits.hook(flow, "requestheaders", "request")
-        assert flow.response is None
-        trace.forwarded_ns = trace.started_ns + 1
-        flow.response = http.Response.make(101)
-        flow.websocket = websocket.WebSocketData()
-        self.flow = flow
-        return await self.limits.hook(flow, "websocket_start")
-
-    async def say(self, message: bytes | dict[str, Any], *, client: bool = True) -> websocket.WebSocketMessage:
-        assert self.flow is not None and self.flow.websocket is not None
-        data = message if isinstance(message, bytes) else json.dumps(message).encode()
-        made = websocket.WebSocketMessage(Opcode.TEXT, client, data)
-        self.flow.websocket.messages.append(made)
-        await self.limits.hook(self.flow, "websocket_message")
-        return made
-
-    async def done(self, sent: int, received: int) -> None:
-        usage = {"input_tokens": sent, "output_tokens": received, "total_tokens": sent + received}
-        response = {"id": "resp_1", "status": "completed", "output": [], "usage": usage}
-        await self.say({"type": "response.done", "response": response}, client=False)
-
-    async def close(self) -> None:
-        assert self.flow is not None
-        await self.limits.hook(self.flow, "websocket_end")
 
 
 @pytest.fixture
@@ -99,17 +25,6 @@ def talk(make_rig: Callable[..., Rig], tmp_path: Path) -> Callable[..., Talk]:
         return Talk(Limited(make_rig(**given), tmp_path, down=down))
 
     return make
-
-
-def during(talk: Talk, body: Callable[[Trace], Awaitable[None]]) -> None:
-    async def main() -> None:
-        trace = await talk.dial()
-        try:
-            await asyncio.wait_for(body(trace), 20)
-        finally:
-            await talk.limits.rig.addon("limits").done()
-
-    asyncio.run(main())
 
 
 def test_each_turn_holds_and_settles_its_own(talk: Callable[..., Talk]) -> None:
@@ -251,3 +166,101 @@ def test_the_money_of_a_turn_is_that_of_its_record(talk: Callable[..., Talk]) ->
 
     during(one, body)
     assert one.limits.rig.records[-1].cost_nano
+
+
+SOUND = b'{"type": "input_audio_buffer.append", "audio": "AAAA"}'
+CREATED = b'{"type": "response.created", "response": {"id": "resp_1"}}'
+
+
+def test_a_turn_does_not_hide_behind_escapes(talk: Callable[..., Talk]) -> None:
+    one = talk(budgets=[{"tokens": 20, "per": "day"}])
+
+    async def body(_: Trace) -> None:
+        assert (await one.say(b'{"type": "response\\u002ecreate"}')).dropped
+
+    during(one, body)
+
+
+def test_what_the_server_answers_by_itself_needs_room_too(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(trace: Trace) -> None:
+        for _ in range(3):
+            assert not (await one.say(SOUND)).dropped
+        assert trace.turns is not None and len(trace.turns.open) == 1, "one hold for all that is said until an answer"
+        await one.say(CREATED, client=False)
+        await one.done(60, 35)
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved, trace.turns.heard) == (95, 0, None)
+        assert (await one.say(SOUND)).dropped and trace.socket is not None
+        (back,) = trace.socket.take_back()
+        assert json.loads(back)["status"] == 429
+        assert (await one.say(SOUND)).dropped and trace.socket.take_back() == (), "it is not told fifty times a second"
+        await one.close()
+        assert (await one.limits.standing()).spent == 95
+
+    during(one, body)
+    assert len([row for row in one.limits.rig.records if row.kind == "message"]) == 1
+
+
+def test_room_for_what_is_heard_is_given_back_when_nothing_is_answered(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(trace: Trace) -> None:
+        await one.say(SOUND)
+        await one.say(CREATE)
+        assert trace.turns is not None and len(trace.turns.open) == 1, "the answer is asked for, and has its own"
+        await one.done(7, 5)
+        await one.say(SOUND)
+        await one.close()
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (12, 0)
+
+    during(one, body)
+
+
+def test_an_answer_that_is_cut_short_is_paid_all_the_same(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(_: Trace) -> None:
+        await one.say(SOUND)
+        held = (await one.limits.standing()).reserved
+        await one.say(CREATED, client=False)
+        await one.close()
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (held, 0)
+
+    during(one, body)
+
+
+def test_a_mistake_of_the_client_does_not_end_the_answer_that_has_begun(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(_: Trace) -> None:
+        await one.say(CREATE)
+        held = (await one.limits.standing()).reserved
+        await one.say(CREATED, client=False)
+        await one.say(b'{"type": "nonsense"}')
+        await one.say(b'{"type": "error", "error": {"message": "unknown type"}}', client=False)
+        assert (await one.limits.standing()).reserved == held
+        await one.done(7, 5)
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (12, 0)
+
+    during(one, body)
+
+
+def test_limits_that_are_taken_away_in_mid_turn_end_what_is_held(talk: Callable[..., Talk]) -> None:
+    one = talk()
+
+    async def body(_: Trace) -> None:
+        await one.say(CREATE)
+        state = one.limits.state
+        state.snapshot = replace(state.snapshot, limits=None)
+        await one.done(7, 5)
+        assert not (await one.say(CREATE)).dropped
+        await one.close()
+        now = await one.limits.standing()
+        assert (now.spent, now.reserved) == (12, 0)
+
+    during(one, body)

@@ -183,3 +183,66 @@ def test_another_plan_is_used(plan: Plan, tmp_path: Path) -> None:
         assert not isinstance(await limits.ask(claim(2)), Admitted)
 
     during(plan, body)
+
+
+def test_what_runs_in_the_background_keeps_its_room_until_it_is_told_of(plan: Plan) -> None:
+    async def body(limits: Admission, told: list[Standing]) -> None:
+        hold = await take(limits, 1)
+        limits.keep(hold, "openai:resp_1")
+        assert await settled(limits) == (0, 60) and isinstance(await limits.ask(claim(2)), Refused)
+        assert not limits.told("openai:resp_2", Actual(1, 1))
+        assert limits.told("openai:resp_1", Actual(12, 1)) and await settled(limits) == (12, 0)
+        assert not limits.told("openai:resp_1", Actual(12, 1)), "it is charged by whoever asks again, or not at all"
+
+    during(plan, body)
+
+
+def test_what_nobody_fetches_is_given_back_and_charged_when_it_is_fetched_after_all(plan: Plan) -> None:
+    async def body(limits: Admission, told: list[Standing]) -> None:
+        hold = await take(limits, 1)
+        limits.keep(hold, "k")
+        hold.until = 0.0
+        await limits._look()
+        assert await settled(limits) == (0, 0)
+        assert not limits.told("k", Actual(5, 1)), "the caller charges it"
+
+    during(plan, body)
+
+
+def test_what_runs_in_the_background_at_the_end_is_left_to_the_next_process(plan: Plan) -> None:
+    async def body(limits: Admission, told: list[Standing]) -> None:
+        limits.keep(await take(limits, 1), "k")
+        await limits.close()
+        again = Admission(plan, told.append)
+        (one,) = await asyncio.to_thread(again.gate.standings)
+        assert (one.spent, one.reserved) == (0, 0)
+        await again.close()
+
+    during(plan, body)
+
+
+def test_one_hold_that_fails_keeps_no_other_from_its_end(plan: Plan) -> None:
+    def broken() -> None:
+        raise ValueError
+
+    async def body(limits: Admission, told: list[Standing]) -> None:
+        await take(limits, 1, 20, over=lambda: True, how=broken)
+        await take(limits, 2, 30, over=lambda: True, how=lambda: Actual(3, 0))
+        await limits._look()
+        await limits._look()
+        assert await settled(limits) == (23, 0)
+
+    during(plan, body)
+
+
+def test_what_could_not_be_given_back_is_given_back_later(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(limits: Admission, told: list[Standing]) -> None:
+        hold = await take(limits, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(limits.gate, "release", lambda _claim: (_ for _ in ()).throw(LedgerError("away")))
+            limits.end(hold, UNUSED)
+            assert await settled(limits) == (0, 60) and limits.owed == 1
+        await limits._look()
+        assert await settled(limits) == (0, 0) and limits.owed == 0
+
+    during(plan, body)

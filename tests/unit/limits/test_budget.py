@@ -10,6 +10,7 @@ import pytest
 
 from weir.limits.budget import (
     AMOUNT_MAX,
+    UNREADABLE,
     Account,
     Budget,
     Claim,
@@ -158,3 +159,9 @@ def test_warning(spent: int, warned: bool, percent: int) -> None:
 def test_a_claim_has_bounds(changes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="a claim is from 0"):
         claim(**changes)
+
+
+def test_a_model_that_cannot_be_read_is_every_budgets_affair() -> None:
+    mini, team = replace(BASE, models=("gpt-5-mini",)), replace(BASE, scope=Scope.TEAM, name="nobody", models=("x",))
+    assert mini.covers(claim(model=UNREADABLE)) and not mini.covers(claim(model=""))
+    assert not team.covers(claim(model=UNREADABLE)), "of those who are concerned at all"

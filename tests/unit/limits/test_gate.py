@@ -120,3 +120,45 @@ def test_a_store_that_fails_again_and_again_is_left_alone_for_a_moment(
     (tmp_path / "no").mkdir()
     now[0] = 1.1
     assert isinstance(ask(gate, claim(1)), Admitted)
+
+
+def test_the_other_model_of_a_downgrade_has_rates_of_its_own(plan: Callable[..., Plan]) -> None:
+    rates = "rates: [{requests: 9}, {requests: 1, models: [small]}, {streams: 1, models: [big]}]"
+    gate = Gate(plan(f'budgets: [{{tokens: 50, per: day, downgrade: {{"big": small}}}}]\n{rates}'))
+
+    def down(number: int) -> Admitted | Refused | Limited:
+        return ask(gate, claim(number), stream=True, again=lambda model, past: claim(number, model=model, past=past))
+
+    first = down(1)
+    assert isinstance(first, Admitted) and [one.model for one in first.claims] == ["small", "big"]
+    second = down(2)
+    assert isinstance(second, Limited) and second.kind == "streams", "its place is that of the model it asked for"
+    gate.renew(*first.claims, held=True, stream=True)
+    gate.leave(*first.claims)
+    third = down(3)
+    assert isinstance(third, Limited) and (third.kind, third.rate.models) == ("requests", ("small",))
+    (now,) = gate.standings()
+    assert now.reserved == 60, "what was refused holds nothing"
+    assert isinstance(ask(gate, claim(4, 0), stream=True), Admitted), "and no place either"
+
+
+def test_a_downgrade_never_goes_round_in_circles(plan: Callable[..., Plan]) -> None:
+    gate = Gate(plan('budgets: [{tokens: 50, per: day, downgrade: {"a": b, "b": a}}, {tokens: 40, per: hour}]'))
+    asked: list[str] = []
+
+    def again(model: str, past: tuple[str, ...]) -> Claim:
+        asked.append(model)
+        return claim(1, model=model, past=past)
+
+    assert isinstance(ask(gate, claim(1, model="a"), again=again), Refused) and len(asked) <= 4
+    assert sum(one.reserved for one in gate.standings()) == 0
+
+
+def test_a_downgrade_to_a_model_without_a_price_is_no_way_out(plan: Callable[..., Plan]) -> None:
+    gate = Gate(plan('budgets: [{usd: 0.0000001, per: day, downgrade: {"big": nameless}}]'))
+
+    def again(model: str, past: tuple[str, ...]) -> Claim:
+        return Claim("c1", WHO, "openai", model, 60, None, past)
+
+    got = ask(gate, claim(1), again=again)
+    assert isinstance(got, Refused) and got.reason == "too large", "what it says is about the model that was asked for"

@@ -33,6 +33,11 @@ def claim(name: str = "a", team: str = "red", tokens: int = 10, **rest: Any) -> 
     return Claim(name, Principal(team=team), "openai", rest.get("model", "gpt-5"), tokens, 0)
 
 
+def test_whether_the_store_answers(make: Make) -> None:
+    assert make([]).answers()
+    assert not Rates((), "redis://127.0.0.1:1", timeout_s=0.3).answers()
+
+
 def test_requests(make: Make) -> None:
     rates = make([Rate("r", Scope.TEAM, requests=3)])
     assert [rates.take(claim()) for _ in range(3)] == [None] * 3

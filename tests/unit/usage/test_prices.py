@@ -167,18 +167,23 @@ def test_our_arithmetic_is_the_librarys_for_every_model_it_prices() -> None:
     from weir.usage import prices as module
 
     prices, chance = Prices.load(warm=True), random.Random(7)
-    linear = compared = 0
+    ours = compared = steps = 0
     for provider in get_snapshot().providers:
         for info in provider.models:
-            rates = prices._rates_of(info.get_prices(AT), provider, info, AT)
+            standard = info.get_prices(AT)
+            tiers = [tier.start for price in vars(standard).values() for tier in getattr(price, "tiers", ())]
             read, write = chance.randrange(5000), chance.randrange(5000)
-            counts = (read + write + chance.randrange(300_000), read, write, chance.randrange(9000))
-            theirs = module._price(provider, info, AT, *counts)
-            compared += 1
-            if rates is not None:
-                linear += 1
-                assert rates.price(*counts) == theirs, (provider.id, info.id)
-    assert compared > 2000 and linear > compared * 0.8
+            # Below, at and above each length at which a price changes.
+            longs = (start + more for start in set(tiers) for more in (-1, 0, 1))
+            for whole in (read + write + chance.randrange(300_000), *longs):
+                counts = (max(whole, read + write), read, write, chance.randrange(9000))
+                rates = prices._rates_of(standard, counts[0])
+                compared += 1
+                steps += len(tiers) > 0
+                if rates is not None:
+                    ours += 1
+                    assert rates.price(*counts) == module._price(provider, info, AT, *counts), (provider.id, info.id)
+    assert compared > 2000 and ours > compared * 0.8 and steps > 100
 
 
 @pytest.mark.parametrize(

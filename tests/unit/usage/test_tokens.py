@@ -68,6 +68,29 @@ def test_any_str_is_counted(toy, text: str) -> None:
     assert Counter.load(toy / "nowhere").count(text, "gpt-4o") >= 1
 
 
+def test_a_text_that_comes_again_is_not_counted_anew(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter.load(toy)
+    texts = [f"{n} hello \ud800 water " * 40 for n in range(4)]
+    first = [counter.count(text, "gpt-4o") for text in texts]
+    twice = [counter.count(text, "double-model") for text in texts]
+    assert twice == [2 * count for count in first], "a family has its own factor, and shares its vocabulary"
+    monkeypatch.setattr(tokens, "_count", lambda *_: pytest.fail("counted anew"))
+    assert [counter.count(text, "gpt-4o") for text in texts] == first
+    with pytest.raises(pytest.fail.Exception):
+        counter.count(texts[0], "gpt-4")  # another vocabulary
+    with pytest.raises(pytest.fail.Exception):
+        counter.count(texts[0] + "!", "gpt-4o")
+
+
+def test_what_is_remembered_has_a_bound(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    counter = Counter.load(toy)
+    for number in range(9):
+        counter.count(f"{number} hello " * 60, "gpt-4o")
+    assert len(counter._known._counts) == 3
+    assert not any(b"hello" in key for key in counter._known._counts)
+
+
 def test_without_files_counts_are_estimates(tmp_path) -> None:
     counter = Counter.load(tmp_path)
     text = "The pump in hall three has been leaking since Tuesday. " * 20
