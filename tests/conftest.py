@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{command} is not installed (package {absent[command]}), and could not be")
         if shutil.which(command) is None:
             pytest.fail(f"{command} is missing: add it to scripts/test, which installs what tests need", pytrace=False)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a module with an ``xdist_group`` in one worker: they share proxies that take seconds to start.
+
+    ``--dist loadgroup`` is to do that, but writes the group where pytest 9.2 does not look any more (xdist 3.8).
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    @cache
+    def grouped(module: str) -> bool:
+        return "mark.xdist_group(" in (config.rootpath / module).read_text()
+
+    class ByModule(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if grouped(module) else nodeid
+
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -92,6 +92,9 @@ def test_it(artefacts):
 """
 
 
+PLUGINS = ("-p", "no:cacheprovider", "-p", "no:langsmith_plugin", "-p", "no:hypothesispytest", "-p", "no:anyio")
+
+
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "parallel"])
 @pytest.mark.parametrize("leaks", [True, False])
 def test_a_run_that_leaks_fails_at_its_end(workers: list[str], leaks: bool, tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_a_run_that_leaks_fails_at_its_end(workers: list[str], leaks: bool, tmp_
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEIR_", "PYTEST_"))}
     paths = os.pathsep.join([str(ROOT / "addons"), str(ROOT / "tests")])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *workers, str(tmp_path)],
+        [sys.executable, "-m", "pytest", *PLUGINS, "--rootdir", str(tmp_path), *workers, str(tmp_path)],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -18,7 +18,7 @@ from harness.processes import until
 pytestmark = pytest.mark.xdist_group("agents")
 
 PROMPT = "How high is the river today?"
-SLACK = 6  # not 10: ids and times of the second turn stand beside those of the first, and all seams there are read anew
+LESS = 10  # what was looked at in the first turn is not looked at again in the second
 NOTES = f"The gauge reads 2.41 m. Ask {ADDRESS} about it.\n"
 # Where they call home, look for news, or send what they measure: all have doubles, or are known to nobody here.
 ELSEWHERE = (
@@ -114,7 +114,7 @@ def test_a_chat_with_a_tool(agent: Agent, house: House, tmp_path: Path) -> None:
         check_row(agent, row)
     assert [call["name"] for call in first["tool_calls"]] == [agent.tool] and not second.get("tool_calls")
     assert second["verdict"] == "pseudonymise"
-    assert second["dlp_chars"] * 10 <= first["dlp_chars"], "what was looked at before is not looked at again"
+    assert second["dlp_chars"] * LESS <= first["dlp_chars"]
     sent = check_wire(agent, house)
     assert ADDRESS.encode() not in sent and STAND_IN.encode() in sent
     check_told(agent, house)
@@ -133,7 +133,7 @@ def test_codex_over_its_socket(house: House, tmp_path: Path) -> None:
     # The records of a socket's turns count on.
     counts = [0, *(turn["dlp_chars"] for turn in house.until(3, "turn"))]
     _, first, second = (after - before for before, after in itertools.pairwise(counts))
-    assert second * SLACK <= first
+    assert second * LESS <= first
     check_told(agent, house)
 
 
@@ -146,5 +146,5 @@ def test_codex_where_there_is_no_socket(start: Callable[[], House], doubles: Dou
         check_row(agent, row)
         assert (row["http_status"], row["operation"]) == (200, "responses")
     assert [call["name"] for call in first["tool_calls"]] == [agent.tool]
-    assert second["dlp_chars"] * SLACK <= first["dlp_chars"]
+    assert second["dlp_chars"] * LESS <= first["dlp_chars"]
     check_wire(agent, house)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -46,7 +47,8 @@ def chain_hooks(*, lifecycle: bool = False) -> list[Hook]:
     from weir.edge.state import State
 
     assert weir.edge.run
-    first, rest = chain.chain(cast(State, None), {})
+    state = SimpleNamespace(data=SimpleNamespace(path=Path()))  # addons keep it, and may note where their files will be
+    first, rest = chain.chain(cast(State, state), {})
     found = []
     for addon in (*first, *rest):
         owner = type(addon)

@@ -105,12 +105,17 @@ class Pool:
         """Have a process read a file. Never raises."""
         end = Deadline(_SECONDS, within=deadline)
         try:
+            end.left()
             child = self._acquire(end)
-            seconds = end.left()
         except OutOfTime:
             return not_read(LATE)
         except OSError:
             return not_read("file: no process to read it")
+        try:
+            seconds = end.left()
+        except OutOfTime:
+            self._release(child, sound=True)
+            return not_read(LATE)
         late = threading.Event()
 
         def kill() -> None:
@@ -147,18 +152,22 @@ class Pool:
         with self._free:
             while not self._idle and len(self._all) + self._starting >= self._most:
                 self._free.wait(end.left())
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                child = self._idle.pop()
+                if child.process.poll() is None:
+                    return child
+                child.end()  # it ended between two files, as for want of memory: that is not the next file's fault
+                self._all.discard(child)
             self._starting += 1
-        child = None
+        made = None
         try:
-            child = _Child()
-            return child
+            made = _Child()
+            return made
         finally:
             with self._free:
                 self._starting -= 1
-                if child is not None:
-                    self._all.add(child)
+                if made is not None:
+                    self._all.add(made)
 
     def _release(self, child: _Child, *, sound: bool) -> None:
         worn = not sound or child.jobs >= _JOBS_MAX

@@ -7,7 +7,7 @@ none. For secrets only: two list items that make a card number by chance are not
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, pairwise
@@ -24,6 +24,8 @@ _FEW, _SHORT, _CUTS_MAX = 6, 48, 400  # pieces, characters, runs
 _WORD_MIN = 16  # characters: no shorter key is worth a guess
 # What belongs to keys, tokens, and addresses that hold a password.
 _WORD = re.compile(r"[A-Za-z0-9_+/=.:@%?&~$!#*-]+")
+# An id of its own: read with one neighbour, and as part of the whole word, but no middle of a key cut in three.
+_ID = re.compile(r"(?:[A-Za-z]{1,12}_)?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LOOSE = " \t\r\n\"'`…\u200b\u2060\ufeff"  # quotes and blanks at a seam are not part of the value
 
 
@@ -74,19 +76,20 @@ def joins(segments: Sequence[Segment]) -> Iterator[Joined]:
     by a message the former ones stay the same. No text comes twice but from different seams.
     """
     order = [index for index, segment in enumerate(segments) if segment.text]
+    ends = [_edges(index, segment.text) for index, segment in enumerate(segments)]
     known: set[tuple[int, int]] = set()
-    yield from _over(segments, order, known)
+    yield from _over(ends, order, known)
     roles: dict[str, list[int]] = {}
     for index in order:
         roles.setdefault(segments[index].role, []).append(index)
     if len(roles) > 1:
         for indexes in roles.values():
-            yield from _over(segments, indexes, known)
+            yield from _over(ends, indexes, known)
 
 
-def _over(segments: Sequence[Segment], indexes: Sequence[int], known: set[tuple[int, int]]) -> Iterator[Joined]:
+def _over(ends: Sequence[Sequence[_Edge]], indexes: Sequence[int], known: set[tuple[int, int]]) -> Iterator[Joined]:
     """The joined texts over ``indexes`` in this order, but for those over seams that are ``known`` already."""
-    for edges in _chains(segments, indexes):
+    for edges in _chains(ends, indexes):
         if len(edges) < 2:
             continue
         starts = [0, *accumulate(len(edge.text) for edge in edges)][: len(edges)]
@@ -94,27 +97,31 @@ def _over(segments: Sequence[Segment], indexes: Sequence[int], known: set[tuple[
         text = "".join(edge.text for edge in edges)
         for begin, end in _windows(text, starts):
             first, last = bisect_right(starts, begin) - 1, bisect_right(starts, end - 1) - 1
-            seams = {(edges[number].segment, edges[number + 1].segment) for number in range(first, last)}
-            if not seams <= known:
+            if any((edges[n].segment, edges[n + 1].segment) not in known for n in range(first, last)):
                 yield Joined(text[begin:end], chain, begin)
         known.update((one.segment, other.segment) for one, other in pairwise(edges))
 
 
-def _chains(segments: Sequence[Segment], indexes: Sequence[int]) -> Iterator[list[_Edge]]:
+def _chains(ends: Sequence[Sequence[_Edge]], indexes: Sequence[int]) -> Iterator[list[_Edge]]:
     """Texts in a row that may hold one secret: a long one ends a chain with its head and begins one with its tail."""
     chain: list[_Edge] = []
     for index in indexes:
-        text = segments[index].text
-        begin, end = _inner(text)
-        if begin >= end:
-            continue
-        if end - begin <= _WINDOW:
-            chain.append(_Edge(index, begin, text[begin:end]))
-            continue
-        chain.append(_Edge(index, begin, text[begin : begin + REACH]))
-        yield chain
-        chain = [_Edge(index, end - REACH, text[end - REACH : end])]
+        edges = ends[index]
+        chain += edges[:1]
+        if len(edges) > 1:
+            yield chain
+            chain = [edges[1]]
     yield chain
+
+
+def _edges(index: int, text: str) -> tuple[_Edge, ...]:
+    """What of a text takes part: nothing, all of it, or head and tail."""
+    begin, end = _inner(text)
+    if begin >= end:
+        return ()
+    if end - begin <= _WINDOW:
+        return (_Edge(index, begin, text[begin:end]),)
+    return _Edge(index, begin, text[begin : begin + REACH]), _Edge(index, end - REACH, text[end - REACH : end])
 
 
 def _inner(text: str) -> tuple[int, int]:
@@ -145,7 +152,9 @@ def _windows(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
         done = end
         for place in range(begin, max(begin + 1, end - REACH), REACH):
             yield max(0, place - _BEFORE), min(len(text), place + _WINDOW - _BEFORE, end + _AFTER)
-        yield from _cut(text, [begin, *(s for s in starts if begin < s < end), end])
+        seams = starts[bisect_right(starts, begin) : bisect_left(starts, end)]
+        if len(seams) > 1:
+            yield from _cut(text, [begin, *seams, end])
 
 
 def _cut(text: str, bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -155,20 +164,26 @@ def _cut(text: str, bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
     that what a chat adds to is not read anew, and of all of them no more than ``_CUTS_MAX``.
     """
     last = len(bounds) - 1
-    for first, until in islice(_runs(bounds), _CUTS_MAX):
+    ids = [0, *accumulate(_ID.fullmatch(text, one, other) is not None for one, other in pairwise(bounds))]
+    for first, until in islice(_runs(bounds, ids), _CUTS_MAX):
         begin = bounds[first] if first else max(0, bounds[0] - _BEFORE)
         end = bounds[until] if until < last else min(len(text), bounds[last] + _AFTER)
         if end - begin <= _WINDOW:
             yield begin, end
 
 
-def _runs(bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Runs of pieces (first and last bound) with a seam in them and a key's length, but not the whole word."""
+def _runs(bounds: Sequence[int], ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Runs of pieces (first and last bound) with a seam in them and a key's length, but not the whole word.
+
+    ``ids`` says for each bound how many of the pieces before it are ids.
+    """
     last = len(bounds) - 1
     for first in range(last - 1):
         for until in range(first + 2, last + 1):
             length = bounds[until] - bounds[first]
             if until - first > _FEW and length > _SHORT:
+                break
+            if until - first > 2 and ids[until] > ids[first]:
                 break
             if length >= _WORD_MIN and (first or until < last):
                 yield first, until

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import bz2
 import gzip
+import itertools
 import json
 import lzma
 import os
@@ -190,14 +191,38 @@ def test_a_reader_that_dies_or_hangs_is_replaced() -> None:
     try:
         assert pool.read(papers.pdf(WORD), "", "", FileLimits(), None).complete
         child = pool._idle[0].process
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        os.kill(child.pid, signal.SIGSTOP)
+        crash = threading.Timer(0.2, os.kill, (child.pid, signal.SIGKILL))
+        crash.start()
         assert pool.read(papers.pdf(WORD), "", "", FileLimits(), None).reason == "file: its reader crashed"
         assert pool.read(papers.pdf(WORD), "", "", FileLimits(), None).complete
         os.kill(pool._idle[0].process.pid, signal.SIGSTOP)
         found = pool.read(papers.pdf(WORD), "", "", FileLimits(), Deadline(0.3))
         assert (found.reason, found.failed) == ("file: out of time", True)
         assert WORD in said(pool.read(papers.pdf(WORD), "", "", FileLimits(), None))
+    finally:
+        pool.close()
+
+
+def test_a_reader_that_ended_between_two_files_is_no_fault_of_the_next() -> None:
+    pool = Pool(1)
+    for _ in range(2):
+        assert WORD in said(pool.read(papers.pdf(WORD), "", "", FileLimits(), None))
+        (child,) = pool._idle
+        os.kill(child.process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOWAIT)
+    pool.close()
+
+
+def test_a_file_without_time_costs_no_reader() -> None:
+    pool = Pool(1)
+    try:
+        for _ in range(3):
+            assert pool.read(papers.pdf(WORD), "", "", FileLimits(), None).complete
+            assert pool.read(papers.pdf(WORD), "", "", FileLimits(), Deadline(0)).reason == "file: out of time"
+            late = Deadline(1, itertools.chain([0.0, 0.5], itertools.repeat(2.0)).__next__)  # over when one is got
+            assert pool.read(papers.pdf(WORD), "", "", FileLimits(), late).reason == "file: out of time"
+        assert len(pool._idle) == len(pool._all) == 1
     finally:
         pool.close()
 

@@ -147,6 +147,23 @@ def test_a_key_in_pieces_between_words_is_read_by_itself(texts: list[str]) -> No
     assert all(len(text) <= 512 for text in found) and len(found) < 200
 
 
+ID = "01a1fed4-ff3c-7291-a75b-45ab5485bf93"
+
+
+def test_ids_in_a_row_are_read_in_pairs_and_as_one_word() -> None:
+    names = [f"msg_{ID[:-2]}{n:02}" for n in range(8)]
+    texts = [joined.text for joined in joins(segments(names))]
+    assert {one + other for one, other in pairwise(names)} <= set(texts)
+    assert sum(map(len, texts)) <= 5 * sum(map(len, names))
+
+
+def test_a_key_in_three_pieces_beside_ids_is_read_by_itself() -> None:
+    texts = [joined.text for joined in joins(segments([ID, ACCESS[:7], ACCESS[7:14], ACCESS[14:], ID]))]
+    assert ACCESS in texts
+    texts = [joined.text for joined in joins(segments(["user.text", "sk-ab-", ID, "list_agents"]))]
+    assert "sk-ab-" + ID in texts, "an id may be the last part of a key"
+
+
 def test_thousands_of_pieces_take_linear_time() -> None:
     given = segments(["a"] * 20_000)
     begun = time.process_time()
