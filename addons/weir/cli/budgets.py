@@ -35,7 +35,7 @@ def budgets(policy: PolicyOption = None, data: DataOption = DATA, format: Format
     if format == "json":
         write_json({"policy": file, "at": _iso(now), "budgets": [_as_json(one) for one in found]})
     elif plan is None or not plan.budgets:
-        note(f"{file} has no budgets")
+        note(f"{file} has no budgets; one is a line such as  budgets: [{{usd: 500, per: month}}]")
     else:
         _print(found)
 
@@ -50,7 +50,9 @@ def _plan(policy: Path | None, data: Path) -> tuple[Plan | None, str]:
     other = running(data)
     settings = load_policy("budgets", policy or (Path(other.policy) if other and other.policy else None))
     if not data.is_dir():
-        raise fail("budgets", f"{data} is not a directory; name weir's data directory with --data", 2)
+        raise fail(
+            "budgets", f"{data} is not there yet: weir run makes it; or name weir's data directory with --data", 2
+        )
     try:
         return plan_for(settings, DataDir(data)), settings.file
     except (ValueError, DataDirError) as error:
@@ -69,7 +71,8 @@ def _standings(plan: Plan, now: int) -> tuple[Standing, ...]:
             finally:
                 ledger.close()
         except LedgerError as error:
-            raise fail("budgets", str(error)) from None
+            remedy = "" if isinstance(plan.ledger, Path) else "; see that the server of stores.budgets answers"
+            raise fail("budgets", f"{error}{remedy}") from None
     order = [budget.id for budget in plan.budgets]
     every = [*drawn, *_untouched(plan.budgets, drawn, now)]
     return tuple(sorted(every, key=lambda one: (order.index(one.account.budget.id), one.account.name)))
@@ -138,13 +141,13 @@ def _print(found: Sequence[Standing]) -> None:
                 _amount(one.spent, unit),
                 f"{one.percent}%{'!' if one.warned else ''}",
                 _amount(one.reserved, unit),
-                _amount(left, unit),
+                _amount(max(left, 0), unit),  # what went over it shows as more than 100 %
                 f"{resets:%Y-%m-%d}" if budget.per in ("day", "month") else f"{resets:%H:%M}",
             )
         )
-    heads: tuple[str, ...] = ("whose", "for", "budget", "spent", "", "held", "left", "anew")
+    heads: tuple[str, ...] = ("whose", "for", "budget", "spent", "", "held", "left", "resets")
     if all(row[1] == "all" for row in rows):
         heads, rows = (heads[0], *heads[2:]), [(row[0], *row[2:]) for row in rows]
     table(heads, rows, "Budgets (UTC)", stack=False)
     if any(one.warned for one in found):
-        note("!: so much is spent that weir has warned")
+        note("!: warn_at is reached, and weir has warned")

@@ -51,7 +51,7 @@ def doctor(
 
 def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Iterator[Result]:
     from weir.cli.checkup import data as store_of
-    from weir.cli.checkup import machine, process, rules, store
+    from weir.cli.checkup import limits, machine, process, rules, store
     from weir.cli.running import running
 
     found = running(data)
@@ -71,6 +71,8 @@ def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Ite
             yield process.changed(path, found)
         yield from rules.users(settings)
         yield from rules.keys(settings)
+        yield from limits.budgets(settings, data)
+        yield from limits.rates(settings)
     yield store.space(data)
     yield store.chain(data)
     yield store.ingester(data)

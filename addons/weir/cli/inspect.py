@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weir.cli.options import DATA, DataOption, FormatOption, PolicyOption
-from weir.cli.output import Progress, fail, many, note, table, write
+from weir.cli.output import Progress, clean, console, fail, many, note, table, write
 
 if TYPE_CHECKING:
     from weir.cli.inspecting import Inspected, Inspector
@@ -26,6 +26,7 @@ _HEADS = (
     "#", "service", "operation", "dialect", "model", "stream", "status", "in", "out", "usage", "usd", "tools",
     "findings", "inspection",
 )  # fmt: skip
+_NARROW = frozenset({"#", "service", "model", "in", "out", "usd", "findings", "inspection", "verdict"})
 _TOOLS_SHOWN = 3
 
 
@@ -43,7 +44,13 @@ class _Seen:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A HAR file, or flows as mitmdump -w writes them.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A HAR file, as browsers save and mitmdump --set hardump=FILE writes; or flows of mitmdump -w FILE.",
+        ),
+    ],
     policy: PolicyOption = None,
     format: FormatOption = "table",
     data: DataOption = DATA,
@@ -57,7 +64,7 @@ def inspect(
     from weir.cli.recordings import RecordingError
 
     if not file.is_file():
-        raise fail("inspect", f"{file} is not a file", 2)
+        raise fail("inspect", f"there is no file {file}" if not file.exists() else f"{file} is no file", 2)
     progress = Progress("inspect")
     seen = _Seen()
     heads = (*_HEADS, "verdict") if policy else _HEADS
@@ -66,7 +73,7 @@ def inspect(
     try:
         for one in _lines(lambda: _inspector(policy, data), file, progress, seen):
             if format == "json":
-                write(json.dumps(_as_json(one), ensure_ascii=False) + "\n")
+                write(json.dumps(_as_json(one)) + "\n")  # control characters of a terminal stay escaped
                 continue
             page.append([*_row(one), *([_verdict(one)] if policy else [])])
             if len(page) >= PAGE_ROWS:
@@ -82,7 +89,8 @@ def inspect(
         progress.clear()
         sys.stdout.flush()
     _show(page, heads)
-    _summary(seen)
+    if seen.exchanges or seen.not_ai or seen.other or not trouble:
+        _summary(seen)
     if trouble:
         raise fail("inspect", f"{file} {trouble}", 1 if seen.exchanges or seen.not_ai else 2)
     if seen.findings or seen.unread:
@@ -170,9 +178,20 @@ def _verdict(one: Inspected) -> str:
 
 
 def _show(page: list[list[object]], heads: Sequence[str]) -> None:
-    if page:
+    """Print and empty a page: all columns unbroken, or in a terminal that is too narrow the most needed ones."""
+    from weir.cli.layout import GAP
+
+    if not page:
+        return
+    out = console()
+    widths = [max(len(clean(row[index])) for row in (heads, *page)) for index in range(len(heads))]
+    if not out.is_terminal or sum(widths) + GAP * (len(heads) - 1) <= out.width:
         table(heads, page, whole=True)
-        page.clear()
+    else:
+        some = [index for index, head in enumerate(heads) if head in _NARROW]
+        table([heads[index] for index in some], [[row[index] for index in some] for row in page], stack=False)
+        note("more columns in a wider window, into a file, or with --format json")
+    page.clear()
 
 
 def _as_json(one: Inspected) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import time
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from weir.cli.inspecting_around import charset_problem, moment, target_texts, unseen_reply, without_finds
 from weir.cli.inspecting_verdict import verdict_on
 from weir.cli.recordings import Recorded
 from weir.dlp.core.patterns import Deadline
@@ -29,7 +29,7 @@ from weir.model import (
     Unparsed,
     Usage,
     Verdict,
-)
+)  # fmt: skip
 from weir.providers.formats.web_json import WEB_JSON
 from weir.providers.replies.generic import generic_reader
 from weir.providers.services.content import by_content
@@ -113,6 +113,8 @@ class Inspector:
         if dialect is not None:
             dialect = dialect.bound(one.headers)
         exchange = self._request(one, endpoint, dialect, body, why)
+        target = target_texts(one.method, one.target, endpoint.path_template, provider)
+        exchange = replace(exchange, segments=(*exchange.segments, *target))
         if service is None:
             name = provider.name if provider else one.host
             kind = "model-api" if provider else "discovered"
@@ -120,8 +122,8 @@ class Inspector:
         if one.messages is not None:
             from weir.cli.inspecting_sockets import socket_of
 
-            return socket_of(self, one, service, exchange)
-        return self._settled(one, service, exchange, dialect)
+            return without_finds(socket_of(self, one, service, exchange), self.engine)
+        return without_finds(self._settled(one, service, exchange, dialect), self.engine)
 
     # ── the request
 
@@ -155,8 +157,8 @@ class Inspector:
             return replace(blank, inspection=Inspection.UNPARSED, reason=why)
         if not body:
             return blank  # nothing was said, and nothing is left unseen
-        if dialect is None:
-            return _unread(blank, body, "unknown operation")
+        if dialect is None or (wrong := charset_problem(one.headers)):
+            return _unread(blank, body, "unknown operation" if dialect is None else wrong)
         try:
             return dialect.parse(body, endpoint)
         except Unparsed as error:
@@ -186,10 +188,8 @@ class Inspector:
         read, findings = self.scan(exchange)
         reply, replied = self._reply(one, exchange, dialect)
         answered = one.status is not None and one.status < 400
-        at = datetime.fromtimestamp(one.at, UTC)
-        usage, cost = settle(
-            read, reply, self.counter, self.prices, read.endpoint.service, at, answered=answered, media=media.tokens
-        )
+        at, name = moment(one.at), read.endpoint.service
+        usage, cost = settle(read, reply, self.counter, self.prices, name, at, answered=answered, media=media.tokens)
         verdict = self.judge(one, service, read, findings)
         line = made(one, service.id, read, findings, reply, replied, usage, cost)
         return line if self.policy is None else replace(line, action=verdict.action.word, rule=verdict.rule_id)
@@ -207,21 +207,23 @@ class Inspector:
         elif kind.partition(";")[0].strip().lower() in _TEXT:
             reader = generic_reader(kind, listener)
         else:
-            return Reply(), ()
+            return Reply(inspection=Inspection.PARTIAL, reason=unseen) if (
+                unseen := unseen_reply(kind)
+            ) else Reply(), ()
         data, why = _decoded(one)
         for start in range(0, len(data), _PEEK_BYTES):
             reader.feed(data[start : start + _PEEK_BYTES])
         reader.close()
-        reply = reader.reply()
-        if why:
+        reply = reader.reply() if dialect is not None else Reply()
+        found, failed = self.heard(listener)
+        if (why := why or failed or unseen_reply(kind)) and reply.inspection is Inspection.INSPECTED:
             reply = replace(reply, inspection=Inspection.PARTIAL, reason=why)
         headers = {name.lower(): value for name, value in one.reply_headers}
         told = dialect.header_usage(headers) if dialect is not None and reply.usage is None else None
-        reply = replace(reply, usage=told) if told is not None else reply
-        return (reply if dialect is not None else Reply(), self.heard(listener))
+        return (replace(reply, usage=told) if told is not None else reply), found
 
-    def heard(self, listener: Listener) -> tuple[Finding, ...]:
-        """What the detectors find in the texts of a reply."""
+    def heard(self, listener: Listener) -> tuple[tuple[Finding, ...], str]:
+        """What the detectors find in the texts of a reply, and why that may not be all."""
         listener.end()
         timeout = self.settings.dlp.timeout_ms / 1000
         until = time.monotonic() + timeout
@@ -232,7 +234,7 @@ class Inspector:
             return scan.findings, "" if scan.complete else f"dlp: {scan.reason}"
 
         listener.take(windows, look_at(windows, look))
-        return listener.found.findings
+        return listener.found.findings, listener.found.failed
 
 
 def made(
@@ -252,7 +254,7 @@ def made(
     endpoint = exchange.endpoint
     return Inspected(
         number=one.number,
-        at=f"{datetime.fromtimestamp(one.at, UTC):%Y-%m-%dT%H:%M:%S}.{int(one.at * 1000) % 1000:03d}Z",
+        at=f"{(at := moment(one.at)):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z",
         method=one.method,
         host=one.host,
         service=service,

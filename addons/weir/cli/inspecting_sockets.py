@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from weir.cli.inspecting_around import moment
 from weir.dlp.replies.listen import Listener
 from weir.model import Exchange, Finding, Inspection, Service, Verdict
 from weir.providers.replies.frames import read_frame
@@ -31,7 +31,8 @@ def socket_of(inspector: Inspector, one: Recorded, service: Service, opening: Ex
     listener = Listener()
     reader = dialect.frame_reader(opening, listener)
     worst, reasons, model = Inspection.INSPECTED, dict[str, None](), opening.model
-    findings: list[Finding] = []
+    opening, opened = inspector.scan(opening)  # its target may say something
+    findings: list[Finding] = [*opened]
     said = list(opening.segments)
     tools: dict[str, None] = {}
     verdict = Verdict()
@@ -51,7 +52,10 @@ def socket_of(inspector: Inspector, one: Recorded, service: Service, opening: Ex
         if exchange.reason:
             reasons[exchange.reason] = None
     reader.rest()
-    reply, replied = reader.reply(), inspector.heard(listener)
+    reply = reader.reply()
+    replied, failed = inspector.heard(listener)
+    if failed and reply.inspection is Inspection.INSPECTED:
+        reply = replace(reply, inspection=Inspection.PARTIAL, reason=failed)
     whole = replace(
         opening,
         endpoint=endpoint,
@@ -62,7 +66,7 @@ def socket_of(inspector: Inspector, one: Recorded, service: Service, opening: Ex
         inspection=worst,
         reason="; ".join(list(reasons)[:8]),
     )
-    at = datetime.fromtimestamp(one.at, UTC)
+    at = moment(one.at)
     usage, cost = settle(whole, reply, inspector.counter, inspector.prices, endpoint.service, at)
     # Findings count into the segments of their own message, so the model's name is not looked at by them here.
     line = made(one, service.id, replace(whole, model=""), findings, reply, replied, usage, cost)

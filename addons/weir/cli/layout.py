@@ -14,8 +14,9 @@ from rich.cells import cell_len, chop_cells
 __all__ = ["GAP", "fits", "row_lines", "whole_widths", "widths", "wrap"]
 
 GAP = 2  # blanks between columns
-# After a joint; a number, a time or a date keeps its signs: no digit may follow those of the second kind.
-_JOINT = re.compile(r"(?<=[ /_@])|(?<=[-.,:])(?=[^\W\d_])")
+# After a joint; a number, a time or a date keeps its signs: no digit may follow those of the second kind;
+# an option (``--policy``) keeps its dashes.
+_JOINT = re.compile(r"(?<=[ /_@])|(?<=[-.,:])(?<!--)(?<! -)(?=[^\W\d_])")
 
 
 def wrap(text: str, width: int) -> list[str]:

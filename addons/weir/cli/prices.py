@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weir.cli.options import DATA, DataOption, FormatOption, PolicyOption
-from weir.cli.output import fail, note, table, write_json
+from weir.cli.output import clean, fail, note, table, write_json
 
 if TYPE_CHECKING:
     from weir.usage.prices import Prices
@@ -20,7 +22,9 @@ __all__ = ["app", "prices_for"]
 
 app = typer.Typer(help="What models cost: your own prices, vetted lists, the bundled one.", no_args_is_help=True)
 
+_NAME_MAX = 120  # characters; no request may name a longer one
 _KINDS = ("input", "output", "cache_read", "cache_write")
+_UNREPORTED = frozenset({"storage_searches_kcount"})
 
 
 @app.callback()
@@ -48,19 +52,40 @@ def show(
         moment = before(at) if at else datetime.now(UTC)
     except ValueError as error:
         raise fail("prices show", f"--at: {error}", 2) from None
-    found = quotes(prices_for("prices show", policy, data), model, provider, moment)
+    if not model.strip():
+        raise fail("prices show", "name a model, such as gpt-5", 2)
+    prices = prices_for("prices show", policy, data)
+    found = quotes(prices, model, provider, moment)
+    priced = any(quote.source != "unpriced" for quote in found)
+    if provider and not priced and not prices.overrides.entries and not _is_known(provider):
+        raise fail("prices show", f"weir knows no provider {_shown(provider)}; weir providers lists them", 2)
     if format == "json":
         write_json({"model": model, "at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", "prices": [_as_json(q) for q in found]})
     elif found:
         _print(model, moment, found)
-    if not any(quote.source != "unpriced" for quote in found):
-        who = f" of {provider}" if provider else ""
-        raise fail("prices show", f"{model}{who} is unpriced; give it a price in the policy's usage: {{prices: FILE}}")
+    if not priced:
+        who = f"{_shown(model)} of {provider}" if provider else _shown(model)
+        raise fail("prices show", f"{who} is unpriced; give it a price in the policy's usage: {{prices: FILE}}")
+
+
+def _shown(name: str) -> str:
+    """A name as a terminal may show it, on its line."""
+    text = clean(name)
+    return text if len(text) <= _NAME_MAX else f"{text[: _NAME_MAX - 1]}…"
+
+
+def _is_known(provider: str) -> bool:
+    from weir.providers.services.registry import Registry
+
+    return Registry.load().by_id(provider) is not None
 
 
 @app.command()
 def update(
-    file: Annotated[Path, typer.Option("--file", metavar="SNAPSHOT", help="A genai-prices data.json you have vetted.")],
+    file: Annotated[
+        Path,
+        typer.Option("--file", metavar="SNAPSHOT", help="A list you have vetted: prices/data.json of genai-prices."),
+    ],
     data: DataOption = DATA,
     format: FormatOption = "table",
 ) -> None:
@@ -69,12 +94,16 @@ def update(
     A running weir takes it with its next reload (SIGHUP, or a saved policy). To go back, delete the file it names.
     """
     from weir.datadir import DataDir, DataDirError
-    from weir.usage.snapshots import PriceListError, bundled, compare, keep, newest
+    from weir.usage.snapshots import PriceListError, bundled, compare, keep, newest, parse
 
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise fail("prices update", f"{file} cannot be read ({error.strerror})", 2) from None
+    try:
+        parse(raw, "")  # a file that is refused makes no data directory
+    except PriceListError as error:
+        raise fail("prices update", f"{file} {error}") from None
     try:
         folder = DataDir(data).prices
         old = newest(folder) or bundled()
@@ -131,16 +160,29 @@ def _as_json(quote: Quote) -> dict[str, Any]:
 def _print(model: str, moment: datetime, found: list[Quote]) -> None:
     rows: list[tuple[object, ...]] = []
     for quote in found:
-        rows.append((quote.provider, *(_usd(getattr(quote, kind)) for kind in _KINDS), quote.source))
+        rows.append((quote.provider, *(_usd(getattr(quote, kind)) for kind in _KINDS), _place(quote.source)))
         rows += (
             (f"  over {above:,} in", *(_usd(prices.get(kind)) for kind in _KINDS), "")
             for above, prices in quote.tiers.items()
         )
     heads = ("provider", "in", "out", "cache read", "cache write", "source")
-    table(heads, rows, f"{model}, dollars a million tokens, {moment:%Y-%m-%d}", stack=False)
+    table(heads, rows, f"{_shown(model)}, dollars a million tokens, {moment:%Y-%m-%d}", stack=False)
     beside = sorted({name for quote in found for name in quote.other})
-    if beside:
-        note(f"not told apart in weir's counts: {', '.join(beside)}")
+    if apart := [_kind(name) for name in beside if name not in _UNREPORTED]:
+        note(f"with a price of their own, where a reply reports how many: {', '.join(apart)}")
+    if never := [_kind(name) for name in beside if name in _UNREPORTED]:
+        note(f"priced in the list, yet no reply reports how many, so they are not counted: {', '.join(never)}")
+
+
+def _kind(name: str) -> str:
+    """A price list's word for a kind as people say it: ``cache_write_1h_mtok`` is ``cache write 1h``."""
+    return re.sub("_(mtok|kcount)$", "", name).replace("_", " ")
+
+
+def _place(source: str) -> str:
+    """Where a price is from, a file of one's own as seen from here when that is shorter."""
+    kind, _, place = source.rpartition(" ")
+    return f"{kind} {min(os.path.relpath(place), place, key=len)}" if kind == "override" else source
 
 
 def _usd(value: Decimal | None) -> Decimal | None:

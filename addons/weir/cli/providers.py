@@ -45,15 +45,17 @@ def providers(
         return _list(found)
     provider = registry.by_id(provider_id)
     if provider is None:
-        guess = nearest(provider_id, {p.id for p in registry.providers})
-        raise fail("providers", f"there is no provider {provider_id}; {_did_you_mean(guess)}")
+        known = sorted(p.id for p in registry.providers)
+        guesses = [name for name in known if len(provider_id) > 2 and provider_id.casefold() in name]
+        guesses = guesses or [name for name in [nearest(provider_id, known)] if name]
+        raise fail("providers", f"there is no provider {provider_id}; {_did_you_mean(guesses)}")
     if format == "json":
         return write_json({**_brief(provider), **_rest(provider)})
     return _show(provider)
 
 
-def _did_you_mean(guess: str | None) -> str:
-    return f"did you mean {guess}?" if guess else "weir providers lists them"
+def _did_you_mean(guesses: list[str]) -> str:
+    return f"did you mean {' or '.join(guesses)}?" if guesses else "weir providers lists them"
 
 
 def _list(found: list[Provider]) -> None:
@@ -66,6 +68,8 @@ def _list(found: list[Provider]) -> None:
         share = f"{len(known)}/{len(provider.operations)}"
         rows.append((provider.id, f"{hosts[0]}{shared}{more}", share, len(provider.unverified)))
     table(("id", "hosts", "operations read", "unverified"), rows, stack=False)
+    note("operations read: those whose content weir reads, of all it knows; the others list, fetch, delete")
+    note("unverified: how many details no documentation or traffic has confirmed")
     note(f"{many(len(found), 'provider')}; weir providers ID shows all about one")
 
 

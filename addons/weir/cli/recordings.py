@@ -25,6 +25,7 @@ ENTRY_BYTES_MAX = 256 << 20  # of one exchange in a HAR file
 _HEAD_BYTES_MAX = 64 << 20  # of a HAR file before its entries
 _ENTRIES = re.compile(rb'(?<!\\)"entries"\s*:\s*(?=\[)')
 _BOM = b"\xef\xbb\xbf"
+_OVERLAP = 4096
 _SWEEP_BYTES = 4 << 20
 
 Told = Callable[[int], None]  # how many bytes of the file are behind
@@ -90,8 +91,10 @@ def _flows(file: BinaryIO, told: Told) -> Iterator[Recorded]:
         try:
             one = next(flows, None)
         except exceptions.FlowReadException:
-            what = "is no file of flows" if not number else "is damaged or cut off"
-            raise RecordingError(f"{what}: flow {number + 1}, which begins at byte {start}, can't be read") from None
+            if not number:
+                raise RecordingError("is neither a HAR file nor whole flows as mitmdump -w writes them") from None
+            where = f"flow {number + 1}, which begins at byte {start}"
+            raise RecordingError(f"is damaged or cut off: {where}, can't be read") from None
         except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of a flow's parts
             where = f"flow {number + 1}, which begins at byte {start}"
             raise RecordingError(f"is damaged: {where}, can't be read ({type(error).__name__})") from None
@@ -144,10 +147,13 @@ def _entries(file: IO[bytes], told: Told) -> Iterator[tuple[bytes, bool]]:
     found = None
     while found is None:
         piece = file.read(PIECE_BYTES)
+        fresh = max(0, len(head) - _OVERLAP)  # what was searched before is not searched again
         head += piece
-        found = _ENTRIES.search(head)
+        found = _ENTRIES.search(head, fresh)
         if found is None and (not piece or len(head) > _HEAD_BYTES_MAX):
-            raise RecordingError("is JSON without log.entries: no HAR file")
+            raise RecordingError(
+                "is no HAR file: JSON without log.entries; in a browser's network panel, save all as HAR"
+            )
     framer = ArrayFramer(ENTRY_BYTES_MAX)
     data = bytes(head[found.end() :])
     del head
@@ -155,6 +161,8 @@ def _entries(file: IO[bytes], told: Told) -> Iterator[tuple[bytes, bool]]:
         for piece_of in framer.feed(data):
             if piece_of.kind == "end":
                 return
+            if piece_of.kind == "between" and piece_of.raw.strip(b" \t\r\n[,"):
+                raise RecordingError("is no HAR file: log.entries holds something that is no entry")
             if piece_of.kind == "element":
                 yield piece_of.raw, not piece_of.oversize
                 if piece_of.oversize:

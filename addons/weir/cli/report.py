@@ -16,7 +16,7 @@ __all__ = ["report"]
 # What fits 80 columns; a report that is not named here shows all it has.
 _PEOPLE = {
     "shadow-ai": ("service", "status", "inspection", "users", "unidentified", "requests", "blocked", "last_seen"),
-    "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "unpriced_tokens", "estimated_pct"),
+    "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated_pct"),
     "findings": ("detector", "action", "rule", "findings", "users", "unidentified", "last_seen"),
 }
 
@@ -24,7 +24,9 @@ _PEOPLE = {
 def report(
     name: Annotated[str, typer.Argument(metavar="NAME", help="shadow-ai, spend or findings.")],
     since: Annotated[str, typer.Option(metavar="WHEN", help="7d, 12h, or a date; default: everything.")] = "",
-    by: Annotated[str, typer.Option(metavar="WHAT", help="spend: team, app, user, model, service or day.")] = "",
+    by: Annotated[
+        str, typer.Option(metavar="WHAT", help="spend: team, app, user, model, service or day; default: team.")
+    ] = "",
     data: DataOption = DATA,
     format: Annotated[
         Literal["table", "json", "csv", "focus"],

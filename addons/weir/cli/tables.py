@@ -14,7 +14,11 @@ from weir.reports.table import Table, as_csv, as_json
 
 __all__ = ["WIDE", "plain", "show"]
 
-_HEADS = {"unidentified": "no user"}  # short heads for people, where the column's name would take too much room
+# Short heads for people, where the column's name would take too much room.
+_HEADS = {
+    "unidentified": "no user", "input_tokens": "tokens in", "output_tokens": "out", "cost_usd": "usd",
+    "estimated_pct": "est. %",
+}  # fmt: skip
 WIDE = 150  # columns of a terminal from which people get everything too
 
 
@@ -80,4 +84,6 @@ def _shown(cell: Any, *, brief: bool) -> Any:
     value = plain(cell)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}" if brief else f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float) and 1e-6 <= abs(value) < 1e-4:
+        return Decimal(repr(value))  # Python writes these small ones as 3.7e-05
     return "(none)" if value == "" else value

@@ -71,7 +71,7 @@ def _row(found: Mapping[str, Any]) -> dict[str, str | None]:
     price = None if unpriced else _number(_unit_price(cost, quantity))
     # A SKU outlives the list that named its price: without that list's name, which x_PriceId has.
     sku = None if unpriced else _LIST.split(found["price"] or f"{found['service']}/{model}")[0]
-    what = f"{model} at {found['service']}, {found['exchanges']} exchanges"
+    what = f"{model} at {found['service']}, {found['exchanges']} exchange{'s' * (found['exchanges'] != 1)}"
     return {
         "BilledCost": "0",
         "BillingAccountId": "weir",

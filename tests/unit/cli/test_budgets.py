@@ -76,7 +76,23 @@ def test_looking_makes_no_store(weir, policy: Path, tmp_path: Path) -> None:
 def test_a_policy_without_budgets(weir, data: Path, tmp_path: Path) -> None:
     (tmp_path / "none.yaml").write_text("version: 1\n")
     done = weir("budgets", "--policy", tmp_path / "none.yaml", "--data", data)
-    assert (done.code, done.out) == (0, "") and "none.yaml has no budgets" in done.err
+    assert (done.code, done.out) == (
+        0,
+        "",
+    ) and "none.yaml has no budgets; one is a line such as  budgets: [{usd" in done.err
+
+
+def test_what_went_over_a_budget_leaves_nothing(weir, policy: Path, data: Path) -> None:
+    ledger = Ledger.open(data / "limits.db", plan_of(load(policy), data / "limits.db").budgets)
+    claim = Claim("over", Principal(user="bob"), "openai", "gpt-5", 1, 400_000_000)
+    ledger.reserve(claim)
+    ledger.settle(claim.id, Actual(1, 500_400_000))
+    ledger.close()
+    done = weir("budgets", "--policy", policy, "--data", data)
+    (row,) = [" ".join(line.split()) for line in done.out.splitlines() if line.startswith("user bob")]
+    assert row.startswith("user bob all $0.50/day $0.5004 100%! $0 $0 20")
+    told = json.loads(weir("budgets", "--policy", policy, "--data", data, "--format", "json").out)
+    assert [one["left"] for one in told["budgets"] if one["name"] == "bob"] == [-400_000]
 
 
 @pytest.mark.parametrize("break_it", ["store", "reference", "folder"])
@@ -93,3 +109,14 @@ def test_what_cannot_be_read_is_an_error(weir, policy: Path, data: Path, break_i
     done = weir("budgets", "--policy", policy, "--data", folder)
     assert (done.code, done.out) == (code, "") and done.err.startswith("weir budgets: ")
     assert len(done.err.splitlines()) == 1
+    if break_it == "folder":
+        assert "is not there yet: weir run makes it" in done.err
+
+
+def test_a_server_that_does_not_answer_is_named_by_its_key(
+    weir, policy: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy.write_text(POLICY + 'stores: {budgets: "env:WEIR_TEST_LEDGER", timeout_ms: 300}\n')
+    monkeypatch.setenv("WEIR_TEST_LEDGER", "postgresql://127.0.0.1:1/weir")
+    done = weir("budgets", "--policy", policy, "--data", data)
+    assert done.code == 1 and done.err.endswith("; see that the server of stores.budgets answers\n")

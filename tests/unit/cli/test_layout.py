@@ -20,6 +20,7 @@ from weir.cli.layout import fits, row_lines, whole_widths, widths, wrap
         ("2026-01-02 08:05", 12, ["2026-01-02", "08:05"]),
         ("1234.567891", 6, ["1234.5", "67891"]),
         ("ann@corp.example", 10, ["ann@corp.", "example"]),
+        ("name that with --policy", 19, ["name that with", "--policy"]),
         ("two words", 9, ["two words"]),
         ("two words", 5, ["two", "words"]),
         ("a\nb", 5, ["a", "b"]),

@@ -26,7 +26,9 @@ def test_show_names_rates_tiers_and_whose_word_it_is(weir, tmp_path: Path) -> No
     assert done.code == 0
     assert "3.75" in done.out and "over 200,000" in done.out and "genai-prices-" in done.out
     assert all(len(line) <= 80 for line in done.out.splitlines())
-    assert "web_searches" in done.err
+    assert "where a reply reports how many: cache write 1h, web searches\n" in done.err
+    searched = weir("prices", "show", "gpt-5", "--provider", "openai", "--data", tmp_path / "d")
+    assert "not counted: storage searches\n" in searched.err
     assert not (tmp_path / "d").exists()
 
 
@@ -46,7 +48,15 @@ def test_ones_own_price_comes_with_its_line(weir, policy: Path, tmp_path: Path) 
     assert (price["input"], price["source"]) == ("0.25", f"override {tmp_path / 'own.yaml'}:3")
 
 
-@pytest.mark.parametrize("arguments", [["house-model-7"], ["gpt-4o", "--provider", "nobody"]])
+def test_people_see_the_place_as_seen_from_here(weir, policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (policy.parent / "below").mkdir()
+    for folder, place in ((policy.parent, "own.yaml:3"), (policy.parent / "below", "../own.yaml:3")):
+        monkeypatch.chdir(folder)
+        done = weir("prices", "show", "llama-3", "--provider", "house", "--policy", policy)
+        assert done.out.splitlines()[-1].endswith(f"override {place}")
+
+
+@pytest.mark.parametrize("arguments", [["house-model-7"], ["gpt-4o", "--provider", "anthropic"]])
 def test_an_unpriced_model_is_an_error(weir, tmp_path: Path, arguments: list[str]) -> None:
     done = weir("prices", "show", *arguments, "--data", tmp_path / "d")
     assert done.code == 1
@@ -88,8 +98,28 @@ def test_update_refuses_what_is_none(weir, tmp_path: Path, content: bytes | None
     done = weir("prices", "update", "--file", file, "--data", tmp_path / "d")
     assert (done.code, done.out) == (code, "")
     assert "data.json" in done.err and len(done.err.splitlines()) == 1
+    assert not (tmp_path / "d").exists(), "a list that is refused makes no data directory"
 
 
 def test_wrong_date(weir) -> None:
     done = weir("prices", "show", "gpt-4o", "--at", "yore")
     assert (done.code, done.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["", "--provider", "openai"], "name a model"),
+        (["  "], "name a model"),
+        (["gpt-5", "--provider", "nobody"], "weir knows no provider nobody; weir providers lists them"),
+        (["gpt-5", "--at", "2026-13-01"], "is no time"),
+    ],
+)
+def test_what_nobody_can_answer_says_why(weir, tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = weir("prices", "show", *arguments, "--data", tmp_path / "d")
+    assert (done.code, done.out) == (2, "") and said in done.err
+
+
+def test_a_name_does_nothing_to_the_terminal(weir, tmp_path: Path) -> None:
+    done = weir("prices", "show", "\x1b[31m" + "x" * 3000, "--data", tmp_path / "d")
+    assert done.code == 1 and "\x1b" not in done.err and len(done.err) < 300

@@ -51,7 +51,14 @@ def test_one_provider_as_json(weir) -> None:
     assert doubts["/dream-machine/v1/generations/{id}"] and not doubts["/dream-machine/v1/generations/video"]
 
 
-@pytest.mark.parametrize(("name", "said"), [("opnai", "did you mean openai?"), ("zzz", "weir providers lists them")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("opnai", "did you mean openai?"),
+        ("Vertex", "did you mean google-vertex?"),
+        ("zzz", "weir providers lists them"),
+    ],
+)
 def test_no_such_provider(weir, name: str, said: str) -> None:
     done = weir("providers", name)
     assert (done.code, done.out) == (1, "") and said in done.err

@@ -6,6 +6,7 @@ import base64
 import gc
 import gzip
 import json
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -121,9 +122,9 @@ SECRET = "do-not-quote-me"
         (f'{{"log": {{"entries": [{json.dumps(ENTRY)},', "entry 2 can't be read: the file ends in it"),
         (f'{{"log": {{"entries": [{json.dumps(ENTRY)}, {{"{SECRET}": 1}}]}}}}', "entry 2 can't be read: no request"),
         (f'{{"log": {{"entries": [{{"request": {{"{SECRET}": tru}}}}]}}}}', "entry 1 can't be read: JSONDecodeError"),
-        (SECRET, "is no file of flows: flow 1, which begins at byte 0"),
-        (f"9999:{SECRET}", "is no file of flows"),
-        ("4:true!", "is no file of flows"),
+        (SECRET, "neither a HAR file nor whole flows"),
+        (f"9999:{SECRET}", "neither a HAR file nor whole flows"),
+        ("4:true!", "neither a HAR file nor whole flows"),
     ],
 )
 def test_a_broken_file_is_told_by_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -161,3 +162,20 @@ def test_what_is_held_does_not_grow_with_the_file(tmp_path: Path, write: Write) 
             tracemalloc.stop()
         assert told == sorted(told) and told[-1] <= path.stat().st_size
     assert most[1] < most[0] * 1.5
+
+
+def test_a_long_head_is_searched_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.har"
+    path.write_bytes(b'{"comment":"' + b'"entries"' * 4_000_000)
+    started = time.process_time()
+    with pytest.raises(RecordingError, match="no HAR file"):
+        everything(path)
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("entries", ["[1, 2]", '["a"]', "[null]"])
+def test_entries_that_are_none_are_told(tmp_path: Path, entries: str) -> None:
+    path = tmp_path / "a.har"
+    path.write_text(f'{{"log": {{"entries": {entries}}}}}')
+    with pytest.raises(RecordingError, match="no entry"):
+        everything(path)

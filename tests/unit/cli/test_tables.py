@@ -86,3 +86,8 @@ def test_people_get_the_columns_that_fit_and_are_told_of_the_rest(
     assert said.out.splitlines()[1].split() == ["first", "seen", "b", "c"]
     assert said.out.splitlines()[2].split() == ["2026-01-01", "08:05:00", "(none)", "3"]
     assert said.err == ""
+
+
+def test_people_read_no_powers_of_ten(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Table("T", ("usd",), ((3.7e-05,), (0.000548,), (1e-06,), (12.5,))), "table")
+    assert capsys.readouterr().out.split() == ["T", "usd", "0.000037", "0.000548", "0.000001", "12.5"]
