@@ -17,11 +17,11 @@ from weir.dlp.standins.vault import Vault
 from weir.edge.begin import Begin
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections
-from weir.edge.drain import Drain
-from weir.edge.limitstores import plan_for
-from weir.edge.resolve import Address, Resolve
-from weir.edge.sockets import Sockets
+from weir.edge.limits.limitstores import plan_for
+from weir.edge.process.drain import Drain
 from weir.edge.state import Snapshot, State
+from weir.edge.websockets.sockets import Sockets
+from weir.edge.wire.resolve import Address, Resolve
 from weir.identity.addon import Identity
 from weir.identity.networks import Networks
 from weir.identity.users import Users

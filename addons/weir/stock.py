@@ -7,9 +7,9 @@ from pathlib import Path
 
 from weir import chain, settings
 from weir.datadir import DataDir
-from weir.edge.ingester import Ingester
-from weir.edge.reload import Reload
-from weir.edge.stock import Built, Stock
+from weir.edge.process.ingester import Ingester
+from weir.edge.process.reload import Reload
+from weir.edge.process.stock import Built, Stock
 from weir.places import policy_path
 
 __all__ = ["addons", "build"]

@@ -24,7 +24,7 @@ from dlp_texts import chat, code, filled, hostile, key, prose  # noqa: E402
 
 from weir.dlp.core.engine import Engine  # noqa: E402
 from weir.dlp.personal.presidio import DEFAULT_ENTITIES  # noqa: E402
-from weir.edge.workers import Workers  # noqa: E402
+from weir.edge.process.workers import Workers  # noqa: E402
 from weir.model import Segment  # noqa: E402
 
 SIZES = (1_000, 10_000, 100_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from e2e.support import House
 from harness.processes import until
 from weir.datadir import DataDir
-from weir.edge.limitstores import plan_for
+from weir.edge.limits.limitstores import plan_for
 from weir.limits.budget import Standing
 from weir.limits.ledger import Ledger
 from weir.settings import load

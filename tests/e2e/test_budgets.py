@@ -19,7 +19,7 @@ from e2e.support import House, issue
 from harness.clients import trust
 from harness.processes import until
 from weir.datadir import DataDir
-from weir.edge.limitstores import plan_for
+from weir.edge.limits.limitstores import plan_for
 from weir.limits.ledger import Ledger
 from weir.settings import load
 

@@ -25,7 +25,7 @@ from harness.servers import Server, postgresql_server, redis_server
 from harness.weir import Weir, write_policy
 from weir.datadir import DataDir, write_private
 from weir.demo.tlsfiles import Authority
-from weir.edge.limitstores import plan_for
+from weir.edge.limits.limitstores import plan_for
 from weir.limits.ledger import Ledger
 from weir.settings import load
 

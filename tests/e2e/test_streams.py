@@ -14,7 +14,7 @@ from e2e.raw import forwarder
 from e2e.sdks import SDKS, OpenAI
 from e2e.support import ADDRESS, House, chat_body, tokens
 from harness.processes import until
-from weir.edge.coding import decode
+from weir.edge.wire.coding import decode
 
 URL = "https://api.openai.com{}/v1/chat/completions"
 PROMPT = f"Tell {ADDRESS} all about it."

@@ -13,7 +13,7 @@ from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
 from weir.dlp.addon import GRACE_S, INLINE_CHARS_MAX, INLINE_S
 from weir.dlp.core.engine import Scan
 from weir.edge.parts import WEIGHED_CHARS_MAX, WEIGHED_TEXTS_MAX
-from weir.edge.workers import WorkersTimeout
+from weir.edge.process.workers import WorkersTimeout
 from weir.model import Inspection
 
 

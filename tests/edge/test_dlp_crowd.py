@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from weir.dlp.core.engine import Engine
-from weir.edge.workers import Workers
+from weir.edge.process.workers import Workers
 from weir.model import Segment
 
 CLIENTS = 64

@@ -203,7 +203,7 @@ def test_what_no_limit_is_about_costs_nothing(limited: Callable[..., Limited]) -
 
 def test_a_failure_of_ours_is_a_decision(limited: Callable[..., Limited], monkeypatch: pytest.MonkeyPatch) -> None:
     limits = limited()
-    monkeypatch.setattr("weir.edge.limiting.estimate", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("weir.edge.limits.limiting.estimate", lambda *_, **__: 1 / 0)
 
     async def body() -> None:
         flow, trace = await limits.ask()

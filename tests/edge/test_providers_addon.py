@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from harness.rig import ADDRESS, Rig, chat, run
-from weir.edge.chunk import ChunkData
 from weir.edge.trace import trace_of
+from weir.edge.wire.chunk import ChunkData
 from weir.model import Inspection, Reply
 
 GEMINI = "generativelanguage.googleapis.com"

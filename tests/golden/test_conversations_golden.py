@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from golden.swap import VALUE, WORD, Swap
-from weir.edge.socket import Socket
+from weir.edge.websockets.socket import Socket
 from weir.model import Endpoint, Exchange, Usage
 from weir.ports import TextMap
 from weir.providers.replies.frames import FrameReader, Turn

@@ -42,11 +42,11 @@ def chain_hooks(*, lifecycle: bool = False) -> list[Hook]:
     """Every hook of every addon of the chain, in chain order; with ``lifecycle`` those of the process instead."""
     from mitmproxy import hooks
 
-    import weir.edge.run  # registers all hooks that a running proxy knows
+    import weir.edge.process.run  # registers all hooks that a running proxy knows
     from weir import chain
     from weir.edge.state import State
 
-    assert weir.edge.run
+    assert weir.edge.process.run
     state = SimpleNamespace(data=SimpleNamespace(path=Path()))  # addons keep it, and may note where their files will be
     first, rest = chain.chain(cast(State, state), {})
     found = []
@@ -64,10 +64,10 @@ def inner_points() -> dict[str, tuple[Any, str]]:
     from weir.audit.segment import Segment
     from weir.dlp.core.engine import Engine
     from weir.edge import records
-    from weir.edge.pipe import ReplyPipe
-    from weir.edge.proxy import WeirNextLayer
+    from weir.edge.process.proxy import WeirNextLayer
     from weir.edge.state import State
-    from weir.edge.tlsconfig import WeirTlsConfig
+    from weir.edge.wire.pipe import ReplyPipe
+    from weir.edge.wire.tlsconfig import WeirTlsConfig
 
     return {
         "nextlayer.next_layer": (WeirNextLayer, "_next_layer"),

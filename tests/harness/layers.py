@@ -23,7 +23,7 @@ from mitmproxy.test import tflow
 
 from harness.rig import Rig, mitmproxy, run
 from weir.edge import trace as traces
-from weir.edge.chunk import ResponseChunkHook
+from weir.edge.wire.chunk import ResponseChunkHook
 
 __all__ = ["REPLY", "Wire", "answer", "body_of", "post", "sized"]
 

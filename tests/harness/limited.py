@@ -12,7 +12,7 @@ from typing import Any
 from mitmproxy import http
 
 from harness.rig import Rig, chat
-from weir.edge.limiting import admission_of
+from weir.edge.limits.limiting import admission_of
 from weir.edge.trace import Trace, trace_of
 from weir.limits.admission import Admission
 from weir.limits.budget import Standing

@@ -29,9 +29,9 @@ from weir.audit.record import AuditRecord
 from weir.audit.waiters import SpoolUnavailable
 from weir.datadir import DataDir
 from weir.dlp.standins.conversations import Conversations
+from weir.edge.process.workers import Workers
 from weir.edge.state import Snapshot, State
 from weir.edge.trace import Trace, trace_of
-from weir.edge.workers import Workers
 from weir.identity.networks import Networks
 from weir.identity.users import Users
 from weir.keys.virtual import VirtualKeys

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weir import stock
-from weir.edge.stock import Stock
+from weir.edge.process.stock import Stock
 from weir.places import policy_path
 
 

@@ -45,7 +45,7 @@ def _plan(policy: Path | None, data: Path) -> tuple[Plan | None, str]:
     from weir.cli.running import running
     from weir.cli.scan import load_policy
     from weir.datadir import DataDir, DataDirError
-    from weir.edge.limitstores import plan_for
+    from weir.edge.limits.limitstores import plan_for
 
     other = running(data)
     settings = load_policy("budgets", policy or (Path(other.policy) if other and other.policy else None))

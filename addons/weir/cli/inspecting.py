@@ -15,7 +15,7 @@ from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach
 from weir.dlp.replies.listen import Listener, look_at
 from weir.dlp.replies.reply import segment_of
-from weir.edge.coding import CodingError, Decoder, decode
+from weir.edge.wire.coding import CodingError, Decoder, decode
 from weir.model import (
     NO_USAGE,
     Cost,

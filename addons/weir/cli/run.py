@@ -95,12 +95,12 @@ def run(
     lean("mitmproxy.addons")
     from weir import chain, settings
     from weir.datadir import DataDir
-    from weir.edge.ingester import Ingester
-    from weir.edge.proxy import quiet_logging
-    from weir.edge.reload import Reload
-    from weir.edge.resolve import parse_resolve
-    from weir.edge.run import Ready, serve
-    from weir.edge.tlsconfig import WeirTlsConfig
+    from weir.edge.process.ingester import Ingester
+    from weir.edge.process.proxy import quiet_logging
+    from weir.edge.process.reload import Reload
+    from weir.edge.process.run import Ready, serve
+    from weir.edge.wire.resolve import parse_resolve
+    from weir.edge.wire.tlsconfig import WeirTlsConfig
 
     quiet_logging()
     policy, modes = policy or default_policy(), mode or ["regular"]

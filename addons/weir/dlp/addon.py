@@ -14,7 +14,7 @@ from weir.edge.guard import guarded
 from weir.edge.parts import is_light, read_files
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
-from weir.edge.turns import masker_of, remember
+from weir.edge.websockets.turns import masker_of, remember
 from weir.model import Inspection
 
 __all__ = ["Dlp"]

@@ -8,11 +8,11 @@ from collections import defaultdict
 
 from mitmproxy import connection, ctx, http
 
-from weir.edge.coding import acceptable
 from weir.edge.guard import guarded, refuse
 from weir.edge.state import State
 from weir.edge.trace import trace_of
-from weir.edge.wellformed import malformed
+from weir.edge.wire.coding import acceptable
+from weir.edge.wire.wellformed import malformed
 from weir.model import Inspection
 
 __all__ = ["Begin", "claimed_names"]

@@ -21,7 +21,7 @@ from weir.edge.case import case_of
 from weir.edge.guard import guarded
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
-from weir.edge.turns import tag_of
+from weir.edge.websockets.turns import tag_of
 from weir.model import Action, Inspection, Segment, Verdict
 from weir.policy import coach_page as pages
 from weir.policy.case import Case

@@ -11,9 +11,9 @@ from mitmproxy.proxy import layer
 from weir.audit.record import new_event_id, now_us
 from weir.edge import records
 from weir.edge.guard import guarded
-from weir.edge.meter import MeteredTCPLayer
 from weir.edge.state import State
 from weir.edge.trace import Link, Trace, link_of, open_flows, open_links
+from weir.edge.wire.meter import MeteredTCPLayer
 from weir.model import Inspection
 
 __all__ = ["Connections"]

@@ -20,8 +20,8 @@ from mitmproxy import connection, http, tls
 from mitmproxy.proxy import layer, server_hooks
 
 from weir.edge import lastresort
-from weir.edge.chunk import ChunkData
 from weir.edge.trace import Trace, link_of, trace_of
+from weir.edge.wire.chunk import ChunkData
 from weir.model import OnFailure
 
 if TYPE_CHECKING:

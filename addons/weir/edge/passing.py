@@ -13,11 +13,11 @@ from weir.dlp.replies.listen import Listener, look_at
 from weir.dlp.replies.reply import segment_of
 from weir.edge.answer import answer
 from weir.edge.callers import address_of
-from weir.edge.chunk import ChunkData
+from weir.edge.process.workers import WorkersBusy, WorkersTimeout
 from weir.edge.replies import INLINE_S, ReplyLook, decide_reply
 from weir.edge.state import State
 from weir.edge.trace import Trace
-from weir.edge.workers import WorkersBusy, WorkersTimeout
+from weir.edge.wire.chunk import ChunkData
 from weir.model import Finding, Reply
 from weir.policy.actions import STATUS_POLICY
 

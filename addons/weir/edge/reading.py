@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from mitmproxy import http
 
-from weir.edge.coding import CodingError, Decoder, decode
-from weir.edge.socket import opening
 from weir.edge.trace import Trace
+from weir.edge.websockets.socket import opening
+from weir.edge.wire.coding import CodingError, Decoder, decode
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
 from weir.providers.formats.web_json import WEB_JSON
 from weir.providers.services.content import by_content

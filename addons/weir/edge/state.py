@@ -16,8 +16,8 @@ from weir.audit.spool import Spool
 from weir.datadir import DataDir
 from weir.dlp.core.engine import Engine
 from weir.dlp.standins.conversations import Conversations
+from weir.edge.process.workers import Workers
 from weir.edge.trace import Trace, link_of, start_trace
-from weir.edge.workers import Workers
 from weir.identity.networks import Networks
 from weir.identity.users import Users
 from weir.keys.virtual import VirtualKeys

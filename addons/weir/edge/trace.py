@@ -35,11 +35,11 @@ from weir.usage.multimodal import NO_MEDIA, MediaTokens
 
 if TYPE_CHECKING:
     from weir.dlp.core.engine import Scan
-    from weir.edge.pipe import ReplyPipe
     from weir.edge.replies import ReplyLook
-    from weir.edge.socket import Socket
     from weir.edge.state import Snapshot, State
-    from weir.edge.turnlimits import Turns
+    from weir.edge.websockets.socket import Socket
+    from weir.edge.websockets.turnlimits import Turns
+    from weir.edge.wire.pipe import ReplyPipe
     from weir.keys.credentials import Presented
     from weir.limits.admission import Hold
     from weir.providers.services.registry import Provider

@@ -6,11 +6,11 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.edge import turnlimits
 from weir.edge.guard import guarded
-from weir.edge.limiting import admission_of, begin, finish, show
+from weir.edge.limits.limiting import admission_of, begin, finish, show
 from weir.edge.state import State
 from weir.edge.trace import trace_of
+from weir.edge.websockets import turnlimits
 
 __all__ = ["Limits", "Settlement"]
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.edge.chunk import ChunkData
 from weir.edge.guard import guarded
 from weir.edge.passing import finish, pass_on
 from weir.edge.reading import read_into
 from weir.edge.replies import read_reply
 from weir.edge.state import State
 from weir.edge.trace import trace_of
+from weir.edge.wire.chunk import ChunkData
 
 __all__ = ["Providers"]
 

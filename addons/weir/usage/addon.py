@@ -8,7 +8,7 @@ from functools import partial
 from mitmproxy import http
 
 from weir.edge.guard import guarded
-from weir.edge.settling import target_of
+from weir.edge.limits.settling import target_of
 from weir.edge.signing import is_signed
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of

@@ -255,7 +255,9 @@ def test_a_message_of_a_socket_tells_where_and_passes_after_a_reason(
     asking: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr("weir.edge.socket.Socket.refuse", lambda self, message, rule_id: told.append(message))
+    monkeypatch.setattr(
+        "weir.edge.websockets.socket.Socket.refuse", lambda self, message, rule_id: told.append(message)
+    )
 
     def talk() -> WebSocketMessage:
         flow = asking.flow(b"", path="/v1/realtime?model=gpt-realtime", method="GET")

@@ -12,8 +12,8 @@ from mitmproxy.test import tflow
 
 from harness.rig import Rig, mitmproxy
 from weir.edge.connections import Connections
-from weir.edge.meter import MeteredTCPLayer
 from weir.edge.trace import Link, link_of
+from weir.edge.wire.meter import MeteredTCPLayer
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from mitmproxy.test import tflow
 
 from harness.rig import Rig
 from weir.edge import guard
-from weir.edge.chunk import ChunkData
 from weir.edge.guard import guarded
 from weir.edge.trace import Link, Trace, link_of, start_trace, trace_of
+from weir.edge.wire.chunk import ChunkData
 from weir.model import Inspection, OnFailure
 
 

@@ -12,9 +12,10 @@ import pytest
 from harness.layers import REPLY, Wire, answer, body_of, post, sized
 from harness.rig import CREDENTIAL, Rig, chat, run
 from weir.dlp.replies.listen import Listener
-from weir.edge import passing, stream
-from weir.edge.chunk import ChunkData
-from weir.edge.workers import WorkersBusy
+from weir.edge import passing
+from weir.edge.process.workers import WorkersBusy
+from weir.edge.wire import stream
+from weir.edge.wire.chunk import ChunkData
 from weir.model import Inspection
 
 pytestmark = pytest.mark.usefixtures("put_back")

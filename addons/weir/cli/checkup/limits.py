@@ -17,7 +17,7 @@ _NAME_IT = "run weir doctor where weir starts; the reference must yield the stor
 
 def budgets(settings: Settings, data: Path) -> list[Result]:
     """Whether the store of budgets can be used; nothing when the policy has no budgets. Makes no file."""
-    from weir.edge.limitstores import address, ledger_file
+    from weir.edge.limits.limitstores import address, ledger_file
     from weir.limits.ledger import Ledger, LedgerError
     from weir.limits.plan import written
 
@@ -41,7 +41,7 @@ def budgets(settings: Settings, data: Path) -> list[Result]:
 
 def rates(settings: Settings) -> list[Result]:
     """Whether the store of rates answers; nothing when the policy has no rates, or counts them in memory."""
-    from weir.edge.limitstores import address
+    from weir.edge.limits.limitstores import address
 
     if not settings.rates:
         return []

@@ -1,0 +1,86 @@
+"""The end of the process: nothing new comes in, what runs may finish, and the audit is written whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from mitmproxy import ctx
+
+from harness.rig import Rig, chat
+from weir.edge.process import drain
+from weir.edge.process.drain import Drain
+from weir.edge.trace import Trace, open_traces
+
+
+class House:
+    """mitmproxy's servers and the audit, writing down what is done to them in what order."""
+
+    def __init__(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps: list[str] = []
+        self.rig = rig
+        self.handlers: list[Any] = []
+        servers = SimpleNamespace(servers=SimpleNamespace(update=self.update), connections={})
+        self.connections = servers.connections
+        monkeypatch.setattr(ctx, "master", SimpleNamespace(addons={"proxyserver": servers}), raising=False)
+        # Flows of other tests may still be alive.
+        monkeypatch.setattr(drain, "open_traces", lambda: [t for t in open_traces() if t.state is rig.state])
+        monkeypatch.setattr(drain, "POLL_S", 0.001)
+        close = rig.ledger.close
+        monkeypatch.setattr(rig.ledger, "close", lambda s: (self.steps.append("audit closed"), close(s))[1])
+        self.addon = Drain(rig.state, SimpleNamespace(close_all=lambda: self.steps.append("last records")))  # type: ignore[arg-type]
+
+    async def update(self, modes: list[str]) -> None:
+        assert modes == []
+        self.steps.append("listeners closed")
+
+    def running(self) -> Trace:
+        self.flow = self.rig.flow(chat())
+        return self.rig.play(self.flow, "requestheaders")
+
+
+@pytest.fixture
+def house(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> House:
+    return House(rig, monkeypatch)
+
+
+def test_the_order(house: House) -> None:
+    asyncio.run(house.addon.done())
+    assert house.steps == ["listeners closed", "last records", "audit closed"]
+    assert house.rig.state.draining and house.rig.ledger.closed
+
+
+def test_it_waits_for_what_runs_and_no_longer(house: House) -> None:
+    trace = house.running()
+    house.rig.state.drain_s = 60.0
+
+    async def main() -> None:
+        ending = asyncio.create_task(house.addon.done())
+        while "listeners closed" not in house.steps:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert not ending.done() and "audit closed" not in house.steps
+        trace.closed = True
+        await asyncio.wait_for(ending, 10)
+
+    asyncio.run(main())
+    assert house.steps[-1] == "audit closed"
+
+
+def test_it_does_not_wait_for_ever(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.running()
+    house.rig.state.drain_s = 0.02
+    cancelled: list[str] = []
+    transport = SimpleNamespace(handler=SimpleNamespace(cancel=cancelled.append))
+    idle = SimpleNamespace(handler=None)
+    house.connections["1"] = SimpleNamespace(transports={"client": transport, "server": idle})
+    started = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(house.addon.done())
+    assert time.monotonic() - started < 5
+    assert cancelled == ["shutting down"] and house.steps[-1] == "audit closed"
+    assert "1 exchanges were still running" in caplog.text

@@ -1,0 +1,165 @@
+"""The Master and what it is made of: plain options, a log without foreign words, and no relay by accident."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import mitmproxy.proxy.layers as layers
+import mitmproxy.proxy.layers.http as http_layers
+import pytest
+from mitmproxy import connection
+from mitmproxy.addons import next_layer
+from mitmproxy.options import Options
+from mitmproxy.proxy import context, layer
+from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.test import tflow
+
+import harness.rig
+from weir.edge.process.proxy import PlainOptions, SafeFormatter, WeirMaster, WeirNextLayer, options_for, quiet_logging
+from weir.edge.trace import link_of
+from weir.edge.wire import meter
+
+
+def test_plain_options_say_what_options_say() -> None:
+    ours, theirs = PlainOptions(), Options()
+    assert set(ours.keys()) == set(theirs.keys())
+    for name in theirs.keys():  # noqa: SIM118
+        assert getattr(ours, name) == getattr(theirs, name), name
+    for options in (ours, theirs):
+        options.update(listen_port=1234, mode=["socks5"])
+        options.update_known(no_such_option=1)
+        assert (options.listen_port, options.mode) == (1234, ["socks5"])
+        with pytest.raises(AttributeError):
+            _ = options.no_such_option
+    ours.mode.append("regular")
+    assert ours.mode == ["socks5"]  # what can be changed is still a copy
+
+
+def test_the_options_of_a_proxy() -> None:
+    options, late = options_for(["regular", "socks5"], "127.0.0.1", 0, "/run", "/run/roots.pem")
+    assert (options.mode, options.listen_host, options.listen_port) == (["regular", "socks5"], "127.0.0.1", 0)
+    assert options.ssl_verify_upstream_trusted_ca == "/run/roots.pem"
+    assert late == {"connection_strategy": "lazy", "validate_inbound_headers": True}
+    assert not options.ssl_insecure
+
+
+def logged(name: str, message: str, *arguments: Any, error: Exception | None = None) -> str:
+    record = logging.LogRecord(name, logging.ERROR, "/x/place.py", 7, message, arguments, None)
+    if error is not None:
+        try:
+            raise error
+        except Exception as raised:  # noqa: BLE001
+            record.exc_info = (type(raised), raised, raised.__traceback__)
+    return SafeFormatter().format(record)
+
+
+@pytest.mark.parametrize("name", ["mitmproxy.proxy.server", "asyncio", "presidio-analyzer", "weirdlib"])
+def test_words_of_others_are_not_printed(name: str) -> None:
+    text = logged(name, "canary %s", "canary", error=ValueError("canary"))
+    assert "canary" not in text
+    assert f"{name}: place:7" in text and "ValueError at test_proxy.py:" in text
+
+
+def test_our_own_are_and_still_without_the_exceptions() -> None:
+    text = logged("weir.guard", "hook failed: %s", "dlp.request", error=ValueError("canary"))
+    assert "hook failed: dlp.request" in text and "canary" not in text
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    root, own = logging.getLogger(), logging.getLogger("weir")
+    before = root.handlers[:], root.level, own.level
+    yield root
+    root.handlers[:], own.level = before[0], before[2]
+    root.setLevel(before[1])
+
+
+def test_quiet_logging(root_logger: logging.Logger) -> None:
+    quiet_logging()
+    assert [type(h.formatter) for h in root_logger.handlers] == [SafeFormatter]
+    assert logging.getLogger("weir.drain").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("mitmproxy").isEnabledFor(logging.WARNING)
+    assert not logging.getLogger("asyncio").isEnabledFor(logging.ERROR)
+
+
+DECRYPTED = "api.openai.com"
+SHORT = [b"\x16", b"\x16\x03\x01\x00", b"G", b"POST"]
+
+
+@pytest.fixture
+def chooser(put_back: None) -> Iterator[WeirNextLayer]:
+    meter.install()
+    found = WeirNextLayer(lambda host: host == DECRYPTED)
+    with harness.rig.mitmproxy(found) as tctx:
+        found.configure({"tcp_hosts", "udp_hosts", "allow_hosts"})  # type: ignore[no-untyped-call]
+        found.options = tctx.options  # type: ignore[attr-defined]
+        yield found
+
+
+def tunnel(chooser: Any, host: str) -> context.Context:
+    client = tflow.tclient_conn()
+    client.tls, client.sni, client.alpn = False, None, None
+    where = context.Context(client, chooser.options)
+    where.server = connection.Server(address=(host, 443))
+    outer = http_layers.HttpLayer(where, HTTPMode.regular)
+    where.layers = [modes.HttpProxy(where), outer, http_layers.HttpStream(where, 1)]
+    return where
+
+
+@pytest.mark.parametrize("data", SHORT)
+def test_a_slow_start_to_a_decrypted_host_is_waited_for(chooser: WeirNextLayer, data: bytes) -> None:
+    with pytest.raises(next_layer.NeedsMoreData):
+        chooser._next_layer(tunnel(chooser, DECRYPTED), data, b"")
+
+
+def test_a_client_hello_is_still_tls(chooser: WeirNextLayer) -> None:
+    where = tunnel(chooser, DECRYPTED)
+    chosen = chooser._next_layer(where, b"\x16\x03\x01\x00\x05\x01", b"")
+    assert isinstance(chosen, layers.ServerTLSLayer | layers.ClientTLSLayer)
+    assert not link_of(where.client).refused
+
+
+@pytest.mark.parametrize("port", [443, 53])
+@pytest.mark.parametrize(("host", "refused"), [(DECRYPTED, True), ("shop.example", False)])
+def test_what_is_neither_tls_nor_http(chooser: WeirNextLayer, host: str, refused: bool, port: int) -> None:
+    where = tunnel(chooser, host)
+    where.server = connection.Server(address=(host, port))
+    chosen = chooser._next_layer(where, b"\x00\x01\x02\x03\x04\x05\x06", b"")
+    assert isinstance(chosen, meter.MeteredTCPLayer)
+    link = link_of(where.client)
+    assert (link.refused, link.metered) == (refused, not refused)
+    assert link.failed == ("neither TLS nor HTTP to a host that is decrypted" if refused else "")
+
+
+def test_a_failure_to_choose_closes_the_connection(chooser: WeirNextLayer) -> None:
+    def broken(host: str) -> bool:
+        raise KeyError(host)
+
+    chooser.must_decrypt = broken
+    where = tunnel(chooser, DECRYPTED)
+    asked = layer.NextLayer(where)
+    asked.events = []
+    chooser.next_layer(asked)
+    link = link_of(where.client)
+    assert link.failed == "nextlayer.next_layer: KeyError" and link.refused and not link.metered
+    assert isinstance(asked.layer, meter.MeteredTCPLayer)
+
+
+@pytest.mark.usefixtures("put_back")
+def test_the_master_has_what_a_proxy_needs_and_no_more() -> None:
+    class Addon:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    async def main() -> list[str]:
+        options, _ = options_for(["regular"], "127.0.0.1", 0, "", "")
+        master = WeirMaster(options, [Addon("first")], Addon("tlsconfig"), Addon("nextlayer"), [Addon("rest")])
+        return [getattr(a, "name", type(a).__name__.lower()) for a in master.addons.chain]
+
+    assert asyncio.run(main()) == [
+        "first", "core", "proxyserver", "nextlayer", "tlsconfig", "disableh2c", "errorcheck", "rest",
+    ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""A changed policy is taken whole, or the one in force stays and the reason is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.rig import Rig
+from weir.edge.process import reload as reload_module
+from weir.edge.process.reload import Reload
+from weir.edge.state import Snapshot
+from weir.keys.virtual import VirtualKeys
+
+
+class Watched:
+    """A policy file, and what building it gives."""
+
+    def __init__(self, rig: Rig, path: Path) -> None:
+        self.rig, self.path, self.built = rig, path, 0
+        self.error: Exception | None = None
+        path.write_text("version: 1\n")
+        self.addon = Reload(rig.state, path, self.build)
+
+    def build(self) -> Snapshot:
+        self.built += 1
+        if self.error is not None:
+            raise self.error
+        return replace(self.rig.state.snapshot, secrets={})
+
+    def change(self) -> None:
+        self.path.write_text(self.path.read_text() + "# more\n")
+
+    def during(self, body: Callable[[], Awaitable[None]]) -> None:
+        async def main() -> None:
+            await self.addon.running()
+            try:
+                await asyncio.wait_for(body(), 20)
+            finally:
+                await self.addon.done()
+
+        asyncio.run(main())
+
+    @property
+    def told(self) -> list[str]:
+        return [r.reason for r in self.rig.records if r.kind == "config"]
+
+
+@pytest.fixture
+def watched(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr(reload_module, "POLL_S", 0.005)
+    return Watched(rig, tmp_path / "policy.yaml")
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.002)
+
+
+def test_the_start_is_in_the_audit(watched: Watched) -> None:
+    async def nothing() -> None:
+        pass
+
+    watched.during(nothing)
+    assert watched.told == ["policy in force"] and watched.built == 0
+    assert watched.rig.records[0].policy_hash == watched.rig.state.snapshot.settings.hash
+
+
+def test_a_changed_file_is_taken(watched: Watched) -> None:
+    old = watched.rig.state.snapshot
+
+    async def body() -> None:
+        watched.change()
+        await until(lambda: watched.rig.state.snapshot is not old)
+
+    watched.during(body)
+    assert watched.told == ["policy in force", "policy taken"] and watched.built == 1
+
+
+def test_a_file_that_stays_is_built_only_when_asked(watched: Watched) -> None:
+    async def body() -> None:
+        await asyncio.sleep(0.03)
+        assert watched.built == 0
+        watched.addon.asked.set()
+        await until(lambda: watched.built == 1)
+
+    watched.during(body)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown", "hidden"),
+    [
+        (ValueError("policy.yaml:3: rules.0.then: write block"), "policy.yaml:3", ""),
+        (FileNotFoundError(2, "No such file"), "No such file", ""),
+        (KeyError("canary"), "KeyError", "canary"),  # of a surprise only the class: it may quote anything
+    ],
+)
+def test_mistakes_keep_the_old_one(
+    watched: Watched, caplog: pytest.LogCaptureFixture, error: Exception, shown: str, hidden: str
+) -> None:
+    old, watched.error = watched.rig.state.snapshot, error
+
+    async def body() -> None:
+        watched.change()
+        await until(lambda: len(watched.told) == 2)
+        assert watched.rig.state.snapshot is old
+        watched.error = None
+        watched.change()
+        await until(lambda: watched.rig.state.snapshot is not old)
+
+    with caplog.at_level(logging.INFO):
+        watched.during(body)
+    assert watched.told[1:] == ["changed policy refused, the one in force stays", "policy taken"]
+    assert shown in caplog.text and not (hidden and hidden in caplog.text)
+
+
+def test_a_file_that_vanishes_is_a_change(watched: Watched) -> None:
+    watched.error = FileNotFoundError(2, "No such file")
+
+    async def body() -> None:
+        watched.path.unlink()
+        await until(lambda: len(watched.told) == 2)
+
+    watched.during(body)
+    assert watched.told[1].startswith("changed policy refused")
+
+
+def test_keys_of_another_process_are_picked_up(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    keys: Any = watched.rig.state.virtual_keys
+    other = VirtualKeys(keys._path, b"v" * 32)
+
+    async def body() -> None:
+        record, key = other.create(app="crawler")
+        await until(lambda: keys.lookup(key) is not None)
+        other.revoke(record.id)
+        await until(lambda: keys.lookup(key).revoked is not None)
+        keys._path.write_text("{broken")
+        os.chmod(keys._path, 0o600)  # noqa: PTH101
+        await until(lambda: "keys or users changed" in caplog.text)
+        assert keys.lookup(key) is not None
+        watched.change()  # and the watch goes on
+        await until(lambda: watched.built == 1)
+
+    with caplog.at_level(logging.ERROR):
+        watched.during(body)
+
+
+def test_it_stops_watching(watched: Watched) -> None:
+    async def main() -> None:
+        await watched.addon.running()
+        task = watched.addon._task
+        await watched.addon.done()
+        assert task is not None
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+
+    asyncio.run(main())
+
+
+def test_the_processes_of_an_engine_that_is_no_longer_used_end(watched: Watched) -> None:
+    closed: list[str] = []
+
+    class Engine:
+        def close(self) -> None:
+            closed.append("closed")
+
+    snapshot = watched.rig.state.snapshot
+    dlp = snapshot.settings.dlp.model_copy(update={"timeout_ms": 10})
+    settings = snapshot.settings.model_copy(update={"dlp": dlp})
+    watched.rig.state.snapshot = replace(snapshot, engine=Engine(), settings=settings)  # type: ignore[arg-type]
+
+    async def body() -> None:
+        watched.change()  # to one with the same engine
+        await until(lambda: watched.built == 1)
+        await asyncio.sleep(0.05)
+        assert not closed
+        watched.addon.build = lambda: snapshot
+        watched.change()
+        await until(lambda: bool(closed))
+
+    watched.during(body)
+    assert closed == ["closed"]
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_changed_stores_wait_for_a_restart_and_say_so(
+    watched: Watched, caplog: pytest.LogCaptureFixture, in_use: bool
+) -> None:
+    state = watched.rig.state
+    settings = state.snapshot.settings
+    elsewhere = settings.model_copy(update={"stores": settings.stores.model_copy(update={"rates": "env:X"})})
+    state.admission = object() if in_use else None  # type: ignore[assignment]
+    watched.addon.build = lambda: replace(state.snapshot, settings=elsewhere)
+
+    async def body() -> None:
+        watched.change()
+        await until(lambda: state.snapshot.settings is elsewhere)
+
+    watched.during(body)
+    said = "changed stores take effect when weir is restarted"
+    assert (said in watched.told) is in_use and ("stores changed" in caplog.text) is in_use

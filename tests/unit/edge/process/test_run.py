@@ -1,0 +1,136 @@
+"""The process: it says where it listens, ends when told to, and loses no record on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from mitmproxy import ctx
+
+from harness.rig import Rig
+from weir.edge.process.reload import Reload
+from weir.edge.process.run import Ready, serve
+from weir.edge.wire.tlsconfig import WeirTlsConfig
+
+
+def test_ready_tells_people_and_programs(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    servers = SimpleNamespace(listen_addrs=lambda: [("127.0.0.1", 8080), ("::1", 8080, 0, 0)])
+    monkeypatch.setattr(ctx, "master", SimpleNamespace(addons={"proxyserver": servers}), raising=False)
+    rig.state.snapshot = replace(rig.state.snapshot, secret_problems={"openai": "openai: env:NAME is not set"})
+    path = tmp_path / "ready.json"
+    with caplog.at_level(logging.INFO):
+        Ready(rig.state, path).running()
+        Ready(rig.state, None).running()
+    ready = json.loads(path.read_text())
+    assert (ready["listen"], ready["pid"]) == ([["127.0.0.1", 8080], ["::1", 8080]], os.getpid())
+    assert (ready["mode"], ready["policy_hash"]) == ("enforce", rig.state.snapshot.settings.hash)
+    own = rig.state.data.run / "weir.json"
+    assert json.loads(own.read_text())["pid"] == os.getpid()
+    for file in (path, own):
+        assert file.stat().st_mode & 0o077 == 0
+    Ready(rig.state, None).done()
+    assert not own.exists()
+    assert "listening on 127.0.0.1:8080, ::1:8080, mode enforce" in caplog.text
+    assert "env:NAME is not set" in caplog.text
+
+
+class Watcher:
+    """Sends the process a signal once it runs, and writes down what is called."""
+
+    name = "watcher"
+
+    def __init__(self, *signals: signal.Signals) -> None:
+        self.signals = list(signals)
+        self.steps: list[str] = []
+
+    def running(self) -> None:
+        self.steps.append("running")
+        asyncio.get_running_loop().call_soon(self.send)
+
+    def send(self) -> None:
+        if self.signals:
+            os.kill(os.getpid(), self.signals.pop(0))
+            asyncio.get_running_loop().call_later(0.05, self.send)
+
+    def done(self) -> None:
+        self.steps.append("done")
+
+
+@pytest.fixture
+def served(put_back: None) -> Iterator[None]:
+    """A proxy in this process: signals, loggers and the collector are as before when it has ended."""
+    names = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(name) for name in names]
+    handlers = logging.getLogger().handlers[:]
+    yield
+    gc.unfreeze()
+    logging.getLogger().handlers[:] = handlers
+    for name, handler in zip(names, before, strict=True):
+        signal.signal(name, handler)
+
+
+def start(rig: Rig, watcher: Any, port: int = 0) -> tuple[int, Reload]:
+    policy = rig.state.data.path / "policy.yaml"
+    policy.write_text("version: 1\n")
+
+    async def main() -> tuple[int, Reload]:
+        reload = Reload(rig.state, policy, lambda: rig.state.snapshot)
+        code = await serve(
+            rig.state, ([], [watcher]), WeirTlsConfig(rig.state), reload, modes=["regular"], host="127.0.0.1", port=port
+        )
+        return code, reload
+
+    return asyncio.run(main())
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(rig: Rig, name: signal.Signals) -> None:
+    watcher = Watcher(name)
+    code, _ = start(rig, watcher)
+    assert (code, watcher.steps) == (0, ["running", "done"])
+    assert rig.ledger.started and rig.ledger.closed
+
+
+@pytest.mark.usefixtures("served")
+def test_sighup_asks_for_the_policy(rig: Rig) -> None:
+    watcher = Watcher(signal.SIGHUP, signal.SIGTERM)
+    code, reload = start(rig, watcher)
+    assert code == 0 and ([r.reason for r in rig.records].count("policy taken") == 1 or reload.asked.is_set())
+
+
+@pytest.mark.usefixtures("served")
+def test_an_address_in_use_is_said(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with caplog.at_level(logging.ERROR, "weir"):
+            code, _ = start(rig, Watcher(), port)
+    assert code == 1
+    assert f"could not listen on 127.0.0.1:{port}" in caplog.text
+    assert rig.ledger.closed
+
+
+def test_one_weir_a_data_directory(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    watcher = Watcher()
+    with (rig.state.data.run / "weir.lock").open("a+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with caplog.at_level(logging.ERROR, "weir"):
+            code, _ = start(rig, watcher)
+    assert code == 2 and "another weir is at work on" in caplog.text
+    assert not rig.ledger.started and watcher.steps == []

@@ -1,0 +1,79 @@
+"""A body over the limit is a decision: refused before anything goes up, or passed on unread and recorded so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.layers import REPLY, Wire, body_of, post, sized
+from harness.rig import Rig, chat
+from weir.edge.wire import stream
+
+pytestmark = pytest.mark.usefixtures("put_back")
+
+SMALL = {"body_bytes_max": 65536, "peek_bytes_max": 2048}
+
+
+@pytest.fixture
+def wire(make_rig: Callable[..., Rig]) -> Callable[..., Wire]:
+    stream.install()
+
+    def make(**sections: Any) -> Wire:
+        return Wire(make_rig(**sections))
+
+    return make
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_over_the_limit_is_decided_on_before_it_has_come(wire: Callable[..., Wire], declared: bool) -> None:
+    one = wire(limits=SMALL)
+    body = chat("x" * 100_000)
+    request = post(body)
+    if declared:
+        one.client(request[:1000])
+    else:
+        head = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        one.client(head + b"%x\r\n" % len(body) + body)
+    assert "request" in one.hooks and one.trace.oversize and one.to_client == b""
+    one.client(request[1000:] if declared else b"\r\n0\r\n\r\n")
+    assert one.to_client.startswith(b"HTTP/1.1 4") and one.servers == []
+    assert [(r.kind, r.inspection, r.inspection_reason) for r in one.rig.records] == [
+        ("block", "failed", "body over the limit"),
+    ]  # fmt: skip
+    one.client(post(chat("small")))
+    assert body_of(one.to_upstream) == chat("small")  # and the connection goes on
+
+
+def test_a_refused_upload_is_not_read_for_ever(wire: Callable[..., Wire]) -> None:
+    one = wire(limits=SMALL)
+    one.client(post(b"x" * 70_000, length=10_000_000))
+    for _ in range(8):
+        if one.closed:
+            break
+        one.client(b"x" * 65536)
+    assert one.peer in one.closed and one.servers == []
+
+
+def test_a_body_over_the_limit_that_may_pass(wire: Callable[..., Wire]) -> None:
+    one = wire(limits=SMALL, on_failure="allow", mode="observe")
+    body = chat("x" * 100_000)
+    request = post(body)
+    one.client(request[:70_000])
+    assert one.trace.oversize and body_of(one.to_upstream) == body_of(request[:70_000])
+    one.client(request[70_000:])
+    assert body_of(one.to_upstream) == body
+    one.upstream(sized(REPLY))
+    assert body_of(one.to_client) == REPLY
+    last = one.rig.records[-1]
+    assert (last.kind, last.inspection, last.req_bytes) == ("response", "failed", len(body))
+
+
+def test_other_hosts_are_looked_at_as_far_as_a_peek(wire: Callable[..., Wire]) -> None:
+    one = wire(limits=SMALL, mode="observe")
+    body = b"y" * 5000
+    one.client(post(body, host="shop.example", path="/upload"))
+    assert one.trace.oversize and body_of(one.to_upstream) == body
+    one.upstream(sized(b"thanks"))
+    assert [(r.kind, r.service) for r in one.rig.records] == [("request", ""), ("response", "")]
