@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from weir.cli.inspecting_around import charset_problem, moment, target_texts, unseen_reply, without_finds
+from weir.cli.inspecting_around import moment, texts_of_target, unseen_reply, without_finds
 from weir.cli.inspecting_verdict import verdict_on
 from weir.cli.recordings import Recorded
 from weir.dlp.core.patterns import Deadline
@@ -32,6 +32,7 @@ from weir.model import (
 )  # fmt: skip
 from weir.providers.formats.web_json import WEB_JSON
 from weir.providers.replies.generic import generic_reader
+from weir.providers.requests.target import charset_problem
 from weir.providers.services.content import by_content
 from weir.providers.wire.words import plausible_model, recordable_model
 from weir.shadow import signals
@@ -113,7 +114,7 @@ class Inspector:
         if dialect is not None:
             dialect = dialect.bound(one.headers)
         exchange = self._request(one, endpoint, dialect, body, why)
-        target = target_texts(one.method, one.target, endpoint.path_template, provider)
+        target = texts_of_target(one.method, one.target, endpoint.path_template, provider)
         exchange = replace(exchange, segments=(*exchange.segments, *target))
         if service is None:
             name = provider.name if provider else one.host
@@ -157,7 +158,7 @@ class Inspector:
             return replace(blank, inspection=Inspection.UNPARSED, reason=why)
         if not body:
             return blank  # nothing was said, and nothing is left unseen
-        if dialect is None or (wrong := charset_problem(one.headers)):
+        if dialect is None or (wrong := charset_problem([_header(one.headers, "content-type")])):
             return _unread(blank, body, "unknown operation" if dialect is None else wrong)
         try:
             return dialect.parse(body, endpoint)
@@ -289,10 +290,9 @@ def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 def _decoded(one: Recorded) -> tuple[bytes, str]:
     """A reply's bytes without their content-encoding, as far as it can be undone, and why not further."""
-    out = bytearray()
+    out, data = bytearray(), one.reply_body or b""
     try:
         decoder = Decoder(_header(one.reply_headers, "content-encoding"), _REPLY_BYTES_MAX)
-        data = one.reply_body or b""
         for start in range(0, len(data), _PEEK_BYTES):
             out += decoder.feed(data[start : start + _PEEK_BYTES])
     except CodingError as error:

@@ -5,66 +5,31 @@ Read as a running weir reads them, and total: a recording may hold anything.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 from weir.dlp.replies.reply import segment_of
 from weir.model import Segment
-from weir.providers.wire.words import SHORT, is_plain_word
+from weir.providers.requests.target import target_texts
 
 if TYPE_CHECKING:
     from weir.cli.inspecting import Inspected
     from weir.dlp.core.engine import Engine
     from weir.providers.services.provider import Provider
 
-__all__ = ["charset_problem", "moment", "target_texts", "unseen_reply", "without_finds"]
+__all__ = ["moment", "texts_of_target", "unseen_reply", "without_finds"]
 
 _HIDDEN: Final = "[hidden]"
-_URL: Final = "#url"
-_DECODINGS: Final = 3  # times that percent encoding is undone: each server on the way may do it once
-_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";,]*)", re.IGNORECASE)
 _BINARY: Final = ("image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip")
 _SECONDS_MAX: Final = 253_402_300_799  # the last of the year 9999
 
 
-def target_texts(method: str, target: str, path_template: str, provider: Provider | None) -> tuple[Segment, ...]:
-    """What the request target says beyond the operation's own path, and a method that is none.
-
-    Left out is the provider's own key in the place that it has in the query.
-    """
-    path, _, query = target.partition("?")
-    texts = [] if method.isascii() and method.isalpha() and len(method) <= 7 else [method]
-    if path != path_template:
-        texts.append(path)
-    places = {place.query for place in (provider.auth if provider else ()) if place.query}
+def texts_of_target(method: str, target: str, template: str, provider: Provider | None) -> tuple[Segment, ...]:
+    """What the request target says, but for the provider's own key in the place that it has in the query."""
+    names = {place.query for place in (provider.auth if provider else ()) if place.query}
     patterns = provider.key_patterns if provider else ()
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        texts.append(name)
-        if unquote(name) not in places or not any(p.fullmatch(unquote(value)) for p, _ in patterns):
-            texts.append(value)
-    lines = dict.fromkeys(line for text in texts for line in _readings(text))
-    text = "\n".join(line for line in lines if len(line) >= SHORT and not is_plain_word(line))
-    return (Segment(_URL, "parameter", text, part="url"),) if text else ()
-
-
-def _readings(text: str) -> Iterator[str]:
-    for _ in range(_DECODINGS):
-        coded, text = text, unquote(text)
-        yield text.replace("+", " ")
-        yield text
-        if text == coded:
-            return
-
-
-def charset_problem(headers: Sequence[tuple[str, str]]) -> str:
-    """Why a body can't be read, by what its content type says of it; "" when it can."""
-    named = (word for name, value in headers if name.lower() == "content-type" for word in _CHARSET.findall(value))
-    return "" if all(word.lower() in ("utf-8", "utf8") for word in named) else "charset other than UTF-8"
+    return target_texts(method, target, template, names, lambda value: any(p.fullmatch(value) for p, _ in patterns))
 
 
 def unseen_reply(content_type: str) -> str:

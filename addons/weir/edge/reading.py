@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from functools import partial
 
 from mitmproxy import http
 
@@ -14,20 +13,17 @@ from weir.edge.websockets.socket import opening
 from weir.edge.wire.coding import CodingError, Decoder, decode
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
 from weir.providers.formats.web_json import WEB_JSON
+from weir.providers.requests.target import URL, charset_problem, target_texts
 from weir.providers.services.content import by_content
-from weir.providers.wire.words import SHORT, is_plain_word, plausible_model
+from weir.providers.wire.words import plausible_model
 
 __all__ = ["RAW", "URL", "peek", "read_into", "read_request"]
 
 RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whole, never edited
-URL = "#url"  # pointer of the texts of the request target
 _RAW_CHARS_MAX = 2_000_000
 _PEEK_BYTES_MAX = 256 * 1024
 _PEEK_PIECE = 512
 _PEEK_MADE_MAX = 2 << 20  # what one piece may become
-_DECODINGS = 3  # times that percent encoding is undone: each server on the way may do it once
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";,]*)", re.IGNORECASE)
 _INLINE_BYTES_MAX = 64 * 1024  # parsing more than this is a worker's work
 
 
@@ -74,8 +70,8 @@ def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
         return Reading(body, _marked(blank, Inspection.PARTIAL, why, url))
     if trace.dialect is None:
         return Reading(body, _unread(blank, "unknown operation", body, url))
-    if not _is_utf8(request.headers.get_all("content-type")):
-        return Reading(body, _unread(blank, "charset other than UTF-8", body, url))
+    if why := charset_problem(request.headers.get_all("content-type")):
+        return Reading(body, _unread(blank, why, body, url))
     trace.dialect = trace.dialect.bound(request.headers.items(multi=True))  # what some bodies are, headers alone tell
     try:
         exchange = trace.dialect.parse(body, endpoint)
@@ -159,39 +155,12 @@ def _upgrade(request: http.Request) -> str:
     return "upgrade" if asked or "upgrade" in options else ""
 
 
-def _is_utf8(content_types: Iterable[str]) -> bool:
-    named = (word for line in content_types for word in _CHARSET.findall(line))
-    return all(word.lower() in ("utf-8", "utf8") for word in named)
-
-
 def _url_segments(trace: Trace, request: http.Request) -> tuple[Segment, ...]:
-    """What the request target says beyond the operation's own path: names and values, the path if any of it is free.
-
-    Left out is the credential that the provider takes in the query, as far as it looks like one.
-    """
-    path, _, query = request.path.partition("?")
-    texts = [] if request.method in _METHODS else [request.method]
-    if trace.endpoint is None or path != trace.endpoint.path_template:
-        texts.append(path)
-    places = {place.query for place in (trace.provider.auth if trace.provider else ()) if place.query}
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        texts.append(name)
-        if unquote(name) not in places or not _is_credential(trace, unquote(value)):
-            texts.append(value)
-    lines = dict.fromkeys(line for text in texts for line in _readings(text))
-    text = "\n".join(line for line in lines if len(line) >= SHORT and not is_plain_word(line))
-    return (Segment(URL, "parameter", text, part="url"),) if text else ()
-
-
-def _readings(text: str) -> Iterator[str]:
-    """``text`` as servers on the way may read it."""
-    for _ in range(_DECODINGS):
-        coded, text = text, unquote(text)
-        yield text.replace("+", " ")
-        yield text
-        if text == coded:
-            return
+    """What the request target says; left out is the credential that the provider takes in the query, as far as it looks
+    like one."""
+    template = trace.endpoint.path_template if trace.endpoint else ""
+    names = {place.query for place in (trace.provider.auth if trace.provider else ()) if place.query}
+    return target_texts(request.method, request.path, template, names, partial(_is_credential, trace))
 
 
 def _is_credential(trace: Trace, value: str) -> bool:

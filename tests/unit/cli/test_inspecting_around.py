@@ -10,7 +10,7 @@ import pytest
 
 from harness.rig import ADDRESS, CREDENTIAL
 from unit.cli.test_inspecting import ANSWER, CHAT, CHATS, inspector, recorded
-from weir.cli.inspecting_around import charset_problem, moment, target_texts, unseen_reply
+from weir.cli.inspecting_around import moment, texts_of_target, unseen_reply
 from weir.model import Inspection
 from weir.providers.services.registry import Registry
 
@@ -28,7 +28,7 @@ HOST, PATH = CHATS
     ],
 )
 def test_a_target_is_read_as_servers_may_read_it(method: str, target: str, expected: str) -> None:
-    found = target_texts(method, target, PATH, None)
+    found = texts_of_target(method, target, PATH, None)
     assert "\n".join(segment.text for segment in found).split() == expected.split()
 
 
@@ -36,13 +36,15 @@ def test_a_providers_own_key_in_its_place_is_no_finding_and_elsewhere_it_is() ->
     provider = Registry.load().by_id("google-gemini")
     key = "AIza" + "SyA1bC2dE3fG4hI5jK6lM7nO8pQ9rS0tU1v"
     assert provider is not None
-    assert not target_texts("POST", f"/x?key={key}", "/x", provider)
-    assert target_texts("POST", f"/x?note={key}", "/x", provider)
+    assert not texts_of_target("POST", f"/x?key={key}", "/x", provider)
+    assert texts_of_target("POST", f"/x?note={key}", "/x", provider)
 
 
-@pytest.mark.parametrize(("kind", "problem"), [("utf-8", False), ("UTF8", False), ('"utf-16"', True), ("latin1", True)])
-def test_a_body_in_another_encoding_is_not_read(kind: str, problem: bool) -> None:
-    assert bool(charset_problem([("Content-Type", f"application/json; charset={kind}")])) is problem
+@pytest.mark.parametrize(("kind", "read"), [("utf-8", "inspected"), ('"utf-16"', "unparsed"), ("latin1", "unparsed")])
+def test_a_body_in_another_encoding_is_not_read(kind: str, read: str) -> None:
+    headers = (("Content-Type", f"application/json; charset={kind}"),)
+    line = inspector().inspect(replace(recorded(*CHATS, CHAT, ANSWER), headers=headers))
+    assert line is not None and line.inspection == read
 
 
 @pytest.mark.parametrize("at", [math.nan, math.inf, -math.inf, -1.0, 1e300])
