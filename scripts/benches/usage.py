@@ -23,10 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "addons"), str(ROOT / "tests")]
 
 import orjson  # noqa: E402
-from usage_ledger import BUDGETS, ledger_stages, ledgers  # noqa: E402
+from usage_ledger import ledger_stages, ledgers  # noqa: E402
 from usage_streams import PIECES, Case, cases, long_stream  # noqa: E402
 
-from weir.limits.ledger import Ledger  # noqa: E402
 from weir.model import Exchange, Reply  # noqa: E402
 from weir.providers.services.registry import Registry  # noqa: E402
 from weir.providers.wire.eventstream import Cutter  # noqa: E402
@@ -147,9 +146,7 @@ def peer_client(case: Case) -> Step:
 def exchanges(bench: Bench, tick: Callable[[str], None]) -> tuple[list[Row], list[Row]]:
     """Each step of an exchange, and the reading of its reply beside peers."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-        ledger = Ledger.open(Path(folder) / "limits.db", BUDGETS)
-        asked = asyncio.run(ledger_stages(ledger, ROUNDS, WARM))
-        ledger.close()
+        asked = asyncio.run(ledger_stages(Path(folder) / "limits.db", ROUNDS, WARM))
     rows, peers = [], []
     for case in cases():
         tick(case.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import tempfile
 import threading
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from weir.limits.admission import Admission
 from weir.limits.budget import Budget, Claim, Scope, Unit, Window
-from weir.limits.desk import Desk
+from weir.limits.gate import Admitted
 from weir.limits.ledger import Actual, Ledger
+from weir.limits.plan import Plan
 from weir.model import Principal
 
 __all__ = ["BUDGETS", "ledger_stages", "ledgers"]
@@ -24,18 +27,27 @@ BUDGETS = (
 )
 
 
-async def ledger_stages(ledger: Ledger, rounds: int, warm: int) -> dict[str, float]:
-    """Microseconds of the event loop's own time, one claim after the other."""
-    desk, held, settled = Desk(ledger), list[int](), list[int]()
+async def ledger_stages(where: Path, rounds: int, warm: int) -> dict[str, float]:
+    """Microseconds of the loop's own time as the chain asks, one claim after the other, the ledger in ``where``."""
+    admission = Admission(Plan(BUDGETS, (), where), lambda standing: None)
+    held, settled = list[int](), list[int]()
     for number in range(rounds + warm):
         name = f"loop-{number}"
         claim = Claim(name, Principal(team="red"), "openai", "gpt-5-mini", 1500, 3_000_000)
         begin = time.thread_time_ns()
-        await desk.reserve(claim)
-        middle = time.thread_time_ns()
-        await desk.settle(name, Actual(640, 1_500_000))
-        held.append(middle - begin)
-        settled.append(time.thread_time_ns() - middle)
+        got = await admission.ask(claim)
+        assert isinstance(got, Admitted)
+        hold = admission.hold(got, stream=False, over=lambda: False, how=lambda: None)
+        held.append(time.thread_time_ns() - begin)
+        before = asyncio.all_tasks()
+        begin = time.thread_time_ns()
+        admission.end(hold, Actual(640, 1_500_000))
+        spent = time.thread_time_ns() - begin
+        (ending,) = asyncio.all_tasks() - before
+        begin = time.thread_time_ns()
+        await ending
+        settled.append(spent + time.thread_time_ns() - begin)
+    await admission.close()
     return {
         "reserve": statistics.median(held[warm:]) / 1000,
         "settle": statistics.median(settled[warm:]) / 1000,

@@ -3,14 +3,13 @@
 What is held of an account and what is spent never exceed its amount together, however many requests, threads,
 processes and machines ask at once: an account is locked from the look at its room to the commit of the hold. Every
 call goes by a claim's id and may be repeated. Calls that wait at once are answered in one transaction. They block, for
-the store's timeout: make them off the event loop, or from it through ``Desk``.
+the store's timeout: make them off the event loop.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import cast
 
@@ -113,31 +112,6 @@ class Ledger:
         asked = self._charge(claim, actual)
         return cast(Settled, self._queue.wait(asked, always=True)) if asked.drawn else Settled(False)
 
-    def ask_reserve(self, claim: Claim) -> Future[Reservation | Refused]:
-        """As ``reserve``, with an answer to come. Cancelled before its turn, it leaves the queue. Raises LedgerError
-        when too many wait."""
-        asked = self._reserve(claim)
-        if isinstance(asked, Reserve):
-            return cast("Future[Reservation | Refused]", self._queue.ask(asked))
-        return _done(asked)
-
-    def ask_settle(self, claim_id: str, actual: Actual | None) -> Future[Settled]:
-        """As ``settle``, with an answer to come."""
-        return cast("Future[Settled]", self._queue.ask(Settle(claim_id, actual), always=True))
-
-    def ask_release(self, claim_id: str) -> Future[bool]:
-        """As ``release``, with an answer to come."""
-        return cast("Future[bool]", self._queue.ask(Release(claim_id), always=True))
-
-    def ask_renew(self, claim_id: str) -> Future[bool]:
-        """As ``renew``, with an answer to come."""
-        return cast("Future[bool]", self._queue.ask(Renew(claim_id), always=True))
-
-    def ask_charge(self, claim: Claim, actual: Actual) -> Future[Settled]:
-        """As ``charge``, with an answer to come."""
-        asked = self._charge(claim, actual)
-        return cast("Future[Settled]", self._queue.ask(asked, always=True)) if asked.drawn else _done(Settled(False))
-
     def standings(self) -> tuple[Standing, ...]:
         """Every account of the budgets in use that has been drawn on in its current window, all as they stood at one
         moment. Raises LedgerError."""
@@ -155,15 +129,6 @@ class Ledger:
         now = self._now()
         claims, windows = now - CLAIMS_KEPT_S * SECOND, now - ACCOUNTS_KEPT_S * SECOND
         self._store.run(lambda connection: rows.clear(connection, claims, windows))
-
-    @property
-    def timeout_s(self) -> float:
-        """How long the store is waited for."""
-        return self._store.timeout_s
-
-    def break_off(self) -> None:
-        """To be called by who has waited for longer than ``timeout_s``: a store that has gone silent is given up."""
-        self._store.break_off()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -197,9 +162,3 @@ class Ledger:
 
     def _open(self, missing: Sequence[Account]) -> None:
         self._store.run(lambda connection: rows.open_accounts(self._store, connection, missing))
-
-
-def _done[A](answer: A) -> Future[A]:
-    future = Future[A]()
-    future.set_result(answer)
-    return future

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -217,10 +218,11 @@ def test_what_is_wrong_with_one_claim_is_no_matter_of_those_beside_it(ledger: Le
 
 
 def test_many_more_than_a_batch_are_all_answered(ledger: Ledger) -> None:
-    answers = [ledger.ask_reserve(claim(str(number), tokens=4, nano_usd=1)) for number in range(260)]
-    assert sum(isinstance(one.result(20), Reservation) for one in answers) == 250
-    ended = [ledger.ask_settle(str(number), Actual(2, 1)) for number in range(260)]
-    assert sum(one.result(20).first for one in ended) == 250 and spent(ledger) == {"org": (250, 0), "team": (500, 0)}
+    with ThreadPoolExecutor(260) as crowd:
+        answers = list(crowd.map(lambda n: ledger.reserve(claim(str(n), tokens=4, nano_usd=1)), range(260)))
+        ended = list(crowd.map(lambda n: ledger.settle(str(n), Actual(2, 1)), range(260)))
+    assert sum(isinstance(one, Reservation) for one in answers) == 250
+    assert sum(one.first for one in ended) == 250 and spent(ledger) == {"org": (250, 0), "team": (500, 0)}
 
 
 @pytest.mark.needs("pg_ctlcluster")
