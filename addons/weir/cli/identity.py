@@ -19,6 +19,7 @@ __all__ = ["app"]
 app = typer.Typer(help="Who may log in at the proxy: add, list, remove users.", no_args_is_help=True)
 
 _LONGEST = 4096  # bytes of a password on stdin
+_LONGEST_TOKEN = 64 * 1024
 _COLUMNS = ("name", "team", "app", "device", "groups")
 
 UsersOption = Annotated[Path, typer.Option("--users", help="The users file that the policy names (identity.users).")]
@@ -77,6 +78,39 @@ def remove(name: NameArgument, users: UsersOption) -> None:
     if not found:
         raise fail("identity remove", f"there is no user {name!r} in {users}; see weir identity list --users {users}")
     note(f"{name} is removed")
+
+
+@app.command()
+def token(
+    issuer: Annotated[str, typer.Option(help="The issuer's address, as its tokens name it.")],
+    audience: Annotated[str, typer.Option(help="The audience that a token has to be for.")],
+    jwks: Annotated[str | None, typer.Option(help="Where its keys are; else its discovery document says.")] = None,
+    claim: Annotated[list[str] | None, typer.Option(help="FIELD=CLAIM, e.g. user=email; may be repeated.")] = None,
+    algorithm: Annotated[list[str] | None, typer.Option(help="An algorithm to allow; may be repeated.")] = None,
+    format: FormatOption = "table",
+) -> None:
+    """Whom a token on stdin stands for, or why nobody: what to write under identity.issuers. The token is not shown."""
+    from pydantic import ValidationError
+
+    from weir.identity.trying import TryError, try_token
+    from weir.sections_identity import Issuer
+
+    given: dict[str, Any] = {"issuer": issuer, "audience": audience, "jwks": jwks}
+    given |= {"algorithms": algorithm} if algorithm else {}
+    given |= {"claims": {field: name for field, _, name in (one.partition("=") for one in claim)}} if claim else {}
+    try:
+        rules = Issuer.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise fail("identity token", f"{'.'.join(map(str, first['loc'])) or 'options'}: {first['msg']}", 2) from None
+    try:
+        user = try_token(rules, sys.stdin.buffer.read(_LONGEST_TOKEN).decode("ascii", "replace").strip())
+    except TryError as error:
+        raise fail("identity token", str(error)) from None
+    if format == "json":
+        return write_json(_as_json(user))
+    row = _as_json(user)
+    return table(tuple(_COLUMNS), [[clean(row[column]) if row[column] else "-" for column in _COLUMNS]])
 
 
 def _as_json(user: Principal) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from weir.keys.credentials import Presented
+from weir.keys.live import LiveSecret
 from weir.keys.virtual import VirtualKey
 from weir.model import Secret
 
@@ -49,7 +50,7 @@ def refusal(
             return "A virtual key stands where this service takes no credential."
     if not allowed:
         return "A virtual key is good for models and what they answer, not for this operation."
-    if secret is None:
+    if secret is None or (isinstance(secret, LiveSecret) and not secret.available()):
         return f"No key of the company's is available for {service_id or 'this host'}."
     if not names:
         return "A key is sent over verified TLS only."

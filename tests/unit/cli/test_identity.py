@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 import weir.cli
+from harness.issuer import claims, jwks, rsa_key
+from harness.issuer_site import Site
 from weir.identity.users import Users, Work, add
 
 Process = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -161,3 +163,25 @@ def test_a_folder_that_is_not_there(process: Process, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
     assert f"{tmp_path}/no/users: ".encode() in done.stderr
+
+
+def test_a_token_is_explained_and_never_shown(process: Process) -> None:
+    site = Site()
+    try:
+        site.pages = {"/keys": (200, jwks(rsa_key()), {})}
+        now = int(time.time())
+        body = claims(iss=site.url, iat=now, exp=now + 600, dept="finance")
+        asked = ("identity", "token", "--issuer", site.url, "--audience", "weir", "--jwks", f"{site.url}/keys")
+        mapped = ("--claim", "user=sub", "--claim", "team=dept", "--format", "json")
+        token = rsa_key().token(body)
+        done = process(*asked, *mapped, stdin=token.encode() + b"\n")
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["name"], told["team"]) == ("ada", "finance")
+        wrong = process(*asked, stdin=rsa_key().token(body | {"aud": "other"}).encode())
+        assert wrong.returncode == 1 and b"another audience" in wrong.stderr
+        assert token.split(".")[2].encode() not in done.stdout + done.stderr + wrong.stderr
+        for option in (("--algorithm", "HS256"), ("--claim", "user"), ("--claim", "boss=sub")):
+            assert process(*asked, *option, stdin=b"x").returncode == 2, option
+    finally:
+        site.close()

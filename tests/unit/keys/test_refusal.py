@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from weir.keys.credentials import Presented
+from weir.keys.held import Fetched, Held
+from weir.keys.live import LiveSecret
 from weir.keys.refusal import refusal
 from weir.keys.virtual import VirtualKey
 from weir.model import AuthPlace, Secret
@@ -60,3 +62,14 @@ def test_a_service_without_a_name() -> None:
 
 def test_nothing_goes_over_a_connection_that_is_not_verified() -> None:
     assert "verified TLS" in refusal([shown("good")], Ring(), SECRET, "openai", (), NOW)
+
+
+def test_a_key_that_is_renewed_is_used_only_while_it_is_there() -> None:
+    clock = [1000.0]
+    held = Held("keys.openai", lambda: Fetched("value", 1100.0), wall=lambda: clock[0], mono=lambda: clock[0])
+    secret = LiveSecret(held, name="openai", hosts=(HOST,))
+    assert "No key of the company's" in refusal([shown("good")], Ring(), secret, "openai", (HOST,), NOW)
+    held.refresh()
+    assert refusal([shown("good")], Ring(), secret, "openai", (HOST,), NOW) == ""
+    clock[0] = 1100.0
+    assert "No key of the company's" in refusal([shown("good")], Ring(), secret, "openai", (HOST,), NOW)

@@ -1,0 +1,153 @@
+"""Credentials at the desk: from memory, by work, or slowed; and what is told of the wrong ones."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from harness.issuer import ISSUER, NOW, claims, jwks, rsa_key
+from weir.identity.build import Passwords
+from weir.identity.desk import CHALLENGES, REFUSED_S, Desk
+from weir.identity.jwks import KeyStore, parse_jwks
+from weir.identity.ldap import DirectoryError
+from weir.identity.throttle import FREE_ADDRESS, FREE_NAME, Throttle
+from weir.identity.tokens import IssuerRules, Tokens
+from weir.model import Principal
+
+HERE, THERE = "10.0.0.1", "10.0.0.2"
+
+
+class Checks:
+    """Everybody's password is ``right``; ``work`` counts the checks that cost something."""
+
+    def __init__(self) -> None:
+        self.work = 0
+        self.known: set[str] = set()
+        self.down = False
+
+    def cached(self, username: str, password: str) -> Principal | None:
+        return Principal(user=username, strength=2) if password == "right" and username in self.known else None
+
+    def verify(self, username: str, password: str) -> Principal | None:
+        if self.down:
+            raise DirectoryError("the directory cannot be asked")
+        self.work += 1
+        if password != "right":
+            return None
+        self.known.add(username)
+        return Principal(user=username, strength=2)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Room:
+    """A desk and what stands around it."""
+
+    def __init__(self) -> None:
+        self.checks, self.clock, self.throttle = Checks(), Clock(), Throttle()
+        self.store = KeyStore(3600, 86_400)
+        self.store.took(parse_jwks(jwks(rsa_key())), 0.0)
+        tokens = Tokens([IssuerRules(ISSUER, ("weir",), self.store)])
+        self.desk = Desk(Passwords(self.checks), tokens, self.throttle, clock=self.clock, wall=lambda: NOW)
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+TOKEN = "Bearer " + rsa_key().token(claims())
+
+
+@pytest.mark.parametrize(("header", "source"), [(basic("ada", "right"), "basic"), (TOKEN, "jwt")])
+def test_the_first_time_costs_work_and_later_ones_none(room: Room, header: str, source: str) -> None:
+    assert room.desk.quick(header, HERE) is None
+    said = room.desk.slow(header, HERE)
+    assert said.source == source and said.answer.principal and said.answer.principal.user == "ada"
+    assert room.desk.quick(header, THERE) == said
+
+
+def test_what_is_neither_is_wrong_unless_nobody_asks_for_any(room: Room) -> None:
+    for header in ("", "Basic", "Digest x", "Bearer x", "Negotiate abc", "Basic !!!", "\udcff"):
+        said = room.desk.quick(header, HERE)
+        assert said and said.answer.why == "cannot be read" and said.source == ""
+    nobody = Desk(Passwords(None), None, Throttle())
+    for header in (TOKEN, basic("ada", "right"), "x"):
+        said = nobody.quick(header, HERE)
+        assert said and not said.answer.why and said.answer.principal is None
+    only = Desk(Passwords(Checks()), None, Throttle())
+    said = only.quick(TOKEN, HERE)
+    assert said and said.answer.why, "a token where none is taken is not overlooked"
+
+
+def test_guessing_is_slowed_before_any_work_and_told(room: Room) -> None:
+    for number in range(FREE_NAME + 1):
+        said = room.desk.slow(basic("ada", f"guess{number}"), HERE)
+        assert said.failures == number + 1 and "wrong" in said.answer.why
+    work = room.checks.work
+    slowed = room.desk.quick(basic("ada", "right"), THERE)
+    assert slowed and slowed.retry_after_s > 0 and slowed.answer.principal is None
+    assert room.desk.slow(basic("ada", "another"), HERE).retry_after_s > 0 and room.checks.work == work
+    room.clock.now = 60.0
+    assert room.desk.slow(basic("ada", "right"), THERE).answer.principal
+    room.clock.now = 60.0
+    assert room.desk.slow(basic("ada", "typo"), THERE).failures == 1, "a login begins a new count"
+
+
+def test_who_is_known_is_not_locked_out_by_another(room: Room) -> None:
+    room.desk.slow(basic("ada", "right"), HERE)
+    for number in range(FREE_ADDRESS + 10):
+        room.desk.slow(basic("ada", f"guess{number}"), THERE)
+    said = room.desk.quick(basic("ada", "right"), THERE)
+    assert said and said.answer.principal
+
+
+def test_an_old_password_that_keeps_coming_is_counted_once(room: Room) -> None:
+    for second in range(0, 3600, 7):
+        room.clock.now = float(second)
+        said = room.desk.slow(basic("ada", "old"), HERE)
+        assert said.failures == 1 and said.retry_after_s == 0
+    assert room.checks.work <= 3600 / REFUSED_S
+    assert room.desk.slow(basic("bob", "right"), HERE).answer.principal
+
+
+def test_bad_tokens_slow_their_address_and_nobody_else(room: Room) -> None:
+    for number in range(FREE_ADDRESS + 1):
+        bad = rsa_key("foreign").token(claims(jti=str(number)), kid="r1")
+        assert "signature" in room.desk.slow("Bearer " + bad, HERE).answer.why
+    other = "Bearer " + rsa_key().token(claims(sub="bob"))
+    slowed = room.desk.quick(other, HERE)
+    assert slowed and slowed.retry_after_s > 0
+    assert room.desk.slow(other, THERE).answer.principal
+
+
+def test_an_issuer_or_directory_that_is_down_is_nobodys_guess(room: Room) -> None:
+    room.clock.now = 90_000.0
+    for _ in range(FREE_ADDRESS + 5):
+        said = room.desk.slow(TOKEN, HERE)
+        assert said.answer.principal is None and "cannot be had" in said.answer.why and not said.failures
+    room.checks.down = True
+    with pytest.raises(DirectoryError):
+        room.desk.slow(basic("ada", "right"), HERE)
+    assert len(room.throttle) == 0
+
+
+def test_memory_is_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.identity.desk.REFUSED_MAX", 10)
+    for number in range(100):
+        room.desk.slow(basic(f"user{number}", "guess"), f"10.1.{number}.1")
+    assert len(room.desk._refused) == 10
+
+
+def test_both_challenges_name_a_scheme() -> None:
+    assert [challenge.split()[0] for challenge in CHALLENGES] == ["Basic", "Bearer"]

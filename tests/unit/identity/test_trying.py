@@ -1,0 +1,38 @@
+"""A token is tried as an operator would: against the issuer itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from harness.issuer import claims, jwks, rsa_key
+from harness.issuer_site import Site
+from weir.identity.trying import TryError, try_token
+from weir.sections_identity import Issuer
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    one = Site()
+    document = {"issuer": one.url, "jwks_uri": f"{one.url}/keys"}
+    one.pages = {
+        "/.well-known/openid-configuration": (200, orjson.dumps(document), {}),
+        "/keys": (200, jwks(rsa_key()), {}),
+    }
+    yield one
+    one.close()
+
+
+def test_a_good_token_names_its_caller_and_a_bad_one_says_why(site: Site) -> None:
+    now = int(time.time())
+    good = claims(iss=site.url, iat=now, exp=now + 600, email="ada@example.com")
+    rules = Issuer.model_validate({"issuer": site.url, "audience": "weir", "claims": {"user": "email"}})
+    assert try_token(rules, rsa_key().token(good)).user == "ada@example.com"
+    with pytest.raises(TryError, match="expired"):
+        try_token(rules, rsa_key().token(good | {"iat": now - 900, "exp": now - 300}))
+    site.pages = {}
+    with pytest.raises(TryError, match=r"cannot be had: 127\.0\.0\.1: answered 404"):
+        try_token(rules, rsa_key().token(good))

@@ -1,0 +1,120 @@
+"""The background that keeps secrets fresh: who is asked when, what is told, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from weir.keys.backends import SecretUnavailable
+from weir.keys.held import Fetched, Held, Schedule, SecretStatus
+from weir.keys.refresh import Refresher
+
+VALUE = "synthetic-" + "provider-key"
+
+
+class Backend:
+    """Gives what it is told to: a secret, or an error."""
+
+    def __init__(self, answer: Fetched | Exception) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    def __call__(self) -> Fetched:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_a_backend_that_hangs_holds_up_nobody_else() -> None:
+    refresher, free, asked = Refresher(), threading.Event(), threading.Event()
+
+    def hang() -> Fetched:
+        asked.set()
+        assert free.wait(30)
+        return Fetched("late")
+
+    slow = refresher.hold("slow", lambda: Held("slow", hang))
+    quick = refresher.hold("quick", lambda: Held("quick", lambda: Fetched(VALUE), schedule=Schedule(ttl_s=0.01)))
+    try:
+        refresher.prime(0.2)  # comes back though one of them has not
+        assert asked.is_set() and not slow.available()
+        assert quick.current() == VALUE
+        first = quick.status().fetched
+        until(lambda: quick.status().fetched != first)
+        free.set()
+        until(slow.available)
+        assert [status.state for status in refresher.statuses()] == ["fresh", "fresh"]
+    finally:
+        free.set()
+        refresher.close()
+
+
+def test_one_fetch_of_a_secret_at_a_time() -> None:
+    refresher, running, most = Refresher(), 0, 0
+    lock, count = threading.Lock(), 0
+
+    def fetch() -> Fetched:
+        nonlocal running, most, count
+        with lock:
+            running, count = running + 1, count + 1
+            most = max(most, running)
+        time.sleep(0.001)
+        with lock:
+            running -= 1
+        return Fetched(VALUE)
+
+    refresher.hold("one", lambda: Held("one", fetch, schedule=Schedule(ttl_s=0.0)))
+    refresher.start()
+    try:
+        until(lambda: count > 50)
+        assert most == 1
+    finally:
+        refresher.close()
+
+
+def test_a_secret_that_comes_later_is_fetched_and_closing_ends_the_threads() -> None:
+    refresher = Refresher()
+    refresher.start()
+    late = refresher.hold("late", lambda: Held("late", lambda: Fetched(VALUE)))
+    until(late.available)
+    refresher.close(10)
+    assert not [thread for thread in threading.enumerate() if thread in refresher._threads]
+    refresher.start()  # closed stays closed
+    refresher.prime(5)
+    assert late.current() == VALUE
+
+
+def test_each_change_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[tuple[str, str]] = []
+    answer = Backend(Fetched(VALUE))
+
+    def hear(status: SecretStatus) -> None:
+        told.append((status.state, status.problem))
+        if status.state == "stale":
+            raise OSError("the disk is full")
+
+    refresher = Refresher(on_change=hear)
+    held = refresher.hold("one", lambda: Held("one", answer, schedule=Schedule(ttl_s=0.0)))
+    refresher.start()
+    try:
+        until(lambda: answer.asked > 20)
+        assert told == [("fresh", "")]
+        answer.answer = SecretUnavailable("down")
+        until(lambda: len(told) == 2)
+        answer.answer = Fetched(VALUE)
+        until(lambda: len(told) == 3)  # the thread outlived what the listener raised
+        assert told[1:] == [("stale", "down"), ("fresh", "")]
+        assert held.current() == VALUE and VALUE not in caplog.text
+    finally:
+        refresher.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.002)
