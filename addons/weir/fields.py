@@ -61,7 +61,8 @@ _UNITS = {"": 1, "b": 1, "kb": 1000, "kib": 1 << 10, "mb": 10**6, "mib": 1 << 20
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,255}}\Z)(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _PATTERN = re.compile(rf"(?=.{{1,255}}\Z)(?:[a-z0-9_*-]+\.)*{_LABEL}")
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+")
+# The schemes are the modules of keys/backends, which this floor can't ask; a test holds them together.
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:file|exec|keyring|vault|secretsmanager):[^\x00-\x1f]+")
 
 
 def wrong(problem: str, remedy: str) -> PydanticCustomError:
@@ -159,7 +160,8 @@ def _reference(value: str, info: Info) -> str:
     if not _REFERENCE.fullmatch(value):
         raise wrong(
             "is not a reference to a secret (the key itself must not stand in a policy)",
-            'write "env:NAME" or "file:/path"',
+            'write "env:NAME", "file:/path", "exec:COMMAND", "keyring:SERVICE/USER", "vault:MOUNT/PATH#FIELD" or'
+            ' "secretsmanager:NAME"',
         )
     base = (info.context or {}).get("base")
     if value.startswith("file:") and base is not None:
@@ -233,7 +235,10 @@ def choices(*words: str) -> BeforeValidator:
 
 
 Direction = Annotated[str, choices("request", "response")]
-Method = Annotated[str, choices("none", "network", "basic", "virtual_key")]  # Principal.method
+# Principal.method
+Method = Annotated[
+    str, choices("none", "network", "process", "peer", "basic", "ldap", "jwt", "certificate", "virtual_key")
+]
 Credential = Annotated[str, choices("raw", "virtual", "none")]
 Directions = Annotated[tuple[Direction, ...], BeforeValidator(listed)]
 Methods = Annotated[tuple[Method, ...], BeforeValidator(listed)]

@@ -81,7 +81,7 @@ class Principal:
     app: str = ""
     device: str = ""
     groups: tuple[str, ...] = ()
-    method: str = "none"  # none | network | basic | virtual_key
+    method: str = "none"  # none | network | process | peer | basic | ldap | jwt | certificate | virtual_key
     strength: int = 0
     key_id: str = ""  # public id of the virtual key, never the key
 

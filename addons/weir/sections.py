@@ -30,7 +30,7 @@ from weir.fields import (
 from weir.model import Status
 
 __all__ = [
-    "Allowance", "Audit", "Budget", "Coach", "Dlp", "Files", "Identity", "Intercept", "Key", "Limits", "Network",
+    "Allowance", "Audit", "Budget", "Coach", "Dlp", "Files", "Intercept", "Key", "Limits", "Network",
     "Part", "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "open_intercept",
 ]  # fmt: skip
 
@@ -75,14 +75,6 @@ class Network(Part):
     team: Text = ""
     app: Text = ""
     device: Text = ""
-
-
-class Identity(Part):
-    """How callers are known and whether they must be."""
-
-    required: Flag = False
-    networks: tuple[Network, ...] = ()
-    users: FilePath | None = None
 
 
 class Key(Part):

@@ -34,7 +34,6 @@ from weir.sections import (
     Budget,
     Coach,
     Dlp,
-    Identity,
     Intercept,
     Key,
     Limits,
@@ -46,6 +45,7 @@ from weir.sections import (
     UsageSettings,
     open_intercept,
 )
+from weir.sections_identity import Identity
 from weir.yamlpos import Document, Mistake, PolicyError, read, read_text
 
 __all__ = [
@@ -67,6 +67,8 @@ ACTIONS = tuple(action.word for action in Action if action is not Action.DOWNGRA
 BUILT_IN_RULES = (
     *("host-mismatch", "identity-required", "team-models", "team-services", "on-failure"),
     *("virtual-key", "audit-unavailable", "malformed-request", "budget", "rate"),  # of other concerns
+    *("identity-permissions", "identity-strength", "identity-conflict", "identity-throttled"),
+    *("credential", "tenant"),
 )
 
 Then = Annotated[str, choices(*ACTIONS)]

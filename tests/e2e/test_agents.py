@@ -75,7 +75,7 @@ def check_row(agent: Agent, row: dict[str, Any]) -> None:
     assert (row["inspection"], row["service"]) == ("inspected", agent.service), row.get("inspection_reason")
     assert (row["usage_source"], row["auth_method"], row["team"]) == ("reported", "virtual_key", "finance")
     assert row["user_agent"].startswith(agent.agent) and row["output_tokens"] > 0
-    assert json.loads(row["extra"])["credential"] == "virtual"
+    assert row["credential"] == "virtual"
 
 
 def check_wire(agent: Agent, house: House) -> bytes:

@@ -157,5 +157,5 @@ def test_a_raw_key_is_recorded_as_a_fingerprint(house: House) -> None:
     assert {row["verdict"] for row in records} == {"alert"} and {row["rule_id"] for row in records} == {
         "raw-provider-key"
     }
-    assert {json.loads(row["extra"])["credential_kind"] for row in records} == {"project"}
+    assert {row["credential_kind"] for row in records} == {"project"}
     assert house.doubles.requests()[0].header("authorization") == f"Bearer {stranger}"

@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from weir import fields
+from weir.keys.secrets import schemes
 
 GOOD: list[tuple[Any, Any, Any]] = [
     (fields.Bytes, "32MiB", 32 << 20),
@@ -55,8 +56,16 @@ BAD: list[tuple[Any, Any, str]] = [
     (fields.HostPatterns, "api.*", "write a name such as api.example.com"),
     (fields.Cidr, "10.20.1.0/16", "write 10.20.0.0/16"),
     (fields.Cidr, "tenth floor", "write a network such as 10.20.0.0/16"),
-    (fields.Reference, "sk-canary-0123456789", 'write "env:NAME" or "file:/path"'),
-    (fields.Reference, "env:sk-canary-0123456789", 'write "env:NAME" or "file:/path"'),
+    (
+        fields.Reference,
+        "sk-canary-0123456789",
+        'write "env:NAME", "file:/path", "exec:COMMAND"',
+    ),
+    (
+        fields.Reference,
+        "env:sk-canary-0123456789",
+        'write "env:NAME", "file:/path", "exec:COMMAND"',
+    ),
     (fields.Say, "{modell}", "write {model}"),
     (fields.Say, "{finding.__class__}", "write one of {finding}"),
     (fields.Say, "{team!r}", "write {team}"),
@@ -68,7 +77,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (fields.FilePath, "", "write a path"),
     (fields.Text, "x" * 3000, "shorten it"),
     (fields.Direction, "requests", "write request (known: request, response)"),
-    (fields.Method, "face", "write one of none, network, basic, virtual_key"),
+    (fields.Method, "face", "write one of none, network, process, peer, basic, ldap, jwt, certificate, virtual_key"),
 ]
 
 
@@ -98,3 +107,8 @@ def test_paths_start_from_the_base() -> None:
 def test_nearest() -> None:
     assert fields.nearest("sanctionned", ["sanctioned", "tolerated"]) == "sanctioned"
     assert fields.nearest("zzz", ["sanctioned", "tolerated"]) == ""
+
+
+def test_references_have_the_schemes_there_are_backends_for() -> None:
+    for scheme in schemes():
+        assert TypeAdapter(fields.Reference).validate_python(f"{scheme}:X") == f"{scheme}:X"

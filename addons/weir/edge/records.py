@@ -47,6 +47,12 @@ def _who(trace: Trace) -> dict[str, Any]:
         "auth_strength": who.strength,
         "api_key_fp": trace.key_fingerprint,
         "key_id": who.key_id,
+        "auth_asked": trace.auth_asked,
+        "identity_rule": trace.identity_rule,
+        "credential": trace.credential if trace.is_ai else "",
+        "credential_kind": trace.key_kind,
+        "managed_key": trace.managed_key,
+        "account": trace.account,
     }
 
 
@@ -113,8 +119,6 @@ def _clean_agent(flow: http.HTTPFlow) -> str:
 def _extra(trace: Trace, message: http.Message | None) -> str:
     extra = {**trace.extra, **noted(trace, message)}
     for name, value in (
-        ("credential", trace.credential if trace.is_ai else ""),
-        ("credential_kind", trace.key_kind),
         ("signals", " ".join(trace.signals)),
         ("discovered", "true" if trace.discovered else ""),
         ("names", _brief(" ".join(trace.names)) if len(trace.names) > 1 else ""),

@@ -102,6 +102,9 @@ class Trace:
     abort: str = ""  # why the reply must be cut
     # identity
     principal: Principal = ANONYMOUS
+    auth_asked: str = ""  # what each source said
+    identity_rule: str = ""  # the permission that allowed it
+    account: str = ""  # company | personal: of a web app, where it shows
     # providers, shadow
     provider: Provider | None = None
     service: Service = field(default_factory=lambda: Service(""))
@@ -131,6 +134,7 @@ class Trace:
     credential: str = "none"  # raw | virtual | none
     key_fingerprint: str = ""
     key_kind: str = ""
+    managed_key: str = ""  # label of the company's key that went in
     refused_by: str = ""  # a rule of a concern other than policy that refused, e.g. virtual-key
     refused_why: str = ""
     # limits

@@ -71,7 +71,7 @@ def test_a_request_record(rig: Rig) -> None:
     assert trace.exchange is not None and ADDRESS in trace.exchange.segments[row.segment or 0].text
     assert row.span_end is not None and row.span_end - (row.span_start or 0) == len(ADDRESS)
     extra = json.loads(record.extra)
-    assert extra["credential"] == "raw" and extra["rules"] == "no-addresses"
+    assert record.credential == "raw" and extra["rules"] == "no-addresses"
     assert record.overhead_us is not None and record.overhead_us >= 0
     for secret in (ADDRESS, KEY):
         assert secret not in repr(record)
