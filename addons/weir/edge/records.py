@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,45 +14,18 @@ from weir.edge.causes import cause_of, error_class
 from weir.edge.noted import noted
 from weir.edge.replies import verdict_of_reply
 from weir.edge.trace import Link, Trace
+from weir.edge.who import address_of, product_tokens, who
 from weir.model import NO_USAGE, Action, Finding, Inspection, Verdict
 from weir.providers.wire.words import recordable_model
 
 __all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
 
-# Products as they are written (`name/1.2.3`, `OpenAI/Python`), whole tokens only. No key looks like this: keys mix
-# digits and letters, or are longer.
-_NAME = r"[A-Za-z]{1,18}\d{0,2}"
-_VERSION = r"v?\d{1,8}(?:[.+_-][A-Za-z0-9]{1,11}){0,5}(?:[a-z]{1,5}\d{0,3})?"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
-_ENDS = r"(?![^\s);,])"
-_VERSIONED = rf"{_VERSION}(?![^\s);,/])"  # Gemini CLI's model stands behind another slash
-_AGENT = re.compile(rf"(?<![^\s(;,]){_NAME}(?:[._-]{_NAME}){{0,3}}/(?:{_VERSIONED}|[A-Za-z]{{1,12}}{_ENDS})")
 
 
 def _brief(text: str, chars_max: int = 256) -> str:
     """A text that somebody else chose the length of."""
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
-
-
-def _who(trace: Trace) -> dict[str, Any]:
-    who = trace.principal
-    return {
-        "user": who.user,
-        "auth_method": who.method,
-        "team": who.team,
-        "app": who.app,
-        "device": who.device,
-        "user_groups": who.groups,
-        "auth_strength": who.strength,
-        "api_key_fp": trace.key_fingerprint,
-        "key_id": who.key_id,
-        "auth_asked": trace.auth_asked,
-        "identity_rule": trace.identity_rule,
-        "credential": trace.credential if trace.is_ai else "",
-        "credential_kind": trace.key_kind,
-        "managed_key": trace.managed_key,
-        "account": trace.account,
-    }
 
 
 def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
@@ -73,7 +45,7 @@ def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
         "inspection_reason": trace.reason,
         "port": flow.request.port,
         "protocol": flow.request.http_version,
-        "user_agent": _clean_agent(flow),
+        "user_agent": product_tokens(flow),
     }
 
 
@@ -104,16 +76,6 @@ def _base(trace: Trace, kind: str) -> dict[str, Any]:
         "flow_id": trace.exchange_id,
         "conversation_id": trace.conversation,
     }
-
-
-def _address(flow: http.HTTPFlow) -> str:
-    return flow.client_conn.peername[0] if flow.client_conn.peername else ""
-
-
-def _clean_agent(flow: http.HTTPFlow) -> str:
-    """The product tokens of a User-Agent: a client can put anything there, keys included."""
-    agent = flow.request.headers.get("user-agent", "")
-    return " ".join(_AGENT.findall(agent)[:4])
 
 
 def _extra(trace: Trace, message: http.Message | None) -> str:
@@ -170,12 +132,12 @@ def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         target["inspection_reason"] = trace.reason or decision["reason"]
     return AuditRecord(
         **_base(trace, "coach" if trace.own_page else "block" if blocked else "error" if broken else "request"),
-        **_who(trace),
+        **who(trace),
         **target,
         **decision,
         ts=trace.started_us,
         ts_end=now_us() if blocked or broken else None,
-        src_ip=_address(flow),
+        src_ip=address_of(flow.client_conn),
         req_bytes=trace.req_bytes,
         dlp_us=trace.dlp_us,
         dlp_chars=trace.dlp_chars,
@@ -202,12 +164,12 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     ns = time.monotonic_ns()
     return AuditRecord(
         **_base(trace, "response"),
-        **_who(trace),
+        **who(trace),
         **{**_target(trace, flow), "inspection": str(inspection), "inspection_reason": why},
         **{**_decision(trace), "reason": ended},
         ts=trace.started_us,
         ts_end=now_us(),
-        src_ip=_address(flow),
+        src_ip=address_of(flow.client_conn),
         response_model=_brief(reply.model) if reply else "",
         response_id=_brief(reply.response_id) if reply else "",
         finish_reason=_brief(reply.finish_reason, 64) if reply else "",
@@ -260,7 +222,7 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         host=_brief(link.sni or link.host),
         service=link.service,
         service_status=link.service_status,
-        src_ip=client.peername[0] if client.peername else "",
+        src_ip=address_of(client),
         ts=link.started_us,
         req_bytes=link.bytes_up,
         resp_bytes=link.bytes_down,
@@ -277,7 +239,7 @@ def minimal_record(flow: http.HTTPFlow, reason: str, *, exchange_id: str = "", f
         kind="error" if forwarded else "block",
         host=_brief(flow.request.host),
         method=flow.request.method if flow.request.method in _METHODS else "other",
-        src_ip=_address(flow),
+        src_ip=address_of(flow.client_conn),
         ts=now,
         ts_end=now,
         http_status=flow.response.status_code if flow.response else None,
