@@ -17,20 +17,27 @@ from weir.dlp.standins.vault import Vault
 from weir.edge.begin import Begin
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections
+from weir.edge.handshakes import Handshakes
+from weir.edge.keyhealth import Managed, SecretEvents
+from weir.edge.keystore import running_keys
 from weir.edge.limits.limitstores import plan_for
 from weir.edge.process.drain import Drain
 from weir.edge.state import Snapshot, State
+from weir.edge.virtualkeys import Keyholders
 from weir.edge.websockets.sockets import Sockets
 from weir.edge.wire.resolve import Address, Resolve
-from weir.identity.addon import Identity
-from weir.identity.networks import Networks
-from weir.identity.users import Users
+from weir.identity.addon import Identity, Permits
+from weir.identity.build import build as build_sources
+from weir.identity.desk import Desk
+from weir.identity.sources import SourceDown
+from weir.identity.throttle import Throttle
 from weir.keys.addon import Keys
 from weir.keys.backends import SecretUnavailable
-from weir.keys.secrets import resolve as resolve_secret
-from weir.keys.virtual import VirtualKeys, VirtualKeysError, looks_virtual
+from weir.keys.company import Company
+from weir.keys.refresh import Refresher
+from weir.keys.secrets import source
+from weir.keys.virtual import VirtualKeysError
 from weir.limits.addon import Limits, Settlement
-from weir.model import Principal, Secret
 from weir.places import shared_tokenizers
 from weir.policy.addon import PolicyAddon
 from weir.policy.decide import Policy
@@ -39,6 +46,8 @@ from weir.providers.services.registry import Registry
 from weir.settings import Settings
 from weir.shadow.addon import Shadow
 from weir.shadow.catalogue import Catalogue
+from weir.tenants.addon import Tenants
+from weir.tenants.build import tenants_of
 from weir.tls.addon import Tls
 from weir.tls.ca import Authority, CaError, ensure_ca
 from weir.tls.decide import Interception
@@ -49,7 +58,9 @@ from weir.usage.overrides import load as load_prices
 from weir.usage.prices import Prices
 from weir.usage.tokens import Counter
 
-__all__ = ["UNUSABLE", "build_snapshot", "build_state", "chain", "prices_of"]
+__all__ = ["UNUSABLE", "build_snapshot", "build_state", "chain", "prices_of", "rebuild"]
+
+SECRETS_S = 8.0  # a start, or a changed policy, waits so long for backends that don't answer
 
 # What building raises when a policy, a data directory or what lies in it can't be used; each says what to do.
 UNUSABLE = (ValueError, OSError, DataDirError, CaError, TrustError, VirtualKeysError)
@@ -64,49 +75,63 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
     rest: list[object] = [
         Resolve(resolve, state),  # addresses, before anything is connected
         Begin(state),  # the trace that all others write to
+        Handshakes(state),  # what the client shows of itself in TLS and SOCKS5
         Tls(state),  # decrypt or meter, before there is a request to look at
         Identity(state),  # who: needs only the connection
         Coach(state),  # weir's own page: answered before anybody takes it for traffic
         Providers(state),  # what: endpoint, model, texts
+        Managed(state),  # how the provider took the company's key, before the reply begins
         Shadow(state),  # which service, and is it known; reads what Providers could not
         Dlp(state),  # findings in the texts
         PolicyAddon(state),  # one verdict from all of the above
         Sockets(state),  # the same three for each message of a WebSocket
+        Tenants(state),  # the company's tenant and no other; refuses before anything is reserved
+        Keyholders(state),  # a virtual key must be good for each message too; before anything is held for it
         Limits(state),  # room in budgets and rates, by the model that was asked for; Usage reads the body it leaves
         UsageAddon(state),  # asks for usage in the body that policy left
         Settlement(state),  # what Usage has counted comes out of the budgets
         Keys(state),  # whom a virtual key stands for (headers); the real key goes in last, when all have looked
+        Permits(state),  # what the caller may use, all having said who it is; before the body is read
         connections,  # connections that have no exchange
         Audit(state),  # and nothing is forwarded before its record stands
     ]
     return first, rest
 
 
-def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
-    """Compile a policy. Takes a second or two (the detectors); never call it on the event loop."""
+def build_snapshot(
+    settings: Settings,
+    data: DataDir,
+    *,
+    ca: Path | None = None,
+    throttle: Throttle | None = None,
+    before: Snapshot | None = None,
+    company: Company | None = None,
+) -> Snapshot:
+    """Compile a policy. Takes a second or two (the detectors); never call it on the event loop.
+
+    Waits for the company's keys, `SECRETS_S` seconds at most; otherwise asks no network and starts no thread. ``ca`` is
+    what issuers of tokens are verified with, ``throttle`` knows the wrong credentials so far, ``before`` is the policy
+    until now, ``company`` keeps the values of keys from one policy to the next.
+    """
     registry, catalogue = Registry.load(), Catalogue.load()
     hosts = frozenset(registry.hosts) | frozenset(catalogue.hosts)
-    found: dict[str, Secret] = {}
-    problems: dict[str, str] = {}
-    for service, key in settings.keys.items():
-        provider = registry.by_id(service)
-        try:
-            secret = resolve_secret(key.secret, key.hosts or (provider.bound_hosts if provider else ()), service)
-        except SecretUnavailable as error:
-            problems[service] = str(error)
-            continue
-        if looks_virtual(secret.reveal()):
-            problems[service] = f"keys.{service}: what the reference yields is a virtual key, not the provider's"
-        else:
-            found[service] = secret
-    intercept = settings.intercept
+    company = company or Company(Refresher())
+    secrets, problems = company.keys_of(settings.keys, registry.bound_hosts, SECRETS_S)
+    sources = build_sources(settings.identity, _reveal, ca, before.sources if before else None)
+    intercept, tenants = settings.intercept, tenants_of(settings)
     return Snapshot(
         settings=settings,
         policy=Policy.compile(settings),
         registry=registry,
         catalogue=catalogue,
         interception=Interception(
-            intercept.scope, intercept.sample, intercept.include, intercept.exclude, hosts, data.secret("sample")
+            intercept.scope,
+            intercept.sample,
+            intercept.include,
+            intercept.exclude,
+            hosts,
+            data.secret("sample"),
+            tenants.hosts,
         ),
         engine=engine_of(
             settings.dlp,
@@ -115,12 +140,13 @@ def build_snapshot(settings: Settings, data: DataDir) -> Snapshot:
             helpers=HELPERS if settings.dlp.processes is None else settings.dlp.processes,
             compiled=data.compiled,
         ),
-        networks=Networks((n.cidr, _network_principal(n)) for n in settings.identity.networks),
-        users=Users.load(settings.identity.users) if settings.identity.users else None,
-        secrets=found,
+        sources=sources,
+        desk=Desk(sources.passwords, sources.tokens, throttle or Throttle()),
+        secrets=secrets,
         secret_problems=problems,
         prices=prices_of(settings, data),
         limits=plan_for(settings, data),
+        tenants=tenants,
     )
 
 
@@ -130,23 +156,43 @@ def prices_of(settings: Settings, data: DataDir) -> Prices:
     return Prices.load(warm=True, overrides=load_prices(own) if own else NOTHING, folder=data.prices)
 
 
-def _network_principal(network: object) -> Principal:
-    values = {name: getattr(network, name) for name in ("user", "team", "app", "device")}
-    return Principal(**values, method="network", strength=1)
+def rebuild(state: State, settings: Settings) -> Snapshot:
+    """The snapshot that is to follow the one in force."""
+    return build_snapshot(
+        settings,
+        state.data,
+        ca=state.upstream_bundle,
+        throttle=state.throttle,
+        before=state.snapshot,
+        company=state.company,
+    )
+
+
+def _reveal(reference: str) -> str:
+    """The value of a secret that weir itself needs, such as a directory's password. May block. Raises SourceDown."""
+    try:
+        return source(reference)().value
+    except SecretUnavailable as error:
+        raise SourceDown(f"weir's own password for the directory cannot be had ({error})") from None
 
 
 def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] = ()) -> State:
     """Everything that the chain needs, under `data`. Makes the CA and the keys at first start. Raises `UNUSABLE`."""
     boot_id = random_source.token_hex(8)
     fingerprint_key = data.secret("fingerprint")
+    bundle, throttle = merged_bundle(data.run / "upstream-roots.pem", upstream_cas), Throttle()
+    spool = Spool(data.spool, data.proxy_id, boot_id)
+    company = Company(Refresher(on_change=SecretEvents(spool.put)))
     return State(
         data=data,
-        snapshot=build_snapshot(settings, data),
-        spool=Spool(data.spool, data.proxy_id, boot_id),
+        snapshot=build_snapshot(settings, data, ca=bundle, throttle=throttle, company=company),
+        spool=spool,
         boot_id=boot_id,
         authority=Authority(ensure_ca(data.ca)),
-        upstream_bundle=merged_bundle(data.run / "upstream-roots.pem", upstream_cas),
-        virtual_keys=VirtualKeys(data.keys / "virtual.json", data.secret("virtual-keys")),
+        upstream_bundle=bundle,
+        throttle=throttle,
+        company=company,
+        virtual_keys=running_keys(settings, data),
         conversations=Conversations(
             data.secret("pseudonyms"),
             vault=Vault(data.path / "pseudonyms.db", lambda: data.secret("pseudonym-vault")),

@@ -239,7 +239,7 @@ Direction = Annotated[str, choices("request", "response")]
 Method = Annotated[
     str, choices("none", "network", "process", "peer", "basic", "ldap", "jwt", "certificate", "virtual_key")
 ]
-Credential = Annotated[str, choices("raw", "virtual", "none")]
+Credential = Annotated[str, choices("raw", "session", "virtual", "none")]
 Directions = Annotated[tuple[Direction, ...], BeforeValidator(listed)]
 Methods = Annotated[tuple[Method, ...], BeforeValidator(listed)]
 Credentials = Annotated[tuple[Credential, ...], BeforeValidator(listed)]

@@ -111,6 +111,7 @@ def cross_check(document: Document, reserved: Sequence[str], base: Path | None) 
     _services(document, data.get("services"))
     _networks(document, data.get("identity"))
     overlaps(document, data)
+    _credentials(document, data)
     for index, directory in _strings(_get(data.get("dlp"), "rules")):
         if base is not None and not (base / directory).is_dir():
             document.add(("dlp", "rules", index), "is not a directory", "name a folder that exists")
@@ -172,6 +173,17 @@ def _networks(document: Document, identity: object) -> None:
             seen.add(cidr)
         if not any(network.get(name) for name in ("user", "team", "app", "device")):
             document.add(place, "says nothing about who calls from there", "write a user, team, app or device")
+
+
+def _credentials(document: Document, data: Mapping[str, object]) -> None:
+    section, keys = data.get("credentials"), _mapping(data.get("keys")) or {}
+    groups: list[tuple[Position, object, bool]] = [(("credentials", "kinds"), _get(section, "kinds"), bool(keys))]
+    for service, kinds in (_mapping(_get(section, "services")) or {}).items():
+        groups.append((("credentials", "services", service), kinds, service in keys))
+    for place, kinds, has_key in groups:
+        for kind, treatment in (_mapping(kinds) or {}).items():
+            if not has_key and "replace" in (treatment, _get(treatment, "then")):
+                document.add((*place, kind), "wants a key of the company's, and keys names none", "add it to keys")
 
 
 def _get(value: object, key: str) -> object:

@@ -31,7 +31,7 @@ from weir.model import Status
 
 __all__ = [
     "Allowance", "Audit", "Budget", "Coach", "Dlp", "Files", "Intercept", "Key", "Limits", "Network",
-    "Part", "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "open_intercept",
+    "Part", "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "WeightedSecret", "open_intercept",
 ]  # fmt: skip
 
 
@@ -77,11 +77,41 @@ class Network(Part):
     device: Text = ""
 
 
-class Key(Part):
-    """Where a service's real key is (a reference, never the key) and which hosts may get it."""
+class WeightedSecret(Part):
+    """One of several keys of a service, and its share beside the others'."""
 
     secret: Reference
+    weight: Annotated[Int, within(1, 1000)] = 1
+
+
+class Key(Part):
+    """Where a service's real keys are (references, never the keys) and which hosts may get them.
+
+    ``form`` is what a reference yields: the key itself, AWS credentials that requests are signed with, or a Google
+    service account from which access tokens are made.
+    """
+
+    secret: Reference | None = None
+    secrets: tuple[WeightedSecret, ...] = ()
+    form: Annotated[str, choices("key", "aws", "google")] = "key"
     hosts: Hosts = ()  # empty: the provider's own hosts
+    refresh_s: Annotated[Int, within(30, 86_400, "s")] = 300
+    keep_h: Annotated[Int, within(1, 168, "hours")] = 24  # the last value is good for so long when its backend is down
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Self:
+        if (self.secret is None) == (not self.secrets):
+            raise wrong("needs to say where the key is", "write secret: REFERENCE, or secrets: [{secret: REFERENCE}]")
+        if len({entry.secret for entry in self.secrets}) < len(self.secrets):
+            raise wrong("names one key twice", "write each reference once, with a weight")
+        return self
+
+    @property
+    def entries(self) -> tuple[tuple[str, int], ...]:
+        """(reference, weight) of each key, in the policy's order."""
+        if self.secret is not None:
+            return ((self.secret, 1),)
+        return tuple((entry.secret, entry.weight) for entry in self.secrets)
 
 
 class Pseudonyms(Part):
@@ -224,7 +254,8 @@ class Rate(Part):
 
 
 class Stores(Part):
-    """Where budgets and rates are counted: references to URLs (they may hold a password), or on this machine."""
+    """Where budgets and rates are counted and virtual keys kept (with the budgets): references to URLs (they may hold a
+    password), or on this machine."""
 
     budgets: Reference | None = None  # postgresql://…; None: a file in the data directory
     rates: Reference | None = None  # redis://…; None: in memory, each process for itself

@@ -45,7 +45,10 @@ from weir.sections import (
     UsageSettings,
     open_intercept,
 )
+from weir.sections_credentials import KINDS, KindGlobs
+from weir.sections_credentials import Credentials as RawCredentials
 from weir.sections_identity import Identity
+from weir.sections_tenants import Tenants
 from weir.yamlpos import Document, Mistake, PolicyError, read, read_text
 
 __all__ = [
@@ -93,6 +96,7 @@ class Condition(Part):
     inspection: Inspections | None = None
     identity: Methods | None = None
     credential: Credentials | None = None
+    credential_kind: KindGlobs | None = None
 
 
 class Example(Part):
@@ -115,6 +119,7 @@ class Example(Part):
     inspection: Annotated[Inspection, choices(*Inspection)] = Inspection.INSPECTED
     identity: Method = "virtual_key"
     credential: Credential = "virtual"
+    credential_kind: Annotated[str, choices(*KINDS)] = ""  # "": of a raw one unknown, of a session session
 
 
 class Rule(Part):
@@ -143,7 +148,9 @@ class Settings(Part):
     intercept: Annotated[Intercept, BeforeValidator(open_intercept)] = Intercept()
     services: Services = Services()
     identity: Identity = Identity()
+    tenants: Tenants = Field(default_factory=dict)
     keys: Mapping[Name, Key] = Field(default_factory=dict)
+    credentials: RawCredentials = RawCredentials()
     teams: Mapping[Name, Team] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     budgets: tuple[Budget, ...] = ()

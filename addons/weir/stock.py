@@ -26,7 +26,7 @@ def build(policy: Path, directory: Path, upstream_cas: Sequence[Path] = ()) -> B
     except chain.UNUSABLE as error:
         raise ValueError(str(error)) from None
     first, rest = chain.chain(state, {})
-    reload = Reload(state, policy, lambda: chain.build_snapshot(settings.load(policy), data))
+    reload = Reload(state, policy, lambda: chain.rebuild(state, settings.load(policy)))
     return Built(state, [*first, *rest, reload, Ingester(data.path)])
 
 

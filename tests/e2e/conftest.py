@@ -55,6 +55,7 @@ def _houses(doubles: Doubles, **defaults: Any) -> Iterator[Callable[..., House]]
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         prepare: Callable[[Path], Mapping[str, Any]] | None = None,
+        program: Sequence[str] = ("-m", "weir.cli"),
         **changes: Any,
     ) -> House:
         folder = Path(tempfile.mkdtemp(prefix="e2e-house-", dir=artefacts))
@@ -69,6 +70,7 @@ def _houses(doubles: Doubles, **defaults: Any) -> Iterator[Callable[..., House]]
             hosts=(),
             environment={f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()} | (environment or {}),
             options=[*resolves(doubles, flaky), *options],
+            program=program,
         )
         started.append(weir)
         weir.until_records(lambda rows: any(row["kind"] == "config" for row in rows), "the record of its start")

@@ -96,9 +96,10 @@ def test_the_policy_is_sound_and_the_deployment_too(house: House) -> None:
     done = house.weir.run(*words, check=False)
     found = json.loads(done.stdout)
     checks = found["checks"] if isinstance(found, dict) else found
-    # The real keys are in the proxy's environment alone, and doctor says that it can't see them from here.
-    assert {check["name"] for check in checks if check["status"] == "fail"} == {"keys"} and done.returncode == 1
-    assert {"proxy", "ingester", "chain", "store", "policy"} <= {c["name"] for c in checks if c["status"] == "ok"}
+    # The real keys are in the proxy's environment alone: how it stands with them, doctor has from the running weir.
+    assert not [check for check in checks if check["status"] == "fail"] and done.returncode == 0
+    good = {"proxy", "ingester", "chain", "store", "policy", "keys"}
+    assert good <= {check["name"] for check in checks if check["status"] == "ok"}
     assert house.key not in done.stdout
 
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
+from e2e.place import PASSWORD, free_port
+from e2e.support import command
 from harness.doubles import Doubles
-from harness.faultclients import Outcome, Raw, Sockets, ask, chat, websocket
+from harness.faultclients import Outcome, Raw, Sockets, ask, chat, socks5, websocket
 from harness.faults import Faults, Hook, chain_hooks
 from harness.weir import PROVIDER_HOSTS, write_policy
 
@@ -32,7 +34,8 @@ MAIL = "Write to jane.doe@example.com about it."
 REPLACED = {"responseheaders"}
 CUT = {"response_chunk"}
 PASSED = {"response", "error", "client_disconnected", "websocket_end"}  # nothing is left to hold back
-NEVER_A_REQUEST = {"tls_failed_client"}
+LOGINS = {"socks5_greeting", "socks5_auth"}
+NEVER_A_REQUEST = {"tls_failed_client"} | LOGINS
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +47,17 @@ def sockets() -> Iterator[Sockets]:
 def start(base: str, doubles: Doubles, sockets: Sockets) -> Iterator[Faults]:
     artefacts = Path(os.environ["WEIR_TEST_RUN"]) / "artefacts"
     folder = Path(tempfile.mkdtemp(prefix=f"faults-{base}-", dir=artefacts))
-    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0)
+    users = folder / "users"
+    command("identity", "add", "jane", "--users", str(users), "--password-stdin", given=PASSWORD)
+    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0, identity__users=str(users))
+    modes = ["--mode", "regular", "--mode", f"socks5@127.0.0.1:{free_port()}"]
     with_port = ["--resolve", f"{UPGRADES}:80:127.0.0.1:{sockets.port}", "--resolve", f"{UNREACHABLE}:443:127.0.0.1:1"]
     proxy = Faults(
         folder,
         policy,
         doubles,
         environment={f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()},
-        options=with_port,
+        options=[*modes, *with_port],
         hosts=PROVIDER_HOSTS,
     )
     yield proxy
@@ -79,6 +85,8 @@ def scene(proxy: Faults, name: str) -> Outcome:
                 raw.handshake(context=ssl.create_default_context())
             raw.close()
             return Outcome("tls", cut=True)
+        case "socks5_greeting" | "socks5_auth":
+            return socks5(weir, "jane", PASSWORD)
         case "websocket_start" | "websocket_message" | "websocket_end":
             status, echo = websocket(weir, UPGRADES)
             return Outcome("reply", status, echo)
@@ -151,8 +159,9 @@ def test_observing_all_goes_on_and_is_recorded(observing: Faults, hook: Hook, ho
         assert outcome.status == 502
     elif hook.name in ("websocket_start", "websocket_message"):
         assert outcome.body == b"hello"
-    elif hook.name in ("websocket_end", "tls_failed_client"):
+    elif hook.name in ("websocket_end", *NEVER_A_REQUEST):  # a login that nobody could check lets nobody in
         assert proxy.doubles.requests() == []
+        assert outcome.cut or hook.name == "websocket_end"
     else:
         assert outcome.status == 200 and outcome.cut is (hook.name == "error"), outcome
         assert len(proxy.doubles.requests()) == 1

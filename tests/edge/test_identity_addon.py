@@ -112,3 +112,45 @@ def test_credentials_come_off_when_checking_them_fails(make_rig: Callable[..., R
     assert trace.failed.startswith("identity.requestheaders: ")
     assert trace.failed_open and flow.response is None
     assert "proxy-authorization" not in flow.request.headers
+
+
+def test_a_plain_request_without_credentials_is_asked_for_them(make_rig: Callable[..., Rig], users_file: str) -> None:
+    rig = make_rig(identity={"users": users_file, "required": True})
+    plain = rig.flow(chat())
+    rig.play(plain, "requestheaders", "request")
+    assert plain.response is not None and plain.response.status_code == 407
+    assert plain.response.headers["proxy-authenticate"].startswith("Basic ")
+    assert rig.records[-1].rule_id == "identity-required" and rig.records[-1].http_status == 407
+    tunnelled = rig.flow(chat())
+    link_of(tunnelled.client_conn).host = "api.openai.com"
+    rig.play(tunnelled, "requestheaders")
+    assert tunnelled.response is not None and tunnelled.response.status_code == 403, "no client there knows of a proxy"
+    wrong = rig.flow(chat(), headers={"authorization": "Bearer weir-sk-" + "0" * 49})
+    rig.play(wrong, "requestheaders")
+    assert wrong.response is not None and wrong.response.status_code in (401, 403)
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_observe_asks_nobody(make_rig: Callable[..., Rig], users_file: str, mode: str) -> None:
+    rig = make_rig(identity={"users": users_file, "required": True}, mode=mode)
+    tunnel = connect(rig)
+    assert (tunnel.response is not None) is (mode == "enforce")
+    if mode == "observe":
+        inner = rig.flow(chat())
+        inner.client_conn = tunnel.client_conn
+        rig.play(inner, "requestheaders", "request")
+        assert inner.response is None
+        assert (rig.records[-1].rule_id, rig.records[-1].verdict, rig.records[-1].action) == (
+            "identity-required", "block", "allow"
+        )  # fmt: skip
+
+
+def test_it_begins_and_ends_with_the_process(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(identity={"issuers": [{"issuer": "http://127.0.0.1:9/nobody", "audience": "weir"}]})
+    (fetcher,) = rig.state.snapshot.sources.fetchers
+    identity = rig.addon("identity")
+    assert not fetcher._thread.is_alive(), "building a policy starts nothing"
+    identity.running()
+    assert fetcher._thread.is_alive()
+    identity.done()
+    assert fetcher._closed.is_set()

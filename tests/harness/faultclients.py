@@ -18,7 +18,7 @@ from typing import Any
 from .clients import trust
 from .weir import Weir
 
-__all__ = ["Outcome", "Raw", "Sockets", "ask", "chat", "websocket"]
+__all__ = ["Outcome", "Raw", "Sockets", "ask", "chat", "socks5", "websocket"]
 
 _TIMEOUT_S = 15.0
 OPENAI = "api.openai.com"
@@ -251,3 +251,17 @@ def websocket(weir: Weir, host: str, said: bytes = b"hello") -> tuple[int, bytes
         return 0, b""
     finally:
         raw.close()
+
+
+def socks5(weir: Weir, user: str, password: str) -> Outcome:
+    """Log in at the proxy's second listener, which speaks SOCKS5; ``cut`` when it does not let anybody in."""
+    port = json.loads((weir.folder / "ready.json").read_text())["listen"][1][1]
+    given = b"".join(bytes([len(word)]) + word.encode() for word in (user, password))
+    with socket.create_connection((weir.host, port), _TIMEOUT_S) as sock:
+        sock.sendall(b"\x05\x01\x02")
+        greeted = sock.recv(2)
+        if greeted == b"\x05\x02":
+            sock.sendall(b"\x01" + given)
+        else:
+            return Outcome("socks5", cut=True)
+        return Outcome("socks5", cut=sock.recv(2) != b"\x01\x00")

@@ -16,6 +16,7 @@ CONCERNS = frozenset(
     [
         "tls",
         "identity",
+        "tenants",
         "providers",
         "shadow",
         "dlp",
@@ -34,10 +35,11 @@ OWNERS = {
     "mitmproxy": ("edge/", "*/addon.py", "lazily in cli/"),
     "presidio_analyzer": ("dlp/personal/presidio.py",),
     "duckdb": ("audit/", "reports/"),
-    "sqlalchemy": ("limits/",),
+    "sqlalchemy": ("sqlstore.py", "sqlengines.py", "limits/", "keys/virtual/"),
     "limits": ("limits/",),
     "redis": ("limits/",),
 }
+SQL = ("sqlstore", "sqlengines")  # what stores in SQL have in common
 HOOKS = frozenset(
     [
         "client_connected",
@@ -62,6 +64,7 @@ HOOKS = frozenset(
         "dns_request",
         "dns_response",
         "socks5_auth",
+        "socks5_greeting",
         "quic_start_client",
     ]
 )
@@ -171,7 +174,7 @@ def owners(root: Path) -> list[str]:
                 "mitmproxy": room == "edge" or name.endswith(".addon") or (room == "cli" and one.lazy),
                 "presidio_analyzer": name == "dlp.personal.presidio",
                 "duckdb": room in ("audit", "reports"),
-                "sqlalchemy": room == "limits",
+                "sqlalchemy": room == "limits" or name in SQL or name.startswith("keys.virtual."),
                 "limits": room == "limits",
                 "redis": room == "limits",
             }.get(library, True)

@@ -32,11 +32,14 @@ from weir.dlp.standins.conversations import Conversations
 from weir.edge.process.workers import Workers
 from weir.edge.state import Snapshot, State
 from weir.edge.trace import Trace, trace_of
-from weir.identity.networks import Networks
-from weir.identity.users import Users
+from weir.identity.build import build as build_sources
+from weir.identity.desk import Desk
+from weir.identity.throttle import Throttle
+from weir.keys.company import single
 from weir.keys.virtual import VirtualKeys
 from weir.model import Secret
 from weir.policy.decide import Policy
+from weir.tenants.build import tenants_of
 from weir.tls.decide import Interception
 
 __all__ = ["ADDRESS", "CREDENTIAL", "Ledger", "Rig", "chat", "mitmproxy", "run"]
@@ -133,7 +136,7 @@ class Rig:
             boot_id="boot",
             authority=shared.authority,
             upstream_bundle=shared.upstream_bundle,
-            virtual_keys=VirtualKeys(directory / "virtual.json", b"v" * 32),
+            virtual_keys=VirtualKeys(directory / "limits.db", b"v" * 32),
             conversations=Conversations(b"p" * 32),
             counter=shared.counter,
             fingerprint_key=b"f" * 32,
@@ -144,19 +147,20 @@ class Rig:
 
     @staticmethod
     def _snapshot(shared: State, chosen: settings.Settings) -> Snapshot:
-        intercept, known = chosen.intercept, shared.snapshot
+        intercept, known, tenants = chosen.intercept, shared.snapshot, tenants_of(chosen)
         hosts = frozenset(known.registry.hosts) | frozenset(known.catalogue.hosts)
-        networks = ((n.cidr, chain._network_principal(n)) for n in chosen.identity.networks)
+        sources, throttle = build_sources(chosen.identity, chain._reveal), Throttle()
         return replace(
             known,
             settings=chosen,
             policy=Policy.compile(chosen),
             interception=Interception(
-                intercept.scope, intercept.sample, intercept.include, intercept.exclude, hosts, b"s" * 32
+                intercept.scope, intercept.sample, intercept.include, intercept.exclude, hosts, b"s" * 32, tenants.hosts
             ),
-            networks=Networks(networks),
-            users=Users.load(chosen.identity.users) if chosen.identity.users else None,
-            secrets={"openai": Secret(REAL_KEY, name="openai", hosts=("api.openai.com",))},
+            tenants=tenants,
+            sources=sources,
+            desk=Desk(sources.passwords, sources.tokens, throttle),
+            secrets={"openai": single(Secret(REAL_KEY, name="openai", hosts=("api.openai.com",)))},
         )
 
     @property

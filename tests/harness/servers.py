@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.canary import assert_no_canaries
 from harness.processes import until
 
 __all__ = ["Server", "postgresql_server", "redis_server"]
@@ -90,7 +91,7 @@ def _folder(owner: str = "") -> Iterator[Path]:
 
 @contextmanager
 def postgresql_server() -> Iterator[Server]:
-    """A PostgreSQL with a password, which its URL holds."""
+    """A PostgreSQL with a password, which its URL holds. What it has on disk at the end is searched for canaries."""
     # PostgreSQL refuses to run as root: then it runs as the account its package made.
     owner = "postgres" if os.geteuid() == 0 else ""
     user = pwd.getpwnam(owner) if owner else None
@@ -118,6 +119,7 @@ def postgresql_server() -> Iterator[Server]:
             yield server
         finally:
             server.stop()
+        assert assert_no_canaries([folder / "data"]) > 100  # tables, indexes and write-ahead log
 
 
 @contextmanager

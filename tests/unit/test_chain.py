@@ -15,6 +15,8 @@ from weir import chain, settings
 from weir.audit.waiters import SpoolUnavailable
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.core import compiled
+from weir.identity import users
+from weir.identity.sources import SourceDown
 from weir.model import Principal, Usage
 from weir.tls.ca import CaError
 from weir.usage.snapshots import keep
@@ -40,8 +42,8 @@ def test_the_order(addons: tuple[list[Any], list[Any]]) -> None:
     first, rest = addons
     assert [a.name for a in first] == ["drain"]
     assert [a.name for a in rest] == [
-        "resolve", "begin", "tls", "identity", "coach", "providers", "shadow", "dlp", "policy", "sockets", "limits",
-        "usage", "settlement", "keys", "connections", "audit",
+        "resolve", "begin", "handshakes", "tls", "identity", "coach", "providers", "managed", "shadow", "dlp", "policy",
+        "sockets", "tenants", "keyholders", "limits", "usage", "settlement", "keys", "permits", "connections", "audit",
     ]  # fmt: skip
 
 
@@ -64,17 +66,22 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     state = chain.build_state(settings.loads(POLICY), DataDir(tmp_path / "data"))
     yield state
     state.workers.close()
+    state.company.refresher.close()
 
 
 def test_a_policy_becomes_a_snapshot(built: Any, tmp_path: Path) -> None:
     snapshot = built.snapshot
-    assert set(snapshot.secrets) == {"openai", "anthropic"} and set(snapshot.secret_problems) == {"google-gemini"}
-    assert snapshot.secrets["openai"].may_go_to("api.openai.com")
-    assert not snapshot.secrets["anthropic"].may_go_to("api.anthropic.com")  # bound to what the policy names
-    assert snapshot.secrets["anthropic"].may_go_to("gateway.example")
+    assert set(snapshot.secrets) == {"openai", "anthropic", "google-gemini"}
+    assert set(snapshot.secret_problems) == {"google-gemini"}, (
+        "one without a value now: it is asked for again and again"
+    )
+    assert snapshot.secrets["openai"].pick("api.openai.com").secret.reveal() == "the-real-key"
+    assert not snapshot.secrets["anthropic"].pick("api.anthropic.com")  # bound to what the policy names
+    assert snapshot.secrets["anthropic"].pick("gateway.example")
+    assert not snapshot.secrets["google-gemini"].pick("generativelanguage.googleapis.com")
     assert "the-real-key" not in repr(snapshot.secrets) + repr(snapshot.secret_problems)
     assert "WEIR_TEST_NO_SUCH_KEY" in snapshot.secret_problems["google-gemini"]
-    assert snapshot.networks.lookup("10.1.1.1") == Principal(team="finance", method="network", strength=1)
+    assert snapshot.sources.networks.lookup("10.1.1.1") == Principal(team="finance", method="network", strength=1)
     decisions = {
         host: snapshot.interception.decide(host, host, "").intercept
         for host in ("api.openai.com", "hidden.example", "api.anthropic.com", "chat.deepseek.com", "shop.example")
@@ -83,7 +90,7 @@ def test_a_policy_becomes_a_snapshot(built: Any, tmp_path: Path) -> None:
         "api.openai.com": True, "hidden.example": True, "api.anthropic.com": False, "chat.deepseek.com": True,
         "shop.example": False,
     }  # fmt: skip
-    assert built.drain_s == 7 and built.snapshot.users is None
+    assert built.drain_s == 7 and built.snapshot.sources.users is None
 
 
 def test_prices_are_the_policys_then_a_vetted_list_then_the_bundled_one(tmp_path: Path) -> None:
@@ -141,3 +148,27 @@ def test_limits_of_a_policy_are_in_its_snapshot(tmp_path: Path, monkeypatch: pyt
     text = 'version: 1\nrates: [{requests: 1}]\nstores: {rates: "env:WEIR_TEST_NO_SUCH_URL"}'
     with pytest.raises(chain.UNUSABLE, match=r"stores\.rates: "):
         chain.build_snapshot(settings.loads(text), data)
+
+
+def test_the_next_policy_takes_over_what_is_known_of_callers(tmp_path: Path) -> None:
+    users.add(tmp_path / "users", "jane", "correct horse", work=users.Work(10, 1, 1))
+    text = f"version: 1\nidentity: {{users: {tmp_path / 'users'}}}"
+    state = chain.build_state(settings.loads(text), DataDir(tmp_path / "data"))
+    assert state.snapshot.sources.passwords.verify("jane", "correct horse")
+    for number in range(9):
+        state.throttle.failed("10.0.0.1", "jane", float(number))
+    after = chain.rebuild(state, settings.loads(text + "\nmode: enforce"))
+    header = "Basic amFuZTpjb3JyZWN0IGhvcnNl"
+    said = after.desk.quick(header, "10.0.0.1")
+    assert said and said.answer.principal and said.answer.principal.user == "jane"
+    assert after.desk._throttle is state.throttle
+    state.workers.close()
+    state.company.refresher.close()
+
+
+def test_a_password_of_weirs_own_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIR_TEST_KEY", "of-the-directory")
+    assert chain._reveal("env:WEIR_TEST_KEY") == "of-the-directory"
+    monkeypatch.delenv("WEIR_TEST_KEY")
+    with pytest.raises(SourceDown, match="weir's own password for the directory cannot be had"):
+        chain._reveal("env:WEIR_TEST_KEY")

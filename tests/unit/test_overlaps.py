@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.limits.matching import fits
+from weir.globs import fits
 from weir.overlaps import literal
 from weir.settings import PolicyError, loads
 

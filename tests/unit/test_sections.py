@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from weir.sections import Budget, Dlp, Intercept, Limits, Rate, Stores, open_intercept
+from weir.sections import Budget, Dlp, Intercept, Key, Limits, Rate, Stores, open_intercept
 
 
 def test_an_empty_section_is_the_careful_default() -> None:
@@ -62,3 +62,28 @@ def test_a_rate_limits_something_and_stores_are_references() -> None:
         Stores.model_validate({"budgets": "postgresql://u:canary-value@h/d"})
     assert "canary-value" not in str(caught.value)
     assert Stores().budgets is None and Stores(budgets="env:LEDGER_URL").budgets == "env:LEDGER_URL"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "where the key is"),
+        ({"secret": "env:A", "secrets": [{"secret": "env:B"}]}, "where the key is"),
+        ({"secrets": []}, "where the key is"),
+        ({"secrets": [{"secret": "env:A"}, {"secret": "env:A", "weight": 2}]}, "names one key twice"),
+        ({"secrets": [{"secret": "env:A", "weight": 0}]}, "out of bounds"),
+        ({"secret": "env:A", "form": "gcp"}, "not a word"),
+        ({"secret": "env:A", "refresh_s": 29}, "out of bounds"),
+        ({"secret": "env:A", "keep_h": 169}, "out of bounds"),
+    ],
+)
+def test_keys_that_make_no_sense(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Key.model_validate(fields)
+
+
+def test_a_key_is_one_or_several() -> None:
+    assert Key.model_validate({"secret": "env:A"}).entries == (("env:A", 1),)
+    several = Key.model_validate({"secrets": [{"secret": "env:A", "weight": 3}, {"secret": "env:B"}]})
+    assert several.entries == (("env:A", 3), ("env:B", 1))
+    assert (several.form, several.refresh_s, several.keep_h) == ("key", 300, 24)

@@ -11,6 +11,7 @@ from weir.edge import records
 from weir.edge.guard import guarded, refuse
 from weir.edge.state import State
 from weir.edge.trace import Trace, link_of, trace_of
+from weir.edge.turnaway import tunnel_record
 
 __all__ = ["Audit"]
 
@@ -30,7 +31,7 @@ class Audit:
         if flow.response is None:
             return None
         link.closed = True
-        return self.state.record(records.minimal_record(flow, link.failed or "tunnel refused"))
+        return self.state.record(tunnel_record(flow))
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:

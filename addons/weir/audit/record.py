@@ -103,7 +103,7 @@ class AuditRecord:
     user_agent: str = col(51, "")
     auth_asked: str = col(52, "")  # what each source of identity said: "virtual_key=no jwt=yes network=no"
     identity_rule: str = col(53, "")  # the permission of the policy that allowed the caller this
-    credential: str = col(54, "")  # raw | virtual | none: what the client showed
+    credential: str = col(54, "")  # raw | session | virtual | none: what the client showed
     credential_kind: str = col(55, "")  # what kind of the provider's: project, personal, admin, oauth …
     managed_key: str = col(56, "")  # label of the company's key that was put in its place, e.g. openai-2
     account: str = col(57, "")  # whose account a web app was used with, where it shows: company | personal

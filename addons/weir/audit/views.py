@@ -115,6 +115,49 @@ VIEWS = (
         FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY service, model""",
     ),
     View(
+        "credentials_seen",
+        "Each credential that was no virtual key, each time it was shown: whose it is, who showed it, what was done.",
+        """
+        WITH shown AS (
+            SELECT exchange_id, credential_kind AS kind, api_key_fp AS fingerprint, extra->>'$.credential_of' AS owner
+            FROM exchanges WHERE credential IN ('raw', 'session') AND api_key_fp IS NOT NULL
+            UNION ALL
+            SELECT exchange_id, split_part(one, ':', 1), split_part(one, ':', 2), nullif(split_part(one, ':', 3), '')
+            FROM (SELECT exchange_id, unnest(string_split(extra->>'$.credentials', ' ')) AS one FROM exchanges)
+        )
+        SELECT coalesce(s.owner, e.provider, e.service, e.host) AS provider, s.kind, s.fingerprint,
+            e.started, e."user", e.team, e.app, e.device, e.auth_method, e.src_ip, e.service, e.host, e.operation,
+            CASE WHEN e.action = 'block' THEN 'block'
+                WHEN e.extra->>'$.credential_replaced' LIKE '%' || s.fingerprint || '%' THEN 'replace'
+                WHEN e.action IS NULL OR e.action = '' THEN 'allow' ELSE e.action END AS done,
+            e.rule_id, e.exchange_id
+        FROM shown s JOIN exchanges e USING (exchange_id)""",
+    ),
+    View(
+        "credentials",
+        "The inventory of credentials that are no virtual keys: whose, what kind, who with, from where, how often.",
+        """
+        SELECT provider, kind, fingerprint, count(*) AS exchanges,
+            count(*) FILTER (done = 'replace') AS replaced, count(*) FILTER (done = 'block') AS blocked,
+            list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL) AS users,
+            list(DISTINCT team ORDER BY team) FILTER (team IS NOT NULL) AS teams,
+            list(DISTINCT app ORDER BY app) FILTER (app IS NOT NULL) AS apps,
+            count(*) FILTER ("user" IS NULL AND team IS NULL AND app IS NULL) AS unidentified,
+            count(DISTINCT src_ip) AS addresses, list(DISTINCT host ORDER BY host) AS hosts,
+            min(started) AS first_seen, max(started) AS last_seen
+        FROM credentials_seen GROUP BY provider, kind, fingerprint""",
+    ),
+    View(
+        "personal_accounts",
+        "Use of sanctioned services with an account of another tenant, where it showed; tenants: the policy's section.",
+        """
+        SELECT coalesce(extra->>'$.tenant', service, host) AS vendor, service, host, "user", team, app, device, src_ip,
+            count(*) AS exchanges, count(*) FILTER (http_status = 403) AS refused,
+            count(DISTINCT extra->>'$.tenant_account') AS accounts,
+            min(started) AS first_seen, max(started) AS last_seen
+        FROM exchanges WHERE account = 'personal' GROUP BY ALL""",
+    ),
+    View(
         "uninspected",
         "Exchanges into which weir could not see fully, and why.",
         """

@@ -24,6 +24,7 @@ from weir.cli.output import fail
 from weir.cli.providers import providers
 from weir.cli.run import run
 from weir.cli.scan import scan
+from weir.cli.tenants import tenants
 from weir.places import MissingFile, version
 
 __all__ = ["app", "start"]
@@ -100,6 +101,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(audit.app, name="audit")
 app.command("report")(report.report)
 app.command("providers")(providers)
+app.command("tenants")(tenants)
 app.add_typer(tokenizers.app, name="tokenizers")
 app.add_typer(prices.app, name="prices")
 app.command("budgets")(budgets)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from weir.cli.detectors import detector_mistakes
 from weir.cli.downgrades import elsewhere, unpriced
+from weir.cli.proofs import proof_doubts, proof_mistakes, teams_given
 from weir.settings import Mistake, Settings
+from weir.tenants.build import tenant_doubts, tenant_mistakes
 
 if TYPE_CHECKING:
     from weir.identity.users import UsersError
@@ -24,8 +26,10 @@ def refused(settings: Settings) -> tuple[Mistake, ...]:
     return (
         *user_mistakes(settings),
         *network_mistakes(settings),
+        *proof_mistakes(settings),
         *detector_mistakes(settings),
         *_prices(settings),
+        *tenant_mistakes(settings),
         *elsewhere(settings),
     )
 
@@ -84,27 +88,58 @@ def _prices(settings: Settings) -> tuple[Mistake, ...]:
 
 def doubts(settings: Settings) -> tuple[Mistake, ...]:
     """What is probably not meant, but lets weir start: each with its line and what to do about it."""
-    return (*_key_files(settings), *_empty_folders(settings), *unpriced(settings), *_unknown_teams(settings))
+    return (
+        *_key_files(settings),
+        *_key_hosts(settings),
+        *_empty_folders(settings),
+        *unpriced(settings),
+        *tenant_doubts(settings),
+        *proof_doubts(settings),
+        *_unknown_teams(settings),
+    )
 
 
 def _key_files(settings: Settings) -> Iterator[Mistake]:
     # An env: secret belongs to the environment weir starts in; a file can be looked at from anywhere on the machine.
     from weir.keys.backends import SecretUnavailable
-    from weir.keys.secrets import resolve
+    from weir.keys.secrets import yields
     from weir.keys.virtual import looks_virtual
 
-    for service, key in settings.keys.items():
-        if not key.secret.startswith("file:"):
+    for place, reference, form in _references(settings):
+        if not reference.startswith("file:"):
             continue
         problem, remedy = "", "put the key there, mode 0600; until then its virtual keys are refused"
         try:
-            if looks_virtual(resolve(key.secret, key.hosts or (f"{service}.invalid",), service).reveal()):
+            if looks_virtual(yields(reference, form)):
                 problem, remedy = "its file holds a virtual key", "put the provider's own key there"
         except SecretUnavailable as error:
-            problem, _, mend = str(error).removeprefix(f"keys.{service}: ").partition("; ")
+            problem, _, mend = str(error).partition("; ")
             remedy = mend or remedy
         if problem:
-            yield settings.mistake(("keys", service, "secret"), problem, remedy)
+            yield settings.mistake(place, problem, remedy)
+
+
+def _references(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Place in the policy, reference and form of each of the company's keys."""
+    for service, key in settings.keys.items():
+        for index, (reference, _) in enumerate(key.entries):
+            place = ("secret",) if key.secret is not None else ("secrets", index, "secret")
+            yield ("keys", service, *place), reference, key.form
+
+
+def _key_hosts(settings: Settings) -> Iterator[Mistake]:
+    """Keys that can't do what their form says at the hosts they are for."""
+    from weir.keys.signing.sigv4 import signs_for
+    from weir.providers.services.registry import Registry
+
+    registry = Registry.load()
+    for service, key in settings.keys.items():
+        hosts = key.hosts or registry.bound_hosts(service)
+        if key.form == "aws" and not any(signs_for(host) for host in hosts):
+            problem = f"signs requests for Amazon Bedrock, and {service} has none of its hosts"
+            yield settings.mistake(
+                ("keys", service, "form"), problem, "leave form out, or name the service aws-bedrock"
+            )
 
 
 def _empty_folders(settings: Settings) -> Iterator[Mistake]:
@@ -120,12 +155,14 @@ def _unknown_teams(settings: Settings) -> tuple[Mistake, ...]:
     from weir.policy.vocabulary import unknown_teams
 
     identity = settings.identity
-    teams = {network.team for network in identity.networks}
+    teams = teams_given(settings)
+    if teams is None:
+        return ()
     if identity.users is not None:
         try:
             teams |= {user.team for user in Users.load(identity.users).principals()}
         except UsersError:
             return ()  # told already, and without the users nobody knows the teams
-    elif not identity.networks:
+    elif not teams:
         return ()  # everybody comes with a virtual key, and those are not the policy's
     return unknown_teams(settings, teams - {""})

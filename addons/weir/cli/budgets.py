@@ -53,8 +53,15 @@ def _plan(policy: Path | None, data: Path) -> tuple[Plan | None, str]:
         raise fail(
             "budgets", f"{data} is not there yet: weir run makes it; or name weir's data directory with --data", 2
         )
+    from weir.edge.keystore import with_budgets_of_keys
+    from weir.keys.virtual import VirtualKeysError
+
     try:
-        return plan_for(settings, DataDir(data)), settings.file
+        directory = DataDir(data)
+        return with_budgets_of_keys(plan_for(settings, directory), settings, directory), settings.file
+    except VirtualKeysError as error:
+        remedy = "; see that the server of stores.budgets answers" if settings.stores.budgets else ""
+        raise fail("budgets", f"{error}{remedy}") from None
     except (ValueError, DataDirError) as error:
         raise fail("budgets", str(error)) from None
 

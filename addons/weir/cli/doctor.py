@@ -51,7 +51,7 @@ def doctor(
 
 def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Iterator[Result]:
     from weir.cli.checkup import data as store_of
-    from weir.cli.checkup import limits, machine, process, rules, store
+    from weir.cli.checkup import identity, limits, machine, process, rules, secrets, store, virtualkeys
     from weir.cli.running import running
 
     found = running(data)
@@ -70,7 +70,11 @@ def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Ite
         if found is not None and its_own and found.policy_hash not in ("", settings.hash):
             yield process.changed(path, found)
         yield from rules.users(settings)
-        yield from rules.keys(settings)
+        yield from identity.issuers(settings, data)
+        yield from identity.directory(settings)
+        yield from identity.certificates(settings)
+        yield from secrets.keys(settings, secrets.told(data) if found is not None and its_own else None)
+        yield from virtualkeys.virtual_keys(settings, data)
         yield from limits.budgets(settings, data)
         yield from limits.rates(settings)
     yield store.space(data)

@@ -1,29 +1,30 @@
-"""``weir keys``: issue, list and revoke the virtual keys that clients hold in place of real ones."""
+"""``weir keys``: issue, list, rotate and revoke the virtual keys that clients hold in place of real ones."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import typer
 
+from weir.cli import keysreview, keystransfer
+from weir.cli.keystore import as_json, known_names, opened, refuse_a_key
 from weir.cli.options import DATA, DataOption, FormatOption
-from weir.cli.output import fail, note, table, write, write_json
+from weir.cli.output import clean, fail, grid, note, table, write, write_json
 from weir.cli.times import after
-
-if TYPE_CHECKING:
-    from weir.keys.virtual import VirtualKey, VirtualKeys
 
 __all__ = ["app"]
 
-_HELP = """Virtual keys: what clients hold in place of a provider's key. Create, list, revoke.
+_HELP = """Virtual keys: what clients hold in place of a provider's key. Create, list, rotate, revoke, review.
 
 weir puts the real key in its place on the way out, so the real one stays where weir runs (policy section `keys`).
-A virtual key says which app, team and user is calling, and can be limited to services and in time.
+A virtual key says which app, team and user is calling, and can be limited to services, models, operations and
+networks, in time, and by a budget.
 """
 
 app = typer.Typer(help=_HELP, no_args_is_help=True)
+PolicyOption = keysreview.PolicyOption
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As in weir keys list: vk-…")]
 
 
 @app.command()
@@ -34,48 +35,65 @@ def create(
     services: Annotated[
         str, typer.Option(metavar="A,B", help="Ids of the services it is good for, as in the policy; default: all.")
     ] = "",
+    models: Annotated[str, typer.Option(metavar="A,B", help="Models it is good for: globs such as 'gpt-5*'.")] = "",
+    operations: Annotated[str, typer.Option(metavar="A,B", help="Such as chat,embeddings; default: all.")] = "",
+    budget: Annotated[
+        str, typer.Option(metavar="AMOUNT/PER", help="Dollars as 50/month, or 200000 tokens/day; by UTC calendar.")
+    ] = "",
     expires: Annotated[
         str, typer.Option(metavar="WHEN", help="90d, 12h, 2w, or a date (UTC); default: it never expires.")
     ] = "",
+    networks: Annotated[str, typer.Option(metavar="CIDR,…", help="Where it may be used from; default: anywhere.")] = "",
+    remark: Annotated[str, typer.Option("--note", metavar="TEXT", help="For whoever reviews keys later.")] = "",
+    policy: PolicyOption = None,
     data: DataOption = DATA,
 ) -> None:
     """Issue a key. It is printed this once, alone on stdout, and stored nowhere.
 
     export OPENAI_API_KEY=$(weir keys create --app report-bot --team finance --services openai --expires 90d)
     """
-    from weir.datadir import DataDirError
-    from weir.keys.virtual import VirtualKeysError
+    from weir.keys.virtual import Grant, KeyBudget, network
 
     try:
         for option, name in (("--app", app), ("--team", team)):
             if not name.strip():
                 raise ValueError(f"{option} is empty: nobody would know whose key it is; write {option} NAME")
-        names = _services(services)
         end = after(expires) if expires else None
         if end is not None and end <= datetime.now(UTC):
             raise ValueError("--expires lies in the past; write 90d or a later date")
-        new = not data.is_dir()
-        store = _store("keys create", data, make=True)
-        record, key = store.create(app=app.strip(), team=team.strip(), user=user.strip(), services=names, expires=end)
+        grant = Grant(
+            app=app.strip(),
+            team=team.strip(),
+            user=user.strip(),
+            services=known_names("services", services),
+            models=_several("models", models),
+            operations=known_names("operations", operations),
+            networks=tuple(network(one) for one in _several("networks", networks)),
+            budget=KeyBudget.parse(budget) if budget else None,
+            expires=end,
+            note=remark.strip(),
+        )
     except ValueError as error:
         raise fail("keys create", str(error), 2) from None
-    except (DataDirError, VirtualKeysError) as error:
-        raise fail("keys create", str(error)) from None
+    new = not data.is_dir()
+    with opened("keys create", data, policy, make=True) as store:
+        record, key = store.issue(grant)
     write(key + "\n")
     if new:
         note(f"made {data}, a new data directory: weir must run with the same one (--data)")
     until = f"until {end:%Y-%m-%d %H:%M} UTC" if end else "without end"
     at = "" if data == DATA else f" --data {data}"
-    note(f"{record.id}: good for {', '.join(names) or 'every service'}, {until}. It will not be shown again;")
+    note(f"{record.id}: good for {', '.join(grant.services) or 'every service'}, {until}. It will not be shown again;")
     note(f"clients put it where the provider's key would stand. To withdraw it: weir keys revoke {record.id}{at}")
     if end is None:
         note("It never expires; a key made with --expires 90d would.")
 
 
 @app.command("list")
-def list_keys(data: DataOption = DATA, format: FormatOption = "table") -> None:
+def list_keys(policy: PolicyOption = None, data: DataOption = DATA, format: FormatOption = "table") -> None:
     """The keys that were issued: who, for what, and whether they are good. Never the keys themselves."""
-    records = [_as_json(record) for record in _store("keys list", data, make=False).list()]
+    with opened("keys list", data, policy) as store:
+        records = [as_json(record) for record in store.list()]
     if format == "json":
         return write_json(records)
     columns = ("id", "state", "app", "team", "user", "services", "created", "expires")
@@ -88,23 +106,33 @@ def list_keys(data: DataOption = DATA, format: FormatOption = "table") -> None:
 
 
 @app.command()
-def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As in weir keys list: vk-…")],
-    data: DataOption = DATA,
-    format: FormatOption = "table",
+def show(
+    key_id: IdArgument, policy: PolicyOption = None, data: DataOption = DATA, format: FormatOption = "table"
 ) -> None:
-    """Withdraw a key for good. A running weir refuses it within seconds."""
-    from weir.datadir import DataDirError
-    from weir.keys.virtual import VirtualKeysError, looks_virtual
+    """All that is known of one key: what it is good for, and when and from where it was used last."""
+    refuse_a_key("keys show", key_id)
+    with opened("keys show", data, policy) as store:
+        found = next(((one, uses) for one, uses in store.every() if one.record.id == key_id), None)
+    if found is None:
+        raise fail("keys show", f"there is no key {key_id!r}; see weir keys list")
+    told = as_json(found[0].record, found[1], found[0].old_until)
+    if format == "json":
+        return write_json(told)
+    words = {"budget": "none", "expires": "never", "networks": "anywhere"}
+    every = dict.fromkeys(("services", "models", "operations"), "all")
+    shown = {name: value or (words | every).get(name, "-") for name, value in told.items()}
+    return grid({name.replace("_", " "): clean(value) for name, value in shown.items()})
 
-    if looks_virtual(key_id):
-        raise fail("keys revoke", "that is a key, and now it is in your shell's history; give its ID: vk-…", 2)
-    store = _store("keys revoke", data, make=False)
-    before = next((record.revoked for record in store.list() if record.id == key_id), None)
-    try:
+
+@app.command()
+def revoke(
+    key_id: IdArgument, policy: PolicyOption = None, data: DataOption = DATA, format: FormatOption = "table"
+) -> None:
+    """Withdraw a key for good. Every running weir refuses it within a second."""
+    refuse_a_key("keys revoke", key_id)
+    with opened("keys revoke", data, policy) as store:
+        before = next((record.revoked for record in store.list() if record.id == key_id), None)
         found = store.revoke(key_id)
-    except (DataDirError, VirtualKeysError) as error:
-        raise fail("keys revoke", str(error)) from None
     if not found:
         raise fail("keys revoke", f"there is no key {key_id!r}; see weir keys list")
     if format == "json":
@@ -112,55 +140,42 @@ def revoke(
     return note(f"{key_id} was revoked already, on {before:%Y-%m-%d %H:%M} UTC" if before else f"{key_id} is revoked")
 
 
-def _store(command: str, data: Path, *, make: bool) -> VirtualKeys:
-    from weir.datadir import DataDir, DataDirError
-    from weir.keys.virtual import VirtualKeys, VirtualKeysError
+@app.command()
+def rotate(
+    key_id: IdArgument,
+    grace: Annotated[
+        str, typer.Option(metavar="WHEN", help="How long the old key stays good: 24h, 7d; 0 for not at all.")
+    ] = "24h",
+    policy: PolicyOption = None,
+    data: DataOption = DATA,
+) -> None:
+    """A new key in place of the old one, with the same id, limits and budget. It is printed this once, on stdout.
 
-    if not make and not data.is_dir():
-        raise fail(command, f"{data} is no data directory; name weir's with --data")
+    The old key stays good for --grace, so that its holders can change over; weir keys show says whether they have.
+    """
+    refuse_a_key("keys rotate", key_id)
     try:
-        directory = DataDir(data)
-        return VirtualKeys(directory.keys / "virtual.json", directory.secret("virtual-keys"))
-    except (DataDirError, VirtualKeysError) as error:
-        raise fail(command, str(error)) from None
+        left = timedelta(0) if grace in ("0", "none") else after(grace) - datetime.now(UTC)
+        if not timedelta(0) <= left <= timedelta(days=366):
+            raise ValueError("--grace is 0, or up to a year from now: 24h, 7d")
+    except ValueError as error:
+        raise fail("keys rotate", str(error), 2) from None
+    with opened("keys rotate", data, policy) as store:
+        done = store.rotate(key_id, left)
+    if done is None:
+        raise fail("keys rotate", f"there is no key {key_id!r}; see weir keys list")
+    write(done[1] + "\n")
+    end = datetime.now(UTC) + left
+    note(f"{key_id}: the old key is good until {end:%Y-%m-%d %H:%M} UTC" if left else f"{key_id}: the old key is gone")
 
 
-def _services(text: str) -> list[str]:
-    """The service ids of a comma-separated list. Raises ValueError for one that neither weir knows nor hosts can be."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
+def _several(option: str, text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if text and not names:
-        raise ValueError("--services is empty; name services, or leave it out for all of them")
-    if names:
-        from weir.fields import nearest
-        from weir.providers.services.registry import Registry
-        from weir.shadow.catalogue import Catalogue
-
-        providers = sorted(provider.id for provider in Registry.load().providers if provider.virtual_key_operations)
-        known = {*providers, *Catalogue.load().services}
-        for name in names:
-            if name not in known:
-                guess = nearest(name, providers) or nearest(name, known)
-                remedy = f"write {guess}" if guess else "weir providers lists those with a key of their own"
-                raise ValueError(f"--services: no service is called {name!r}; {remedy}")
-    return list(dict.fromkeys(names))
+        raise ValueError(f"--{option} is empty; name {option}, or leave it out for all of them")
+    return names
 
 
-def _time(value: datetime | None) -> str | None:
-    return (
-        None if value is None else f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
-    )
-
-
-def _as_json(record: VirtualKey) -> dict[str, Any]:
-    why_not = record.refusal("", datetime.now(UTC))
-    return {
-        "id": record.id,
-        "state": why_not if why_not in ("revoked", "expired") else "active",
-        "app": record.app,
-        "team": record.team,
-        "user": record.user,
-        "services": list(record.services),
-        "created": _time(record.created),
-        "expires": _time(record.expires),
-        "revoked": _time(record.revoked),
-    }
+app.command()(keysreview.review)
+app.command("export")(keystransfer.export_keys)
+app.command("import")(keystransfer.import_keys)

@@ -18,22 +18,24 @@ _PEOPLE = {
     "shadow-ai": ("service", "status", "inspection", "users", "unidentified", "requests", "blocked", "last_seen"),
     "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated_pct"),
     "findings": ("detector", "action", "rule", "findings", "users", "unidentified", "last_seen"),
+    "credentials": ("provider", "kind", "fingerprint", "users", "addresses", "exchanges", "done", "last_seen"),
 }
 
 
 def report(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="shadow-ai, spend or findings.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="shadow-ai, spend, findings or credentials.")],
     since: Annotated[str, typer.Option(metavar="WHEN", help="7d, 12h, or a date; default: everything.")] = "",
     by: Annotated[
         str, typer.Option(metavar="WHAT", help="spend: team, app, user, model, service or day; default: team.")
     ] = "",
+    kind: Annotated[str, typer.Option(metavar="KIND", help="credentials: of one kind, e.g. personal.")] = "",
     data: DataOption = DATA,
     format: Annotated[
         Literal["table", "json", "csv", "focus"],
         typer.Option("--format", help="table for people, json or csv for programs; focus: spend as FOCUS 1.4 CSV."),
     ] = "table",
 ) -> None:
-    """A report on the audit store: shadow-ai, spend, findings."""
+    """A report on the audit store: shadow-ai, spend, findings, credentials."""
     try:
         start = before(since) if since else None
     except ValueError as error:
@@ -49,6 +51,10 @@ def report(
     if by and by not in choices:
         allowed = f"goes by {', '.join(choices)}" if choices else "has no --by"
         raise fail("report", f"{name} {allowed}", 2)
+    kinds = getattr(module, "KINDS", ())
+    if kind and kind not in kinds:
+        allowed = f"knows the kinds {', '.join(kinds)}" if kinds else "has no --kind"
+        raise fail("report", f"{name} {allowed}", 2)
     run = module.run
     if format == "focus":
         if name != "spend":
@@ -57,7 +63,7 @@ def report(
     need_data("report", data)
     try:
         with store_errors(), store.connect(data) as connection:
-            made = run(connection, start, **({"by": by} if by else {}))
+            made = run(connection, start, **({"by": by} if by else {}), **({"kind": kind} if kind else {}))
     except StoreTrouble as error:
         raise fail("report", str(error)) from None
     if format == "focus":

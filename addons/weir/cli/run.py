@@ -95,6 +95,7 @@ def run(
     lean("mitmproxy.addons")
     from weir import chain, settings
     from weir.datadir import DataDir
+    from weir.edge.process.dumps import forbid_dumps
     from weir.edge.process.ingester import Ingester
     from weir.edge.process.proxy import quiet_logging
     from weir.edge.process.reload import Reload
@@ -103,6 +104,7 @@ def run(
     from weir.edge.wire.tlsconfig import WeirTlsConfig
 
     quiet_logging()
+    forbid_dumps()
     policy, modes = policy or default_policy(), mode or ["regular"]
     try:
         table = parse_resolve(resolve or [])
@@ -125,7 +127,7 @@ def run(
     async def main() -> int:
         first, rest = chain.chain(state, table)
         rest += [Ready(state, ready_file), Ingester(directory.path)]
-        reload = Reload(state, policy, lambda: chain.build_snapshot(settings.load(policy), directory))
+        reload = Reload(state, policy, lambda: chain.rebuild(state, settings.load(policy)))
         return await serve(state, (first, rest), WeirTlsConfig(state), reload, modes=modes, host=host, port=port)
 
     raise typer.Exit(asyncio.run(main()))

@@ -74,6 +74,7 @@ class Doubles:
         """The request as doubles read it, and what is wrong with the behaviour it asks for, if anything."""
         parts = urlsplit(request.target)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
+        headers.setdefault("host", request.authority)  # what HTTP/2 has instead, and what a signature covers
         body = bytes(request.body)
         host = request.authority.rpartition(":")[0] or request.authority
         options: dict[str, str] = {}

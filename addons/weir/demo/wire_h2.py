@@ -62,6 +62,9 @@ class Http2:
             opened = self._request_of(event)
             self._requests[event.stream_id or 0] = opened
             handler.opened(opened)
+        elif isinstance(event, h2.events.TrailersReceived):
+            trailed = [(bytes(name), bytes(value)) for name, value in event.headers or []]
+            self._requests[event.stream_id or 0].headers.extend(trailed)  # so that they are seen to have come
         elif isinstance(event, h2.events.DataReceived):
             self._take_data(event, event.stream_id or 0, handler)
         elif isinstance(event, h2.events.StreamEnded):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from weir.edge.permits import objection
 from weir.edge.trace import Trace
-from weir.policy.case import Case
+from weir.policy.case import Case, Shown
 
 __all__ = ["case_of"]
 
@@ -11,19 +12,23 @@ __all__ = ["case_of"]
 def case_of(trace: Trace) -> Case:
     """The case as far as the concerns before policy have come; what none of them knows stays empty."""
     exchange = trace.exchange
+    model = exchange.model if exchange else ""
+    tools = exchange.tools if exchange else ()
     return Case(
         principal=trace.principal,
         service=trace.service,
         endpoint=trace.endpoint,
-        model=exchange.model if exchange else "",
+        model=model,
         host=trace.host,
         names=trace.names,
         is_ai=trace.is_ai,
         discovered=trace.discovered,
         findings=trace.findings,
         segments=exchange.segments if exchange else (),
-        tools=exchange.tools if exchange else (),
+        tools=tools,
         inspection=trace.inspection,
         reason=trace.reason,
         credential=trace.credential,
+        objection=objection(trace, trace.endpoint, model, tools),
+        shown=tuple(Shown(raw.kind, raw.why_not) for raw in trace.raw),
     )

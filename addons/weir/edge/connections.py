@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 from mitmproxy import connection, http, tls
 from mitmproxy import flow as mitm_flow
@@ -13,8 +15,9 @@ from weir.edge import records
 from weir.edge.guard import guarded
 from weir.edge.state import State
 from weir.edge.trace import Link, Trace, link_of, open_flows, open_links
+from weir.edge.unseen import judge
 from weir.edge.wire.meter import MeteredTCPLayer
-from weir.model import Inspection
+from weir.model import Action, Inspection
 
 __all__ = ["Connections"]
 
@@ -28,6 +31,21 @@ def _seen(link: Link) -> tuple[Inspection, str]:
     return (Inspection.FAILED, link.failed) if link.failed else (Inspection.METERED, link.meter_reason)
 
 
+def _ruled(link: Link, state: State) -> dict[str, Any]:
+    """What policy said of a connection, and what became of that."""
+    settings = state.snapshot.settings
+    unwanted = Action.BLOCK if link.refused_by else Action.ALLOW
+    return {
+        "mode": str(settings.mode),
+        "policy_hash": settings.hash,
+        "verdict": unwanted.word,
+        "action": (unwanted if link.refused else Action.ALLOW).word,
+        "rule_id": link.refused_by,
+        "reason": link.refused_why,
+        "identity_rule": link.identity_rule,
+    }
+
+
 class Connections:
     """One record when bytes begin to pass undecrypted, one when the connection has ended."""
 
@@ -37,26 +55,39 @@ class Connections:
         self.state = state
 
     @guarded
-    def next_layer(self, data: layer.NextLayer) -> None:
+    def next_layer(self, data: layer.NextLayer) -> Awaitable[None] | None:
         """Runs after the layer was chosen: a relay gets its first record before its first byte goes up."""
         if isinstance(data.layer, MeteredTCPLayer):
-            self._begin(link_of(data.context.client), data.context.client)
+            return self._begin(link_of(data.context.client), data.context.client)
+        return None
 
     @guarded
-    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+    def tls_clienthello(self, data: tls.ClientHelloData) -> Awaitable[None] | None:
         """Runs after the decision to decrypt or not."""
         if data.ignore_connection:
-            self._begin(link_of(data.context.client), data.context.client)
+            return self._begin(link_of(data.context.client), data.context.client)
+        return None
 
-    def _begin(self, link: Link, client: connection.Client) -> None:
+    def _begin(self, link: Link, client: connection.Client) -> Awaitable[None] | None:
         if link.exchange_id or link.refused:
-            return
+            return None
+        waits = judge(self.state, link, client)
+        if waits is not None:
+            return self._judged(waits, link, client)
+        self._begun(link, client)
+        return None
+
+    async def _judged(self, waits: Awaitable[None], link: Link, client: connection.Client) -> None:
+        await waits
+        self._begun(link, client)
+
+    def _begun(self, link: Link, client: connection.Client) -> None:
         link.exchange_id = new_event_id()
-        service = self.state.snapshot.catalogue.by_host(link.sni or link.host)
-        if service:
-            judged = self.state.snapshot.judged(service)
-            link.service, link.service_status = judged.id, str(judged.status)
-        self._put(link, client, "request", *_seen(link), None)
+        if link.refused:  # its layer closes it
+            link.closed = True
+            self._put(link, client, "block", *_seen(link), now_us())
+        else:
+            self._put(link, client, "request", *_seen(link), None)
 
     @guarded
     def tls_failed_client(self, data: tls.TlsData) -> None:
@@ -109,6 +140,7 @@ class Connections:
             inspection_reason=why,
             ts_end=end,
             duration_us=end - link.started_us if end else None,
+            **_ruled(link, self.state),
         )
         self.state.spool.put(record)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mitmproxy import http
 
+from weir.edge.rawkeys import note
 from weir.edge.reading import peek
 from weir.edge.trace import Trace
 from weir.model import Service
@@ -44,6 +45,7 @@ class Discovery:
         if stream:
             trace.endpoint = replace(trace.endpoint, dialect="mcp", operation="mcp.stream")
         trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
+        note(trace, flow, headers)
         if sighting.kind == "mcp":
             self._remember(trace.host)
         return True

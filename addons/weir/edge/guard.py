@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from mitmproxy import connection, http, tls
 from mitmproxy.proxy import layer, server_hooks
+from mitmproxy.proxy.layers import modes
 
 from weir.edge import lastresort
 from weir.edge.trace import Trace, link_of, trace_of
 from weir.edge.wire.chunk import ChunkData
+from weir.edge.wire.socks import Greeting
 from weir.model import OnFailure
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ def _client_of(data: Any) -> connection.Client | None:
         return data
     if isinstance(data, (tls.ClientHelloData, tls.TlsData, layer.NextLayer)):
         return data.context.client
+    if isinstance(data, (modes.Socks5AuthData, Greeting)):  # these refuse unless a hook says otherwise
+        return data.client_conn
     return None
 
 
@@ -151,8 +155,9 @@ def _fail_flow(flow: http.HTTPFlow, what: str, state: State | None, blocks: bool
 
 
 def _leaks_key(trace: Trace, what: str) -> bool:
-    """True when going on would send a virtual key upstream: it is nobody's business there."""
-    return trace.credential == "virtual" and what.startswith("keys.") and not trace.forwarded_ns
+    """True when going on would send a key upstream that was to be replaced: it is nobody's business there."""
+    still = trace.credential == "virtual" or any(one.virtual or one.replace for one in trace.presented)
+    return still and what.startswith("keys.") and not trace.forwarded_ns
 
 
 def _begun(flow: http.HTTPFlow, state: State | None) -> Trace | None:

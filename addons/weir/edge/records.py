@@ -219,6 +219,8 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         app=who.app,
         device=who.device,
         user_groups=who.groups,
+        auth_asked=link.auth_asked,
+        process_name=link.process_name,
         host=_brief(link.sni or link.host),
         service=link.service,
         service_status=link.service_status,

@@ -6,6 +6,7 @@ from mitmproxy import http
 
 from weir.edge.answer import answer
 from weir.edge.trace import Trace
+from weir.keys.virtual import PREFIX
 from weir.policy.actions import STATUS_CONTENT
 
 __all__ = ["RULE", "is_signed", "refuse_change"]
@@ -20,8 +21,13 @@ _SAY = (
 
 
 def is_signed(request: http.Request) -> bool:
-    """True when a signature covers the body: in the header, or in the query of a presigned address."""
-    scheme = request.headers.get("authorization", "").partition(" ")[0]
+    """True when a signature covers the body: in the header, or in the query of a presigned address.
+
+    One made with a virtual key for its access key id is none: weir signs such a request anew, or refuses it.
+    """
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    if rest.lstrip().startswith(f"Credential={PREFIX}"):
+        return False
     return scheme in _SCHEMES or "X-Amz-Signature=" in request.path.partition("?")[2]
 
 

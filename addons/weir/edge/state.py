@@ -16,17 +16,22 @@ from weir.audit.spool import Spool
 from weir.datadir import DataDir
 from weir.dlp.core.engine import Engine
 from weir.dlp.standins.conversations import Conversations
+from weir.edge.limits.keybudgets import KeyBudgets
 from weir.edge.process.workers import Workers
 from weir.edge.trace import Trace, link_of, start_trace
-from weir.identity.networks import Networks
-from weir.identity.users import Users
+from weir.identity.build import Sources
+from weir.identity.desk import Desk
+from weir.identity.throttle import Throttle
+from weir.keys.company import Company, CompanyKey
+from weir.keys.refresh import Refresher
 from weir.keys.virtual import VirtualKeys
-from weir.model import Secret, Service
+from weir.model import Service
 from weir.policy.coach import Coaching
 from weir.policy.decide import Policy
 from weir.providers.services.registry import Registry
 from weir.settings import Settings
 from weir.shadow.catalogue import Catalogue, with_status
+from weir.tenants.restrict import NOTHING, Restrictions
 from weir.tls.ca import Authority
 from weir.tls.decide import Interception
 from weir.usage.prices import Prices
@@ -49,12 +54,13 @@ class Snapshot:
     catalogue: Catalogue
     interception: Interception
     engine: Engine
-    networks: Networks
-    users: Users | None
-    secrets: Mapping[str, Secret]  # by service id; missing ones are in `secret_problems`
+    sources: Sources
+    desk: Desk
+    secrets: Mapping[str, CompanyKey]  # by service id; `secret_problems` says which had no value, and why
     secret_problems: Mapping[str, str]
     prices: Prices
     limits: Plan | None = None  # None: the policy has no budgets and no rates
+    tenants: Restrictions = NOTHING
 
     def body_limit(self, is_ai: bool) -> int:
         """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
@@ -81,12 +87,24 @@ class State:
     conversations: Conversations
     counter: Counter
     fingerprint_key: bytes
+    throttle: Throttle = field(default_factory=Throttle)  # wrong credentials: no reload forgets them
+    company: Company = field(default_factory=lambda: Company(Refresher()))
     coaching: Coaching = field(default_factory=Coaching)
     workers: Workers = field(default_factory=Workers)
     drain_s: float = 30.0
     draining: bool = False
     admission: Admission | None = None  # made for the first request that a limit is about
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    key_budgets: KeyBudgets = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key_budgets = KeyBudgets(self.virtual_keys.where, self.data.path / "limits-owed.jsonl")
+        self.virtual_keys.tell_budgets(self.key_budgets.take)
+
+    @property
+    def limits(self) -> Plan | None:
+        """The limits in force: the policy's, and those that virtual keys bring along; None when there are none."""
+        return self.key_budgets.plan(self.snapshot.limits, self.snapshot.settings)
 
     def trace(self, flow: http.HTTPFlow) -> Trace:
         """Begin the trace of a flow under the policy now in force."""

@@ -25,6 +25,7 @@ from weir.model import (
     OnFailure,
     Principal,
     Reply,
+    Secret,
     Segment,
     Service,
     Usage,
@@ -34,15 +35,22 @@ from weir.ports import Dialect, Masker
 from weir.usage.multimodal import NO_MEDIA, MediaTokens
 
 if TYPE_CHECKING:
+    import asyncio
+
     from weir.dlp.core.engine import Scan
+    from weir.edge.callers import Settled
     from weir.edge.replies import ReplyLook
     from weir.edge.state import Snapshot, State
     from weir.edge.websockets.socket import Socket
     from weir.edge.websockets.turnlimits import Turns
     from weir.edge.wire.pipe import ReplyPipe
+    from weir.identity.desk import Said
+    from weir.identity.sources import Answer
     from weir.keys.credentials import Presented
+    from weir.keys.raw import Raw
     from weir.limits.admission import Hold
     from weir.providers.services.registry import Provider
+    from weir.tenants.restrict import Restriction
 
 __all__ = ["Link", "Trace", "link_of", "open_flows", "open_links", "open_traces", "start_trace", "trace_of"]
 
@@ -55,18 +63,36 @@ class Link:
     host: str = ""  # CONNECT or original destination
     sni: str = ""
     principal: Principal = ANONYMOUS
+    heard: Mapping[str, Answer] = field(
+        default_factory=dict
+    )  # what was shown for the whole connection: CONNECT, SOCKS5
+    shown: str = field(default="", repr=False)  # the very credentials: they are asked about again while it lasts
+    shown_until: float = 0.0  # monotonic
+    asking: asyncio.Task[Said] | None = None  # when they are asked about just now
+    settled: Settled | None = None  # who that and the connection itself prove, under one policy
+    auth_asked: str = ""  # what each source said
+    refused_by: str = ""  # the rule that turned the connection away, or would have in `enforce`
+    refused_why: str = ""
+    identity_rule: str = ""  # of a connection that passes undecrypted: what allowed it
+    failures: int = 0  # wrong credentials counted so far
     exchanges: int = 0
     failed: str = ""  # hook that failed for the connection: what becomes of its flows is a decision
     broken: str = ""  # what came last and never became a request
     refused: bool = False  # nothing of this connection is forwarded as it stands
     metered: bool = False
     meter_reason: str = ""
+    tenant_only: bool = False  # decrypted for a tenant's header and nothing else
     exchange_id: str = ""  # of the metered connection's records
     service: str = ""
     service_status: str = ""
     bytes_up: int = 0
     bytes_down: int = 0
     closed: bool = False
+    # what the connection proves (see `evidence`)
+    chain: tuple[bytes, ...] = field(default=(), repr=False)  # the client's certificates, DER, its own first
+    chain_until: float = 0.0  # monotonic: when they are verified again
+    tunnelled: bool | None = None  # came through WireGuard; None: not looked at yet
+    process_name: str = ""  # the program at the other end, when policy looks at programs
 
     @property
     def condemned(self) -> bool:
@@ -103,8 +129,13 @@ class Trace:
     # identity
     principal: Principal = ANONYMOUS
     auth_asked: str = ""  # what each source said
+    heard: Mapping[str, Answer] = field(default_factory=dict)
+    conflict: str = ""  # what the tunnel and the request prove differently: user, team or app
     identity_rule: str = ""  # the permission that allowed it
+    early: bool = False  # refused by its headers: answered before its body is read
     account: str = ""  # company | personal: of a web app, where it shows
+    restriction: Restriction | None = None  # to the company's tenant
+    unread: bool = False  # neither body is looked at, nor is the request's buffered
     # providers, shadow
     provider: Provider | None = None
     service: Service = field(default_factory=lambda: Service(""))
@@ -131,10 +162,12 @@ class Trace:
     conversation: str = ""
     # keys
     presented: tuple[Presented, ...] = ()
-    credential: str = "none"  # raw | virtual | none
+    raw: tuple[Raw, ...] = ()  # every credential that is no virtual key
+    credential: str = "none"  # raw | session | virtual | none
     key_fingerprint: str = ""
     key_kind: str = ""
     managed_key: str = ""  # label of the company's key that went in
+    given: Secret | None = field(default=None, repr=False)  # its very value, where it goes out as it is
     refused_by: str = ""  # a rule of a concern other than policy that refused, e.g. virtual-key
     refused_why: str = ""
     # limits

@@ -39,6 +39,7 @@ def who(trace: Trace) -> dict[str, Any]:
         "credential_kind": trace.key_kind,
         "managed_key": trace.managed_key,
         "account": trace.account,
+        "process_name": trace.link.process_name,
     }
 
 

@@ -1,4 +1,4 @@
-"""identity in the chain: who opened the connection, from Basic credentials or the source network."""
+"""identity in the chain: who opened the connection, who sends each request, and what either may use."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.edge.callers import CREDENTIALS, by_network, challenge, identify
+from weir.edge.callers import arrive, ask, credentials_of, identify
 from weir.edge.guard import guarded
+from weir.edge.lasting import still
+from weir.edge.permits import decide_early
 from weir.edge.state import State
-from weir.edge.trace import Trace, link_of, trace_of
-from weir.identity.resolve import resolve
-from weir.model import ANONYMOUS
+from weir.edge.trace import trace_of
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "Permits"]
 
 
 class Identity:
@@ -24,39 +24,46 @@ class Identity:
     def __init__(self, state: State) -> None:
         self.state = state
 
+    def running(self) -> None:
+        """Begin to fetch the issuers' keys."""
+        self.state.snapshot.sources.start()
+
+    def done(self) -> None:
+        """Fetch no more."""
+        self.state.snapshot.sources.close()
+
     @guarded
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Authenticate the tunnel; a wrong credential is refused, a missing one only where nothing else can speak."""
-        link = link_of(flow.client_conn)
-        link.host = flow.request.host
-        snapshot = self.state.snapshot
-        principal = await identify(self.state, snapshot, flow)
-        wanted = (
-            snapshot.settings.identity.required and snapshot.users is not None and not self.state.virtual_keys.list()
-        )
-        if principal is None or (principal == ANONYMOUS and wanted):
-            challenge(flow, wrong=principal is None)
-            link.refused = True
-        else:
-            link.principal = principal
+        await arrive(self.state, flow)
 
     @guarded
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Absolute-form requests bring their credentials each time; in a tunnel the connection's principal holds."""
-        trace = trace_of(flow)
+        trace, given = trace_of(flow), credentials_of(flow)
         if trace is None or flow.response:
-            flow.request.headers.pop(CREDENTIALS, None)
             return None
-        trace.principal = trace.link.principal
-        if CREDENTIALS in flow.request.headers:
-            return self._identify(trace, flow)
-        if trace.principal == ANONYMOUS:
-            trace.principal = by_network(trace.snapshot, flow)
-        return None
+        return identify(self.state, trace, flow, given)
 
-    async def _identify(self, trace: Trace, flow: http.HTTPFlow) -> None:
-        principal = await identify(self.state, trace.snapshot, flow)
-        if principal is None:
-            challenge(flow, wrong=True)
-        else:
-            trace.principal = resolve([trace.link.principal, principal])
+    @guarded
+    def websocket_message(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """What a socket was opened with can end while it is open."""
+        trace = trace_of(flow)
+        return None if trace is None else still(self.state, trace, flow)
+
+
+class Permits:
+    """Last to look at the headers, when a virtual key has said who is calling: what that caller may use."""
+
+    name = "permits"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @guarded
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Refuse what is not allowed whatever the body says, before it is read."""
+        trace = trace_of(flow)
+        if trace is not None:
+            decide_early(trace, flow)
+            ask(trace, flow)

@@ -59,6 +59,7 @@ class Certificates:
             roots = x509.load_pem_x509_certificates(ca_pem)
         except ValueError:
             raise ValueError("the file for client certificates holds no CA certificate") from None
+        self.roots = tuple(roots)
         self._store = Store(roots)
         self._rules = [(rule, re.compile(fnmatch.translate(rule.glob))) for rule in rules]
 
@@ -70,12 +71,15 @@ class Certificates:
             return Shown(None, "the client's certificate chain is too long")
         try:
             leaf, *others = [x509.load_der_x509_certificate(der) for der in chain]
+            if len({one.subject for one in others}) < len(others):
+                # Each one could have signed each other: trying all paths through four took half a minute.
+                return Shown(None, "the client's certificate chain holds one issuer twice")
             verifier = PolicyBuilder().store(self._store).time(datetime.fromtimestamp(now, UTC)).build_client_verifier()
             verified = verifier.verify(leaf, others)
             for_clients = _for_clients(leaf)
         except VerificationError:
             return Shown(None, "the client's certificate is not of the given CA, or not valid now")
-        except (ValueError, TypeError, x509.DuplicateExtension):
+        except (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion):
             return Shown(None, "the client's certificate cannot be read")
         if not for_clients:
             return Shown(None, "the client's certificate is not meant for clients")

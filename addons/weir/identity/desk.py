@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from weir.identity.basic import CHALLENGE, Credentials, parse_basic
 from weir.identity.build import Passwords
-from weir.identity.sources import NOBODY, Answer
+from weir.identity.sources import NOBODY, Answer, SourceDown
 from weir.identity.throttle import Throttle
-from weir.identity.tokens import Tokens, parse_bearer
+from weir.identity.tokens import EXPIRED, UNREACHED, Tokens, parse_bearer
 from weir.model import Principal
 
 __all__ = ["CHALLENGES", "Desk", "Said"]
@@ -38,6 +38,7 @@ class Said:
     answer: Answer = NOBODY
     retry_after_s: float = 0.0  # not checked at all: too many wrong ones before it
     failures: int = 0  # counted so far, for the audit, when this one was wrong
+    down: bool = False  # whoever would know cannot be asked: right or wrong, nobody can say
 
 
 class Desk:
@@ -56,10 +57,14 @@ class Desk:
         self._clock, self._wall = clock, wall
         self._secret = secrets.token_bytes(32)
         self._refused: OrderedDict[bytes, tuple[Said, float]] = OrderedDict()
+        self._forgot = 0
         self._lock = threading.Lock()
 
-    def quick(self, header: str, address: str) -> Said | None:
-        """The answer, if it is known without work: microseconds. None: ask `slow`."""
+    def quick(self, header: str, address: str, *, again: bool = False) -> Said | None:
+        """The answer, if it is known without work: microseconds. None: ask `slow`.
+
+        ``again``: these very credentials were right before: they are no guess, and no guesses hold them up.
+        """
         shown = self._read(header)
         if isinstance(shown, Said):
             return shown
@@ -72,23 +77,29 @@ class Desk:
             refused = self._refused.get(digest)
         if refused is not None and self._clock() < refused[1]:
             return refused[0]
-        wait = self._throttle.wait(address, name, self._clock())
+        wait = 0.0 if again else self._throttle.wait(address, name, self._clock())
         return Said(source, Answer(None, "too many wrong credentials before it"), retry_after_s=wait) if wait else None
 
-    def slow(self, header: str, address: str) -> Said:
-        """The answer, with the work it takes. Raises DirectoryError: then nobody may be let in by it."""
-        said = self.quick(header, address)
+    def slow(self, header: str, address: str, again: bool = False) -> Said:
+        """The answer, with the work it takes: a password costs 0.2 s, a directory as long as its timeout."""
+        said = self.quick(header, address, again=again)
         if said is not None:
             return said
         shown = self._read(header)
         if isinstance(shown, Said):
             return shown
         source, name = _named(shown)
-        principal, why = self._check(shown)
+        forgot = self._forgot
+        try:
+            principal, why = self._check(shown)
+        except SourceDown as error:
+            return Said(source, Answer(None, str(error)), down=True)
         if principal is not None:
             self._throttle.passed(name)
             return Said(source, Answer(principal))
-        if why == "the issuer's keys cannot be had":  # that is not the caller's fault
+        if why == UNREACHED:  # that is not the caller's fault
+            return Said(source, Answer(None, why), down=True)
+        if why == EXPIRED:  # nobody guesses a signature: the client is late, and its tunnel asks again and again
             return Said(source, Answer(None, why))
         digest, now = self._digest(header), self._clock()
         with self._lock:
@@ -97,10 +108,17 @@ class Desk:
         failures = before[0].failures if before else self._throttle.failed(address, name, now).count
         said = Said(source, Answer(None, why), failures=failures)
         with self._lock:
-            self._refused[digest] = (said, now + REFUSED_S)
+            if forgot == self._forgot:  # else what it was checked against is of yesterday
+                self._refused[digest] = (said, now + REFUSED_S)
             if len(self._refused) > REFUSED_MAX:
                 self._refused.popitem(last=False)
         return said
+
+    def forget(self) -> None:
+        """Check anew what was wrong: passwords have changed. What was counted stays counted."""
+        with self._lock:
+            self._refused.clear()
+            self._forgot += 1
 
     def _read(self, header: str) -> Credentials | str | Said:
         """What is shown: a name with a password, a token, or what to say of something that is neither."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import ssl
 import threading
 import time
@@ -18,6 +19,8 @@ import orjson
 from weir.identity.jwks import DOCUMENT_MAX, JwksError, KeyStore, VerifyKey, parse_jwks
 
 __all__ = ["Fetcher", "fetch_keys", "get"]
+
+log = logging.getLogger("weir.identity")
 
 TIMEOUT_S = 10.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -118,6 +121,7 @@ class Fetcher:
 
     def once(self) -> None:
         """One fetch, told to the store whichever way it ends."""
+        before = self._store.problem
         self._store.begin()
         try:
             keys = self._keys()
@@ -127,6 +131,9 @@ class Fetcher:
             self._store.failed(f"the keys cannot be fetched ({type(error).__name__})", self._clock())
         else:
             self._store.took(keys, self._clock())
+        if self._store.problem != before:  # once, not with every try
+            problem = self._store.problem
+            log.log(logging.WARNING if problem else logging.INFO, "%s", problem or "an issuer's keys are there")
 
     def _run(self) -> None:
         while not self._closed.is_set():

@@ -22,6 +22,7 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import parse_dn
 
+from weir.identity.sources import SourceDown
 from weir.model import Principal
 
 __all__ = ["STRENGTH", "Directory", "DirectoryError", "DirectoryRules", "connector"]
@@ -36,7 +37,7 @@ Connect = Callable[[str, str], Any]
 """Gives a bound connection for (DN, password); None when the directory refuses them. Raises LDAPException, OSError."""
 
 
-class DirectoryError(RuntimeError):
+class DirectoryError(SourceDown):
     """The directory cannot be asked: nobody is let in by it. One line, without names and passwords."""
 
 

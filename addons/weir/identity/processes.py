@@ -79,13 +79,12 @@ def is_local(address: str) -> bool:
 def find_caller(
     peer: tuple[str, int], ours: tuple[str, int], *, programs: bool = True, proc: Path = PROC
 ) -> Caller | None:
-    """Who holds the other end of a loopback connection ``peer`` → ``ours`` (address, port); None when unknown.
+    """Who on this machine made the connection ``peer`` → ``ours`` (address, port); None when it was nobody here.
 
-    The socket table names the user id and the inode; ``programs`` also looks for the process that holds the inode.
-    Several processes may share a socket: then the program is left open rather than guessed.
+    ``ours`` is where the caller connected to: of a redirected connection its original destination. The socket table
+    names the user id and the inode; ``programs`` also looks for the process that holds the inode. Several processes
+    may share a socket: then the program is left open rather than guessed.
     """
-    if not (is_local(peer[0]) and is_local(ours[0])):
-        return None
     found = _socket(peer, ours, proc)
     if found is None:
         return None

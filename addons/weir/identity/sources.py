@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from weir.model import ANONYMOUS, Principal
 
-__all__ = ["NOBODY", "PROXY_MODES", "SPEAKS", "Answer", "Outcome", "conflict", "settle", "speaking"]
+__all__ = ["NOBODY", "PROXY_MODES", "SPEAKS", "Answer", "Outcome", "SourceDown", "conflict", "settle", "speaking"]
 
 _CONNECTION = frozenset({"virtual_key", "certificate", "peer", "process", "network"})
 
@@ -19,13 +19,18 @@ SPEAKS: Mapping[str, frozenset[str]] = {
     # Here a client knows of no proxy. A header that names one would be a page's or a script's, never the user's.
     "transparent": _CONNECTION,
     "reverse": _CONNECTION,
-    "wireguard": _CONNECTION,
+    # A peer writes whatever address it likes into its packets, also that of a program's connection on this machine.
+    "wireguard": _CONNECTION - {"network", "process"},
     "local": _CONNECTION,
 }
 """What can prove a caller, by mitmproxy's name for the mode; a mode that is not here has only the virtual key."""
 
 PROXY_MODES = frozenset({"regular", "upstream"})
 """Where a client can be asked for credentials (407)."""
+
+
+class SourceDown(RuntimeError):
+    """A source cannot be asked: nobody is let in by it. One line, without names and passwords."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,10 @@ from weir.identity.claims import principal_of
 from weir.identity.jwks import KID_MAX, KeyStore, VerifyKey
 from weir.model import Principal
 
-__all__ = ["TOKEN_MAX", "Checked", "IssuerRules", "Tokens", "parse_bearer"]
+__all__ = ["EXPIRED", "TOKEN_MAX", "UNREACHED", "Checked", "IssuerRules", "Tokens", "parse_bearer"]
 
+EXPIRED = "the token has expired"
+UNREACHED = "the issuer's keys cannot be had"
 TOKEN_MAX = 16 * 1024
 CACHE_SIZE = 10_000
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}")
@@ -122,7 +124,7 @@ class Tokens:
             key = rules.store.find(kid, alg, clock)
         if key is None:
             usable = rules.store.usable(clock)
-            return Checked(None, "the issuer has no such key" if usable else "the issuer's keys cannot be had")
+            return Checked(None, "the issuer has no such key" if usable else UNREACHED)
         return self._verify(token, rules, key, alg, now, generation)
 
     def _verify(self, token: str, rules: IssuerRules, key: VerifyKey, alg: str, now: float, generation: int) -> Checked:
@@ -173,7 +175,7 @@ def _times(claims: Mapping[str, Any], rules: IssuerRules, now: float) -> tuple[f
         return "the token's times cannot be read"
     expires, issued, begins = (float(value) for value in values)
     if now >= expires + rules.leeway_s:
-        return "the token has expired"
+        return EXPIRED
     if now < max(begins, issued) - rules.leeway_s:
         return "the token is not valid yet"
     if expires - issued > rules.lifetime_s_max:

@@ -72,7 +72,7 @@ class Users:
     """The users of one file. ``cached`` is for the event loop, ``verify`` for a worker thread."""
 
     def __init__(self, path: Path, users: dict[str, _User], signature: tuple[int, ...]) -> None:
-        self._path = path
+        self.path = path
         self._users = users
         self._signature = signature
         self._key = secrets.token_bytes(32)
@@ -88,14 +88,15 @@ class Users:
 
     def reload_if_changed(self) -> bool:
         """Take over a changed file; True when it was. Raises UsersError once a change and keeps the old users."""
-        signature = _signature(self._path)
+        signature = _signature(self.path)
         if signature == self._signature:
             return False
         self._signature = signature
-        users = _read(self._path)
+        users = _read(self.path)
         with self._lock:
+            same = {name for name, user in users.items() if self._users.get(name) == user}
+            self._known = OrderedDict((digest, who) for digest, who in self._known.items() if who.user in same)
             self._users = users
-            self._known.clear()
             self._refused.clear()
         return True
 

@@ -8,7 +8,7 @@ import hmac
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from weir.keys.virtual import PREFIX
 from weir.model import AuthPlace
@@ -17,7 +17,9 @@ __all__ = ["Presented", "find", "fingerprint", "kind_of", "remove", "replace"]
 
 type Headers = list[tuple[str, str]]
 
-_VIRTUAL = re.compile(re.escape(PREFIX) + r"[0-9A-Za-z]*")
+_VIRTUAL = re.compile(re.escape(PREFIX) + r"[0-9A-Za-z]*", re.IGNORECASE)  # in capitals it is a damaged one
+_SIGNER = re.compile(rf"Credential=({re.escape(PREFIX)}[0-9A-Za-z]+)/")
+_PATH = AuthPlace(header=":path")
 _SUBPROTOCOL = "sec-websocket-protocol"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]+(?=\S)")
 # Only these are taken for a scheme where the provider declares another: any other first word may be the key itself,
@@ -32,7 +34,7 @@ class Presented:
 
     ``declared``: it stands where the provider takes one, in the form it takes it. ``virtual``: it carries the prefix of
     a virtual key, whole or damaged, and must not go upstream as it is. ``index`` counts header lines, or the
-    ``&``-separated parts of the query.
+    ``&``-separated parts of the query. ``replace``: a raw one that policy wants the company's key put in the place of.
     """
 
     place: AuthPlace
@@ -40,13 +42,16 @@ class Presented:
     index: int
     declared: bool
     virtual: bool
+    replace: bool = False
 
 
-def find(headers: Sequence[tuple[str, str]], query: str, places: Sequence[AuthPlace]) -> list[Presented]:
-    """Every credential in ``headers`` (name, value) and the raw ``query`` (without ``?``), in order.
+def find(
+    headers: Sequence[tuple[str, str]], query: str, places: Sequence[AuthPlace], path: str = ""
+) -> list[Presented]:
+    """Every credential in ``headers`` (name, value), the raw ``query`` (without ``?``) and the ``path``, in order.
 
     That is whatever stands in one of the provider's ``places``, in the expected scheme or another, and every virtual
-    key anywhere else: in another header, a cookie, a Basic credential, another parameter.
+    key anywhere else: in another header, a cookie, a Basic credential, another parameter, the path.
     """
     by_header: dict[str, list[str]] = {}
     for place in places:
@@ -60,13 +65,14 @@ def find(headers: Sequence[tuple[str, str]], query: str, places: Sequence[AuthPl
         found.extend(behind or _in_header(index, name.lower(), value, by_header.get(name.lower())))
     for index, part in enumerate(query.split("&") if query else ()):
         found.extend(_in_parameter(index, part, parameters))
+    found.extend(Presented(_PATH, key, -1, declared=False, virtual=True) for key in _VIRTUAL.findall(unquote(path)))
     return found
 
 
 def replace(
     headers: Sequence[tuple[str, str]], query: str, presented: Presented, secret_value: str
 ) -> tuple[Headers, str]:
-    """Headers and query with ``secret_value`` in the place of ``presented``; everything else stays as it was.
+    """Headers and query with ``secret_value`` in the place of ``presented``; all but tabs beside it stays as it was.
 
     Raises ValueError for a credential that is not ``declared`` (a real key must not be put into a cookie because a
     virtual one stood there: ``remove`` it, or refuse the request) and for one that is not where it was found.
@@ -83,6 +89,8 @@ def replace(
     head, there, tail = value.rpartition(presented.value)
     if not there:
         raise ValueError("the headers are not the ones the credential was found in")
+    if presented.place.scheme:  # tabs, as a client may put them, would have the company's key turned away
+        head, tail = head.replace("\t", " "), tail.replace("\t", " ")
     lines[presented.index] = (name, f"{head}{secret_value}{tail}")
     return lines, query
 
@@ -118,9 +126,8 @@ def fingerprint(key: bytes, value: str) -> str:
 
 def _in_header(index: int, name: str, value: str, schemes: Sequence[str] | None) -> list[Presented]:
     if schemes is None:
-        return [
-            Presented(AuthPlace(header=name), key, index, declared=False, virtual=True) for key in _virtual_in(value)
-        ]
+        keys = _virtual_in(value) or _VIRTUAL.findall(name)
+        return [Presented(AuthPlace(header=name), key, index, declared=False, virtual=True) for key in keys]
     text = value.strip(" \t")
     if not text:
         return []
@@ -164,6 +171,8 @@ def _in_parameter(index: int, part: str, parameters: set[str]) -> list[Presented
 
 
 def _presented(place: AuthPlace, value: str, index: int, *, declared: bool) -> Presented:
+    if place.scheme.lower() == "aws4-hmac-sha256" and (signer := _SIGNER.match(value)):
+        value = signer.group(1)  # a client that can only sign has it for its access key id
     return Presented(place, value, index, declared=declared, virtual=bool(_virtual_in(value, place.scheme)))
 
 

@@ -97,6 +97,10 @@ class Held:
         self._trouble: _Trouble | None = None
         self.due = 0.0  # on the monotonic clock
 
+    def reschedule(self, schedule: Schedule) -> None:
+        """From the next fetch on by another schedule."""
+        self._schedule = schedule
+
     def current(self) -> str:
         """The value in force. Raises SecretUnavailable when there is none, or the last one has expired."""
         value = self._value

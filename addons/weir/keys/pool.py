@@ -73,6 +73,11 @@ class Pool:
         self._rests = {member.id: _Rest() for member in members}
         self._credit = {member.id: 0 for member in members}
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All keys, in the order of the policy."""
+        return self._members
+
     def pick(self, host: str, affinity: str = "") -> Member | None:
         """The key for a request to ``host``; None when no key with a value is bound to it.
 

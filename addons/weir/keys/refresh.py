@@ -54,6 +54,15 @@ class Refresher:
             kept = set(self._held.values())
             self._told = {held: told for held, told in self._told.items() if held in kept}
 
+    def hurry(self, keys: Iterable[str] | None = None) -> None:
+        """Fetch these secrets now, or all of them; one that is just being fetched is not fetched again."""
+        with self._change:
+            wanted = None if keys is None else set(keys)
+            for key, held in self._held.items():
+                if (wanted is None or key in wanted) and held.due > 0:  # else it has not been tried yet
+                    held.due = min(held.due, self._mono())
+            self._change.notify_all()
+
     def prime(self, timeout_s: float = 15.0) -> None:
         """Wait until each secret has been tried once, at most ``timeout_s`` seconds. Never on the event loop."""
         self.start()

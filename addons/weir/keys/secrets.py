@@ -15,14 +15,13 @@ from weir.keys import backends
 from weir.keys.backends import SecretUnavailable
 from weir.keys.held import Fetched, Held, Schedule
 from weir.keys.live import LiveSecret
-from weir.keys.pool import Member, Pool
 from weir.keys.refresh import Refresher
 from weir.keys.signing import sigv4
 from weir.keys.signing.google import ServiceAccount
 from weir.keys.virtual import looks_virtual
 from weir.model import Secret
 
-__all__ = ["Backend", "SecretUnavailable", "key_of", "managed", "pooled", "resolve", "schemes", "source"]
+__all__ = ["Backend", "SecretUnavailable", "key_of", "managed", "resolve", "schemes", "source", "yields"]
 
 
 class Backend(Protocol):
@@ -84,33 +83,27 @@ def managed(
     held = refresher.hold(
         key_of(reference, form), lambda: Held(f"keys.{name}", fetch, scheme=scheme, schedule=schedule)
     )
+    if schedule is not None:
+        held.reschedule(schedule)  # it may have been held under another policy
     return LiveSecret(held, name=name, hosts=bound)
-
-
-def pooled(
-    refresher: Refresher,
-    entries: Sequence[tuple[str, int]],
-    hosts: Sequence[str],
-    name: str,
-    *,
-    form: str = "key",
-    schedule: Schedule | None = None,
-) -> Pool:
-    """Several keys for one provider, each of ``entries`` (reference, weight) as in ``managed``, with ids ``name-1`` ….
-
-    Raises SecretUnavailable like ``managed`` and ValueError like ``Pool``.
-    """
-    return Pool(
-        [
-            Member(f"{name}-{number}", managed(refresher, entry, hosts, name, form=form, schedule=schedule), weight)
-            for number, (entry, weight) in enumerate(entries, 1)
-        ]
-    )
 
 
 def key_of(reference: str, form: str = "key") -> str:
     """What a refresher keeps the secret of ``reference`` under: for ``Refresher.retain``."""
     return f"{form} {reference}"
+
+
+def yields(reference: str, form: str = "key") -> str:
+    """What ``reference`` has to give, asked once and now, with nothing made of it: no token is minted.
+
+    Raises SecretUnavailable, also when it is not what ``form`` needs. May block.
+    """
+    if form != "google":
+        return source(reference, form)().value
+    _, text = _asking(reference)
+    value = text()
+    ServiceAccount(lambda: value).check()
+    return value
 
 
 def source(reference: str, form: str = "key") -> Callable[[], Fetched]:
@@ -120,21 +113,27 @@ def source(reference: str, form: str = "key") -> Callable[[], Fetched]:
     with), ``google`` (a service account in JSON, from which tokens are minted). Raises SecretUnavailable for a
     reference without a known scheme, ValueError for another form.
     """
+    backend, text = _asking(reference)
+    renew_in = getattr(backend, "renew_in", lambda: None)
+    if form == "key":
+        scheme = reference.partition(":")[0]
+        return lambda: Fetched(_sendable(text(), scheme), again_s=renew_in())
+    if form == "aws":
+        return lambda: _aws(text(), renew_in)
+    if form == "google":
+        account = ServiceAccount(text)
+        return lambda: replace(account.fetch(), again_s=renew_in())
+    raise ValueError(f"unknown form of a secret: {form}")
+
+
+def _asking(reference: str) -> tuple[Backend, Callable[[], str]]:
     scheme, colon, rest = reference.partition(":")
     if not colon or scheme not in schemes():
         # Not quoted: the likeliest mistake is the key itself in the place of a reference to it.
         known = " or ".join(f"{known}:…" for known in schemes())
         raise SecretUnavailable(f"the secret is not a reference; write {known}")
     backend = cast(Backend, importlib.import_module(f"{backends.__name__}.{scheme}"))
-    renew_in = getattr(backend, "renew_in", lambda: None)
-    if form == "key":
-        return lambda: Fetched(_sendable(backend.fetch(rest), scheme), again_s=renew_in())
-    if form == "aws":
-        return lambda: _aws(backend.fetch(rest), renew_in)
-    if form == "google":
-        account = ServiceAccount(lambda: backend.fetch(rest))
-        return lambda: replace(account.fetch(), again_s=renew_in())
-    raise ValueError(f"unknown form of a secret: {form}")
+    return backend, lambda: backend.fetch(rest)
 
 
 def _aws(text: str, renew_in: Callable[[], float | None]) -> Fetched:

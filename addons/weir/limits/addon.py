@@ -25,7 +25,7 @@ class Limits:
 
     def running(self) -> None:
         """What an earlier process still owed is charged as soon as it can be."""
-        if self.state.snapshot.limits is not None:
+        if self.state.limits is not None:
             admission_of(self.state).start()
 
     @guarded

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
 
-from weir.limits.matching import fits
+from weir.globs import fits
 from weir.model import Principal
 
 __all__ = [

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weir.limits.budget import Claim, Refused, Standing, concerns
+from weir.limits.known import Known
 from weir.limits.ledger import Ledger
 from weir.limits.plan import Plan
 from weir.limits.rates import Limited, Rates
@@ -86,13 +87,14 @@ class Gate:
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._plan = plan
+        self._known = Known(plan.budgets, plan.of_keys)
         self._ledger = _Fuse(self._open_ledger, clock)
         self._rates = _Fuse(self._open_rates, clock)
 
     def _open_ledger(self) -> Ledger:
         plan = self._plan
         ledger = Ledger.open(plan.ledger, plan.budgets, timeout_s=plan.timeout_s, hold_s=plan.hold_s)
-        ledger.use(self._plan.budgets)  # another policy may have come while it was opened
+        ledger.use(self._known)  # another policy may have come while it was opened
         return ledger
 
     def _open_rates(self) -> Rates:
@@ -101,19 +103,19 @@ class Gate:
     def use(self, plan: Plan) -> None:
         """Go by another plan's budgets and rates; the stores stay those that are open."""
         self._plan = plan
+        self._known = Known(plan.budgets, plan.of_keys)
         if self._ledger.made is not None:
-            self._ledger.made.use(plan.budgets)
+            self._ledger.made.use(self._known)
         if self._rates.made is not None:
             self._rates.made.use(plan.rates)
 
     def concerns(self, claim: Claim) -> bool:
         """Whether any budget or rate is about ``claim``, whatever its amounts."""
-        budgets, rates = self._plan.budgets, self._plan.rates
-        return any(concerns(one, claim) for one in budgets) or any(concerns(one, claim) for one in rates)
+        return self._known.concern(claim) or any(concerns(one, claim) for one in self._plan.rates)
 
     def quick(self, claim: Claim) -> bool:
         """Whether ``admit`` would not wait for anything: rates in memory, and no budget."""
-        return self._plan.redis == "memory://" and not any(concerns(one, claim) for one in self._plan.budgets)
+        return self._plan.redis == "memory://" and not self._known.concern(claim)
 
     def admit(
         self, claim: Claim, *, stream: bool, observe: bool, again: Again | None, take: bool = True
@@ -170,7 +172,7 @@ class Gate:
                 self.release(answer.claim)
 
     def _room(self, claim: Claim, again: Again | None) -> Admitted | Refused:
-        if not any(concerns(budget, claim) for budget in self._plan.budgets):
+        if not self._known.concern(claim):
             return Admitted(claim)
         answer = first = self._ledger.call(lambda ledger: ledger.reserve(claim))
         past: tuple[str, ...] = ()
@@ -191,7 +193,7 @@ class Gate:
         May be repeated. Raises LedgerError."""
         if held:
             return self._ledger.call(lambda ledger: ledger.settle(claim.id, actual)).crossed
-        if not any(concerns(budget, claim) for budget in self._plan.budgets):
+        if not self._known.concern(claim):
             return ()
         used = actual or Actual(claim.tokens, claim.nano_usd)
         return self._ledger.call(lambda ledger: ledger.charge(claim, used)).crossed

@@ -9,7 +9,7 @@ the store's timeout: make them off the event loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +29,7 @@ from weir.limits.batch import (
     Settled,
 )
 from weir.limits.budget import Account, Budget, Claim, Refused, Standing, accounts
+from weir.limits.known import Known
 from weir.limits.rows import Actual
 from weir.limits.store import LedgerError, Store
 from weir.limits.together import Together
@@ -57,7 +58,7 @@ class Ledger:
         self._hold = int(hold_s * SECOND)
         self._clock = clock
         self._tidy_at = clock() + TIDY_EVERY_S
-        self._budgets: Mapping[str, Budget] = {}
+        self._known = Known()
         # SQLite has one writer. With PostgreSQL the next are taken while the last wait for their commit.
         self._queue = Together[Asked, Answer](
             self._answer,
@@ -75,9 +76,9 @@ class Ledger:
         """The ledger in the SQLite file ``where`` (a Path) or at a ``postgresql://`` URL. Raises LedgerError."""
         return cls(Store.open(where, timeout_s), budgets, hold_s=hold_s)
 
-    def use(self, budgets: Sequence[Budget]) -> None:
+    def use(self, budgets: Sequence[Budget] | Known) -> None:
         """Go by these budgets from now on. What has been spent stays with every budget whose id is still there."""
-        self._budgets = {budget.id: budget for budget in budgets}
+        self._known = budgets if isinstance(budgets, Known) else Known(budgets)
 
     def reserve(self, claim: Claim) -> Reservation | Refused:
         """Hold what ``claim`` may use at most in every account it draws on: in all of them or in none.
@@ -115,7 +116,7 @@ class Ledger:
     def standings(self) -> tuple[Standing, ...]:
         """Every account of the budgets in use that has been drawn on in its current window, all as they stood at one
         moment. Raises LedgerError."""
-        return self._store.run(lambda connection: rows.standings(connection, self._budgets, self._now()))
+        return self._store.run(lambda connection: rows.standings(connection, self._known.by_id, self._now()))
 
     def warnings(self) -> tuple[Standing, ...]:
         """Those standings that have reached ``warn_at``. Raises LedgerError."""
@@ -139,18 +140,18 @@ class Ledger:
 
     def _reserve(self, claim: Claim) -> Reserve | Reservation:
         now = self._now()
-        drawn = accounts(self._budgets.values(), claim, now)
+        drawn = accounts(self._known.about(claim), claim, now)
         return Reserve(claim, drawn) if drawn else Reservation(claim.id, now + self._hold)
 
     def _charge(self, claim: Claim, actual: Actual) -> Charge:
-        return Charge(claim, accounts(self._budgets.values(), claim, self._now()), actual)
+        return Charge(claim, accounts(self._known.about(claim), claim, self._now()), actual)
 
     def _answer(self, asked: list[Asked]) -> Sequence[Answer]:
         """All in one transaction."""
         if self._clock() >= self._tidy_at:
             self._tidy_at = self._clock() + TIDY_EVERY_S
             self.tidy()  # before, not after: should it fail, nothing is held yet
-        batch = Batch(self._store, asked, self._budgets, self._hold, self._now)
+        batch = Batch(self._store, asked, self._known.by_id, self._hold, self._now)
         for _ in range(_TRIES):
             try:
                 return self._store.run(batch.work)

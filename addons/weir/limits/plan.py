@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weir import sections
 from weir.limits.budget import Budget, Scope, Unit, Window, budget_id
+from weir.limits.known import OfKeys
 from weir.limits.rates import Rate
 from weir.overlaps import literal
 from weir.settings import Settings
@@ -29,6 +30,7 @@ class Plan:
     timeout_s: float = 2.0
     hold_s: float = 600.0
     owed: Path | None = None  # where use is kept that the ledger could not take
+    of_keys: OfKeys | None = None  # what virtual keys bring along
     output_tokens: int = 4096  # held for a reply whose request names no bound
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from weir.model import Action, Endpoint, Inspection, OnFailure
 from weir.policy.case import Case
+from weir.policy.credentials import credential_hit
 from weir.policy.rules import Glob, Hit, service_names
 from weir.settings import Settings
 
-__all__ = ["BuiltIn", "built_in"]
+__all__ = ["BuiltIn", "built_in", "early", "wants_model"]
 
 BuiltIn = Callable[[Case], Hit | None]
 
@@ -30,6 +32,13 @@ def _identity_required(case: Case) -> Hit | None:
         "The company's AI policy asks who is calling: sign in to the proxy, or use your virtual key.",
         "caller not identified",
     )
+
+
+def _objected(case: Case) -> Hit | None:
+    objection = case.objection
+    if objection is None or case.direction != "request":
+        return None
+    return Hit(objection.rule_id, Action.BLOCK, objection.say, objection.why)
 
 
 def _is_address(name: str) -> bool:
@@ -64,7 +73,8 @@ _NO_MODEL_FORMATS = frozenset({"openai_json", "anthropic_json"})  # what is kept
 _TOOLS = "mcp."  # operations on servers of tools, where no model answers
 
 
-def _wants_model(endpoint: Endpoint) -> bool:
+def wants_model(endpoint: Endpoint) -> bool:
+    """Whether a request to ``endpoint`` is for a model, so that one which names none gets the provider's default."""
     formatted = endpoint.dialect and endpoint.dialect not in _NO_MODEL_FORMATS
     return bool(formatted) and endpoint.operation not in _NO_MODEL and not endpoint.operation.startswith(_TOOLS)
 
@@ -76,7 +86,7 @@ def _team_models(teams: dict[str, _TeamGlobs]) -> BuiltIn:
             return None
         # A request whose wire format we read but which names no model gets the provider's default, which is not listed.
         # A file is for no model yet.
-        if not case.model and not (case.endpoint and _wants_model(case.endpoint)):
+        if not case.model and not (case.endpoint and wants_model(case.endpoint)):
             return None
         if team.models(case.model):
             return None
@@ -100,6 +110,12 @@ def _team_services(teams: dict[str, _TeamGlobs]) -> BuiltIn:
     return decide
 
 
+def early(settings: Settings) -> tuple[BuiltIn, ...]:
+    """Those of the decisions that need no body: who calls, and for which service."""
+    required = (_identity_required,) if settings.identity.required else ()
+    return (*required, _objected)
+
+
 def built_in(settings: Settings) -> tuple[BuiltIn, ...]:
     """The decisions that ``settings`` ask for, in the order in which they name a verdict."""
     teams = {
@@ -111,9 +127,9 @@ def built_in(settings: Settings) -> tuple[BuiltIn, ...]:
     }
     # Let through for being unreadable still leaves a trace: an alert, never a silent allow.
     failure = Action.BLOCK if settings.on_failure is OnFailure.BLOCK else Action.ALERT
-    found: list[BuiltIn] = [_host_mismatch]
-    if settings.identity.required:
-        found.append(_identity_required)
+    found: list[BuiltIn] = [_host_mismatch, *early(settings)]
+    if settings.credentials.kinds or settings.credentials.services:
+        found.append(partial(credential_hit, settings))
     if any(team.models for team in teams.values()):
         found.append(_team_models(teams))
     if any(team.services for team in teams.values()):

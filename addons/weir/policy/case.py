@@ -7,12 +7,29 @@ from dataclasses import dataclass, field
 
 from weir.model import ANONYMOUS, Endpoint, Finding, Inspection, Principal, Segment, Service
 
-__all__ = ["NO_SERVICE", "Case"]
+__all__ = ["NO_SERVICE", "Case", "Objection", "Shown"]
 
 NO_SERVICE = Service(id="")
 
 # A dialect marks text that stands in an object key like this: it can be read there but not changed.
 KEY_MARK = "#key"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One raw credential of a request: its kind, and why the company's key can't take its place ("": it can)."""
+
+    kind: str
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """What another concern holds against the request whatever it says: a rule of its own, and what to tell of it."""
+
+    rule_id: str
+    say: str  # for the client
+    why: str  # for the audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +49,10 @@ class Case:
     tools: Sequence[str] = ()
     inspection: Inspection = Inspection.INSPECTED
     reason: str = ""  # why inspection is not `inspected`; never quotes content
-    credential: str = "none"  # raw | virtual | none
+    credential: str = "none"  # raw | session | virtual | none
+    shown: Sequence[Shown] = ()  # every credential that is no virtual key
     direction: str = "request"  # request | response
+    objection: Objection | None = None
 
     @property
     def concerns_ai(self) -> bool:

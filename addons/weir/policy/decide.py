@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from weir.model import Action, Finding, Verdict
-from weir.policy.builtin import BuiltIn, built_in
+from weir.policy.builtin import BuiltIn, built_in, early
 from weir.policy.case import Case
 from weir.policy.rules import CompiledRule, Hit, compile_rule
 from weir.settings import Settings
@@ -32,11 +32,12 @@ class Policy:
     settings: Settings
     rules: tuple[CompiledRule, ...]
     built_in: tuple[BuiltIn, ...]
+    early: tuple[BuiltIn, ...] = ()
 
     @classmethod
     def compile(cls, settings: Settings) -> Self:
         """The policy that ``settings`` describe. Settings that were loaded always compile."""
-        return cls(settings, tuple(compile_rule(rule) for rule in settings.rules), built_in(settings))
+        return cls(settings, tuple(map(compile_rule, settings.rules)), built_in(settings), early(settings))
 
     def decide(self, case: Case, excused: Excused | None = None) -> Verdict:
         """The verdict on ``case``: the same in either mode. ``treatments`` align with ``case.findings``.
@@ -48,6 +49,11 @@ class Policy:
         if not hits:
             return Verdict(treatments=(Action.ALLOW,) * len(case.findings))
         return _combine(case, hits)
+
+    def decide_early(self, case: Case) -> Verdict:
+        """The verdict as far as it needs no body: a block is one whatever the body says."""
+        hits = [hit for rule in self.early if (hit := rule(case)) is not None]
+        return _combine(case, hits) if hits else Verdict()
 
     def held(self, case: Case, excused: Excused | None = None) -> dict[str, frozenset[str]]:
         """The rules that hold ``case`` back until a reason is stated, each with the detectors it does so for.

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from weir.model import Endpoint, Finding, Principal, Segment, Service, Status, Verdict
+from weir.policy.case import Shown
 from weir.policy.decide import Case, Policy
-from weir.settings import Example, Rule
+from weir.settings import Example, Rule, Settings
 
 __all__ = ["Expand", "Scan", "ServiceOf", "Surprise", "run"]
 
@@ -60,7 +61,7 @@ def run(
             text = expand(example.text, f"{rule.id}/{number}")
             segments = (Segment("/messages/0/content", "user", text),) if text else ()
             findings = tuple(replace(f, direction=example.direction) for f in scan(segments)) if segments else ()
-            verdict = policy.decide(_case(example, segments, findings, service_of))
+            verdict = policy.decide(_case(example, segments, findings, service_of, settings))
             why = _surprise(rule, example, verdict)
             if why:
                 line = settings.line("rules", index, "examples", number)
@@ -78,7 +79,24 @@ def _surprise(rule: Rule, example: Example, verdict: Verdict) -> str:
     return ""
 
 
-def _case(example: Example, segments: Sequence[Segment], findings: Sequence[Finding], service_of: ServiceOf) -> Case:
+def _credential(example: Example, settings: Settings) -> tuple[str, tuple[Shown, ...]]:
+    """Raw, session, virtual or none, and the one credential that an example with a kind, or a raw one, stands for."""
+    kind = example.credential_kind or {"raw": "unknown", "session": "session"}.get(example.credential, "")
+    if not kind:
+        return example.credential, ()
+    replaceable = example.identity != "none" and example.service in settings.keys
+    why_not = "" if replaceable else "nobody is known, or the company has no key"
+    return "session" if kind == "session" else "raw", (Shown(kind, why_not),)
+
+
+def _case(
+    example: Example,
+    segments: Sequence[Segment],
+    findings: Sequence[Finding],
+    service_of: ServiceOf,
+    settings: Settings,
+) -> Case:
+    credential, shown = _credential(example, settings)
     known = service_of(example.service) if example.service else _UNNAMED
     service = Service(
         id=known.id,
@@ -99,6 +117,7 @@ def _case(example: Example, segments: Sequence[Segment], findings: Sequence[Find
         segments=segments,
         tools=example.tool,
         inspection=example.inspection,
-        credential=example.credential,
+        credential=credential,
+        shown=shown,
         direction=example.direction,
     )

@@ -76,7 +76,8 @@ class _Matcher:
 
     tests: tuple[tuple[Callable[[Case], str], Glob], ...]
     host: Glob | None
-    every_host: bool
+    credential_kind: Glob | None
+    every: bool  # names and credentials: all of them have to fit, not one
     direction: Glob | None
     finding: Glob | None
     tool: Glob | None
@@ -85,9 +86,13 @@ class _Matcher:
         """Whether everything holds that does not depend on a finding or a tool."""
         if not all(glob(read(case)) for read, glob in self.tests):
             return False
+        quantifier = all if self.every else any
+        if self.credential_kind is not None and not (
+            case.shown and quantifier(self.credential_kind(one.kind) for one in case.shown)
+        ):
+            return False
         if self.host is None:
             return True
-        quantifier = all if self.every_host else any
         return quantifier(self.host(name.rstrip(".")) for name in (case.host, *case.names))
 
     def subject_holds(self, finding: Finding | None, tool: str | None, direction: str) -> bool:
@@ -108,7 +113,8 @@ def _matcher(condition: Condition, *, exception: bool) -> _Matcher:
     # What was written of prompts must not begin to cut replies: a rule is about requests unless it says otherwise.
     direction = glob("direction") or (None if exception else Glob(("request",)))
     # A client can claim a second host name: one bad name suffices for a rule, an exception needs all of them good.
-    return _Matcher(tests, glob("host"), exception, direction, glob("finding"), glob("tool"))
+    # So it can with a second credential.
+    return _Matcher(tests, glob("host"), glob("credential_kind"), exception, direction, glob("finding"), glob("tool"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def unknown_words(settings: Settings, vocabulary: Vocabulary) -> tuple[Mistake, 
         if not words or (kind == "service" and "." in word) or _fits(word, words, fold=kind != "detector"):
             continue
         guess = _guess(word, words)
-        prefix = f"{kind}:" if place[0] in ("services", "teams") and kind in ("vendor", "category") else ""
+        prefix = f"{kind}:" if place[0] in ("services", "teams", "identity") and kind in ("vendor", "category") else ""
         remedy = f"write {prefix}{guess}" if guess else f"name a {kind} that weir knows, or remove it"
         found.append(settings.mistake(place, f"names no known {kind}", remedy))
     return tuple(sorted(found, key=lambda mistake: mistake.line))
@@ -63,7 +63,7 @@ def _guess(word: str, words: Iterable[str]) -> str:
 def unknown_teams(settings: Settings, teams: Collection[str]) -> tuple[Mistake, ...]:
     """A hint for each team that rules or the section ``teams`` name and that is none of ``teams``, in file order.
 
-    ``teams`` are those that networks and the users file give to callers. A virtual key can carry any team, so nothing
+    ``teams`` are those that the sources of identity give to callers. A virtual key can carry any team, so nothing
     that comes out of here makes a policy wrong.
     """
     known = {"", *teams}
@@ -74,7 +74,7 @@ def unknown_teams(settings: Settings, teams: Collection[str]) -> tuple[Mistake, 
         guess = nearest(word, teams)
         meant = f"write {guess} if that was meant" if guess else "correct it"
         remedy = f"{meant}; leave it if virtual keys carry this team"
-        found.append(settings.mistake(place, "is a team that no network and no user of the users file has", remedy))
+        found.append(settings.mistake(place, "is a team that no source of identity gives to anybody", remedy))
     return tuple(sorted(found, key=lambda mistake: mistake.line))
 
 
@@ -88,6 +88,9 @@ def _teams(settings: Settings) -> Iterator[tuple[_Place, str]]:
     for index, rate in enumerate(settings.rates):
         if rate.scope == "team":
             yield ("rates", index, "name"), rate.name
+    for index, permission in enumerate(settings.identity.permissions):
+        for number, word in enumerate(permission.teams or ()):
+            yield ("identity", "permissions", index, "teams", number), word
     for index, rule in enumerate(settings.rules):
         for part, condition in (("if", rule.when), ("unless", rule.unless)):
             for number, word in enumerate(getattr(condition, "team", None) or ()):
@@ -106,9 +109,15 @@ def _words(settings: Settings) -> Iterator[_Word]:
             yield _prefixed(("services", status, index), word)
     for service in settings.keys:
         yield ("keys", service), "service", service
+    for service in settings.credentials.services:
+        # A key of this section is a name, not a glob.
+        yield ("credentials", "services", service), "service", literal(service)
     for name, team in settings.teams.items():
         for index, word in enumerate(team.services or ()):
             yield _prefixed(("teams", name, "services", index), word)
+    for index, permission in enumerate(settings.identity.permissions):
+        for number, word in enumerate(permission.services or ()):
+            yield _prefixed(("identity", "permissions", index, "services", number), word)
     for place, services in _of_limits(settings):
         for index, word in enumerate(services):
             yield (*place, "services", index), "service", word

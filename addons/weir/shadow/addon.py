@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from weir.edge.discovery import Discovery
 from weir.edge.guard import guarded
+from weir.edge.rawkeys import note
 from weir.edge.reading import peek, read_into
 from weir.edge.state import State
 from weir.edge.trace import trace_of
@@ -44,7 +45,7 @@ class Shadow:
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Read a catalogued service without a dialect of its own; look for signals everywhere else."""
         trace = trace_of(flow)
-        if trace is None or flow.response:
+        if trace is None or flow.response or trace.unread:
             return None
         if trace.is_ai:
             return read_into(trace, flow) if trace.exchange is None else None
@@ -54,7 +55,7 @@ class Shadow:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Some services show themselves only in what they answer; their request has gone, the record says so."""
         trace = trace_of(flow)
-        if trace is None or trace.is_ai or flow.response is None or not trace.forwarded_ns:
+        if trace is None or trace.is_ai or trace.unread or flow.response is None or not trace.forwarded_ns:
             return
         replied = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in flow.response.headers.fields]
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in flow.request.headers.fields]
@@ -65,3 +66,4 @@ class Shadow:
             trace.discovered = trace.is_ai = True
             trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
             trace.reason = "recognised by its reply"
+            note(trace, flow, headers)

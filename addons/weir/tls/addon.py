@@ -7,6 +7,7 @@ from mitmproxy import connection, tls
 from weir.edge.guard import guarded
 from weir.edge.state import State
 from weir.edge.trace import link_of
+from weir.edge.wire.clientcerts import to_proxy
 
 __all__ = ["Tls"]
 
@@ -26,12 +27,16 @@ class Tls:
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Intercept or meter, by set and suffix lookup over both names that the connection claims."""
         client = data.context.client
+        if to_proxy(data.context):  # weir itself is meant: nothing of it is for anybody else
+            client.alpn = b"http/1.1"  # mitmproxy takes no CONNECT over HTTP/2
+            return
         link = link_of(client)
         link.sni = client.sni or ""
         address = data.context.server.address
         link.host = link.host or (address[0] if address else "")
         source = client.peername[0] if client.peername else ""
         decision = self.state.snapshot.interception.decide(link.sni, address[0] if address else link.sni, source)
+        link.tenant_only = decision.reason == "tenant"
         if link.failed:
             return  # decrypt, so that the refusal can be said in words
         if not decision.intercept:

@@ -15,7 +15,7 @@ SCOPES = ("catalogued", "all")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``reason``: excluded, included, catalogued, all, sampled (decrypted for these four) or uncatalogued."""
+    """``reason``: excluded, included, catalogued, all, tenant, sampled (decrypted for these five) or uncatalogued."""
 
     intercept: bool
     reason: str
@@ -26,6 +26,7 @@ INCLUDED = Decision(True, "included")
 CATALOGUED = Decision(True, "catalogued")
 ALL = Decision(True, "all")
 SAMPLED = Decision(True, "sampled")
+TENANT = Decision(True, "tenant")
 UNCATALOGUED = Decision(False, "uncatalogued")
 
 
@@ -78,6 +79,7 @@ class Interception:
 
     ``hosts`` is the catalogue. ``scope`` is ``catalogued`` or ``all``. ``sample_percent`` is the share of the
     uncatalogued hosts that is decrypted all the same, to discover what is among them.
+    ``tenants`` are hosts where a header confines sign-in to the company: decrypted for that alone.
     ``key`` (up to 64 bytes) makes the sample unpredictable for clients and the same after a restart.
     """
 
@@ -89,6 +91,7 @@ class Interception:
         exclude: Iterable[str] = (),
         hosts: Iterable[str] = (),
         key: bytes = b"",
+        tenants: Iterable[str] = (),
     ) -> None:
         if scope not in SCOPES:
             raise ValueError(f"unknown scope {scope!r}; choose {' or '.join(SCOPES)}")
@@ -99,6 +102,7 @@ class Interception:
         self._include = HostSet(include)
         self._exclude = HostSet(exclude)
         self._hosts = HostSet(hosts)
+        self._tenants = HostSet(tenants)
         self._key = key
 
     def decide(self, sni: str, destination_host: str, source: str) -> Decision:
@@ -121,6 +125,8 @@ class Interception:
             return CATALOGUED
         if self._all:
             return ALL
+        if self._tenants and (first in self._tenants or (other and other in self._tenants)):
+            return TENANT
         return SAMPLED if self._threshold and self._sampled(first, source) else UNCATALOGUED
 
     def _excluded(self, first: str, other: str, destination: str) -> bool:

@@ -148,6 +148,18 @@ def test_costs(written: Callable[..., Query], record: Make) -> None:
     ]
 
 
+def test_personal_accounts(written: Callable[..., Query], record: Make) -> None:
+    extra = '{"tenant":"chatgpt","tenant_account":"0123456789abcdef"}'
+    query = written(
+        record(account="personal", extra=extra, http_status=403),
+        record(account="personal", extra=extra, http_status=200),
+        record(account="company", extra=extra),
+        record(),
+    )
+    rows = query("SELECT vendor, exchanges, refused, accounts FROM personal_accounts")
+    assert rows == [("chatgpt", 2, 1, 1)]
+
+
 def test_uninspected(written: Callable[..., Query], record: Make) -> None:
     query = written(record(), record(inspection="partial", reason="too big"), record(inspection=""))
     assert query("SELECT inspection, reason FROM uninspected ORDER BY 1") == [("partial", "too big"), (None, None)]

@@ -95,6 +95,7 @@ def records() -> list[AuditRecord]:
         record(
             "response", host="chat.deepseek.com", service="deepseek", service_status="unsanctioned", user="bob",
             user_agent="evil\u009b31m\u202e", inspection="inspected", action="alert", req_bytes=2048,
+            credential="raw", credential_kind="personal", api_key_fp="0123456789abcdef" * 2, provider="deepseek",
         ),
     ]  # fmt: skip
 

@@ -104,6 +104,31 @@ def test_files_of_keys(tmp_path: Path) -> None:
     assert key not in "".join(map(str, found))
 
 
+def test_files_of_several_keys_and_of_other_forms(tmp_path: Path) -> None:
+    private(tmp_path / "good", "a-provider-key")
+    private(tmp_path / "aws", '{"AccessKeyId": "AKIA", "SecretAccessKey": "x"}')
+    text = "\n".join(
+        [
+            "keys:",
+            "  openai:",
+            "    secrets:",
+            '      - {secret: "file:good", weight: 3}',
+            '      - {secret: "file:none"}',
+            '  aws-bedrock: {secret: "file:aws", form: aws}',
+            '  mistral: {secret: "file:aws", form: aws}',
+            '  google-vertex: {secret: "file:good", form: google}',
+        ]
+    )
+    found = doubts(policy(tmp_path, text))
+    assert [(mistake.line, mistake.field) for mistake in found] == [
+        (6, "keys.openai.secrets[1].secret"),
+        (9, "keys.google-vertex.secret"),
+        (8, "keys.mistral.form"),
+    ]
+    assert "service account" in found[1].problem and "Bedrock" in found[2].problem
+    assert "a-provider-key" not in "".join(map(str, found))
+
+
 def test_a_folder_without_detectors(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "r.yml").write_text("")

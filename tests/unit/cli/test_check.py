@@ -170,7 +170,7 @@ def test_a_warning_leaves_the_policy_good(policy: Path, capsys: pytest.CaptureFi
     policy.write_text("version: 1\nidentity: {networks: [{cidr: 10.0.0.0/8, team: ops}]}\nteams: {op: {models: [x]}}\n")
     assert check(policy) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith(f"{policy}:3: warning: teams.op: is a team that no network and no user")
+    assert first.startswith(f"{policy}:3: warning: teams.op: is a team that no source of identity gives")
     assert second.startswith(f"{policy}: good")
     assert check(policy, "json") == 0
     told = json.loads(capsys.readouterr().out)

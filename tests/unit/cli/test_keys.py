@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.keys.virtual import VirtualKeys, looks_virtual, new_key
+from weir.keys.virtual import KeyBudget, VirtualKeys, looks_virtual, new_key
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def opened(data: Path) -> VirtualKeys:
     from weir.datadir import DataDir
 
     directory = DataDir(data)
-    return VirtualKeys(directory.keys / "virtual.json", directory.secret("virtual-keys"))
+    return VirtualKeys(data / "limits.db", directory.secret("virtual-keys"))
 
 
 def test_create_prints_the_key_alone_and_keeps_nothing_of_it(weir, data: Path) -> None:
@@ -50,6 +50,10 @@ def test_create_prints_the_key_alone_and_keeps_nothing_of_it(weir, data: Path) -
         (["--expires", "2020-01-01"], "lies in the past"),
         (["--expires", "soon"], "write 90m"),
         (["--user", "a\x1bb"], "without control characters"),
+        (["--budget", "much"], "write dollars as 50/month"),
+        (["--networks", "10.20.1.0/16"], "write 10.20.0.0/16"),
+        (["--networks", ","], "--networks is empty"),
+        (["--operations", "chta"], "no operation is called 'chta'; write chat"),
     ],
 )
 def test_create_refuses_nonsense(weir, data: Path, options: list[str], message: str) -> None:
@@ -99,7 +103,10 @@ def test_list_tells_the_state_of_each(weir, data: Path) -> None:
     done = weir("keys", "list", "--data", data, "--format", "json")
     rows = json.loads(done.out)
     assert [(row["app"], row["state"]) for row in rows] == [("one", "revoked"), ("two", "active")]
-    assert set(rows[0]) == {"id", "state", "app", "team", "user", "services", "created", "expires", "revoked"}
+    assert set(rows[0]) == {
+        "id", "state", "app", "team", "user", "note", "services", "models", "operations", "networks", "budget",
+        "created", "expires", "revoked", "rotated",
+    }  # fmt: skip
     assert done.err == ""
     assert all(row["created"].endswith("Z") and row["expires"] is None for row in rows)
     assert [row["revoked"] is None for row in rows] == [False, True]
@@ -146,7 +153,55 @@ def test_asking_makes_no_data_directory(weir, data: Path) -> None:
 
 def test_a_damaged_store_is_one_line(weir, data: Path) -> None:
     weir("keys", "create", "--app", "a", "--team", "t", "--data", data)
-    (data / "keys" / "virtual.json").write_text("{")
+    (data / "limits.db").write_bytes(b"damaged" * 1000)
     done = weir("keys", "list", "--data", data)
     assert (done.code, done.out) == (1, "")
     assert done.err.count("\n") == 1
+
+
+def test_create_with_all_that_can_be_said(weir, data: Path) -> None:
+    done = weir(
+        "keys", "create", "--app", "bot", "--team", "ops", "--models", "gpt-5*, claude-*", "--operations", "chat",
+        "--networks", "10.20.0.0/16,2001:db8::/32", "--budget", "50/month", "--note", "for the demo", "--data", data,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    record = opened(data).lookup(done.out.strip())
+    assert record is not None
+    assert (record.models, record.operations, record.note) == (("gpt-5*", "claude-*"), ("chat",), "for the demo")
+    assert [str(one) for one in record.networks] == ["10.20.0.0/16", "2001:db8::/32"]
+    assert record.budget == KeyBudget("nano_usd", 50 * 10**9, "month")
+    shown = weir("keys", "show", record.id, "--data", data)
+    for word in ("10.20.0.0/16", "50/month", "gpt-5*", "for the demo", "never"):
+        assert word in shown.out
+    told = json.loads(weir("keys", "show", record.id, "--format", "json", "--data", data).out)
+    assert (told["uses"], told["last_used"], told["state"], told["budget"]) == (0, None, "active", "50/month")
+
+
+def test_show_and_rotate_want_the_id(weir, data: Path) -> None:
+    data.mkdir(mode=0o700)
+    key = new_key()
+    for command in ("show", "rotate"):
+        done = weir("keys", command, key, "--data", data)
+        assert (done.code, done.out) == (2, "") and key not in done.err
+        done = weir("keys", command, "vk-1", "--data", data)
+        assert (done.code, done.out) == (1, "") and "no key 'vk-1'" in done.err
+
+
+def test_rotate_prints_the_new_key_once(weir, data: Path) -> None:
+    old = weir("keys", "create", "--app", "a", "--team", "t", "--data", data).out.strip()
+    before = opened(data).lookup(old)
+    assert before is not None
+    done = weir("keys", "rotate", before.id, "--grace", "2h", "--data", data)
+    new = done.out.strip()
+    assert done.code == 0 and looks_virtual(new) and new != old and new not in done.err
+    assert "the old key is good until" in done.err
+    ring = opened(data)
+    first, second = ring.lookup(old), ring.lookup(new)
+    assert first is not None and first.grace_until is not None and second is not None and second.id == before.id
+    assert "the old key is gone" in weir("keys", "rotate", before.id, "--grace", "0", "--data", data).err
+    assert opened(data).lookup(old) is None
+    for grace in ("2020-01-01", "900d", "soon"):
+        assert weir("keys", "rotate", before.id, "--grace", grace, "--data", data).code == 2
+    weir("keys", "revoke", before.id, "--data", data)
+    refused = weir("keys", "rotate", before.id, "--data", data)
+    assert refused.code == 1 and "is revoked; make a new key instead" in refused.err

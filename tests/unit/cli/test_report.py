@@ -58,6 +58,15 @@ def test_findings(weir, store: Path) -> None:
     assert done.out.splitlines()[1].startswith("aws-access-key,")
 
 
+def test_credentials_of_one_kind(weir, store: Path) -> None:
+    asked = ("report", "credentials", "--data", store, "--format", "json", "--kind")
+    (row,) = json.loads(weir(*asked, "personal").out)["rows"]
+    assert (row["provider"], row["users"], row["done"], row["fingerprint"]) == (
+        "deepseek", ["bob"], ["alert"], "0123456789ab",
+    )  # fmt: skip
+    assert json.loads(weir(*asked, "admin").out)["rows"] == []
+
+
 def test_since(weir, store: Path) -> None:
     for since, count in (("1h", 1), ("2020-01-01", 1), ("1m", 0)):
         done = weir("report", "findings", "--since", since, "--data", store, "--format", "json")
@@ -73,11 +82,13 @@ def test_nothing_to_report_is_said_on_stderr(weir, store: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nope"], "there are findings, shadow-ai, spend"),
+        (["nope"], "there are credentials, findings, shadow-ai, spend"),
         (["spend", "--by", "shoe-size"], "goes by team"),
         (["findings", "--by", "team"], "has no --by"),
         (["spend", "--since", "yore"], "--since"),
         (["findings", "--format", "focus"], "no --format focus"),
+        (["findings", "--kind", "personal"], "has no --kind"),
+        (["credentials", "--kind", "mine"], "knows the kinds api, project, personal"),
     ],
 )
 def test_wrong_usage(weir, store: Path, arguments: list[str], message: str) -> None:

@@ -122,4 +122,4 @@ def test_what_is_given_stays(tmp_path: Path) -> None:
         played.open_doubles()
         played.command("keys", "create", "--team", "a", "--app", "b")
         assert played.ca == tmp_path / "data" / "ca" / "weir-ca.pem"
-    assert (tmp_path / "data" / "keys" / "virtual.json").exists()
+    assert (tmp_path / "data" / "limits.db").exists()

@@ -11,6 +11,7 @@ import mitmproxy.proxy.layers.websocket as ws_layers
 import pytest
 from mitmproxy import http
 from mitmproxy.proxy import mode_servers
+from mitmproxy.proxy.layers import modes as mode_layers
 
 from harness.rig import Rig
 
@@ -44,6 +45,7 @@ REPLACED: list[tuple[Any, str]] = [
     (http_layers, "HttpStream"),
     (http_layers, "Http1Server"),
     (mode_servers, "ProxyConnectionHandler"),
+    (mode_layers, "Socks5Proxy"),
     (http.MessageData, "__post_init__"),
 ]
 

@@ -33,6 +33,7 @@ def converse(text: str) -> bytes:
         ('Signature version="1",keyId="k"', "/", True),
         ("", "/x?X-Amz-Algorithm=a&X-Amz-Signature=00", True),
         ("Bearer abc", "/", False),
+        (SIGNED.replace("AKID", "weir-sk-AKID"), "/", False),  # signed anew here
         ("", "/X-Amz-Signature=/", False),
     ],
 )

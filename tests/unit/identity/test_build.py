@@ -94,3 +94,18 @@ def test_passwords_are_asked_in_their_order() -> None:
         found = passwords.verify(name, "x")
         assert found and found.user == name
     assert passwords.verify("c", "x") is None and passwords.cached("a", "x") is None
+
+
+def test_who_logged_in_before_a_changed_policy_need_not_again(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    add(path, "ada", "correct horse", work=Work(10, 1, 1))
+    old = made(users=str(path))
+    assert old.passwords.verify("ada", "correct horse")
+    new = build(Identity.model_validate({"users": str(path), "required": True}), reveal, before=old)
+    assert new.passwords.cached("ada", "correct horse")
+    add(path, "ada", "battery staple", work=Work(10, 1, 1))
+    newer = build(Identity.model_validate({"users": str(path)}), reveal, before=new)
+    assert not newer.passwords.cached("ada", "correct horse") and newer.passwords.verify("ada", "battery staple")
+    add(tmp_path / "others", "bob", "correct horse", work=Work(10, 1, 1))
+    other = build(Identity.model_validate({"users": str(tmp_path / "others")}), reveal, before=newer)
+    assert other.users is not newer.users and len(other.users or ()) == 1

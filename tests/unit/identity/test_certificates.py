@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import ipaddress
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,3 +170,17 @@ def test_a_file_without_a_ca_is_a_mistake() -> None:
         Certificates(b"nothing", [])
     with pytest.raises(ValueError, match="written uri:"):
         NameRule.parse("cn:x", Principal())
+
+
+def test_issuers_that_could_all_have_signed_each_other_are_not_tried() -> None:
+    """Four of them took half a minute, before anybody had proved anything."""
+    own = make("loop", None, ca=True)
+    loop = [own]
+    for _ in range(6):
+        again = make("loop", own, ca=True)
+        loop.append(again)
+    leaf = make("leaf", own, ca=False, sans=[x509.DNSName("a.bots.example")])
+    began = time.perf_counter()
+    shown = certificates().lookup([leaf.der, *(one.der for one in loop)], NOW)
+    assert time.perf_counter() - began < 0.5
+    assert shown.principal is None and "issuer twice" in shown.why

@@ -136,9 +136,10 @@ def test_an_issuer_or_directory_that_is_down_is_nobodys_guess(room: Room) -> Non
     for _ in range(FREE_ADDRESS + 5):
         said = room.desk.slow(TOKEN, HERE)
         assert said.answer.principal is None and "cannot be had" in said.answer.why and not said.failures
+        assert said.down
     room.checks.down = True
-    with pytest.raises(DirectoryError):
-        room.desk.slow(basic("ada", "right"), HERE)
+    said = room.desk.slow(basic("ada", "right"), HERE)
+    assert said.down and said.answer.principal is None and said.answer.why == "the directory cannot be asked"
     assert len(room.throttle) == 0
 
 
@@ -151,3 +152,45 @@ def test_memory_is_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_both_challenges_name_a_scheme() -> None:
     assert [challenge.split()[0] for challenge in CHALLENGES] == ["Basic", "Bearer"]
+
+
+def test_a_token_that_has_ended_is_late_and_guesses_nothing(room: Room) -> None:
+    late = "Bearer " + rsa_key().token(claims(iat=int(NOW) - 7200, exp=int(NOW) - 3600))
+    for _ in range(FREE_ADDRESS + 5):
+        said = room.desk.slow(late, HERE)
+        assert said.answer.why == "the token has expired" and not said.failures and not said.down
+    assert len(room.throttle) == 0
+    forged = "Bearer " + rsa_key("foreign").token(claims(exp=int(NOW) - 3600), kid="r1")
+    assert room.desk.slow(forged, HERE).failures == 1, "its times are believed only when its signature is right"
+
+
+def test_what_was_wrong_is_checked_anew_when_passwords_have_changed(room: Room) -> None:
+    assert room.desk.slow(basic("ada", "old"), HERE).failures == 1
+    assert room.desk.quick(basic("ada", "old"), HERE)
+    room.desk.forget()
+    assert room.desk.quick(basic("ada", "old"), HERE) is None
+    assert room.desk.slow(basic("ada", "old"), HERE).failures == 2, "what was counted stays counted"
+
+
+def test_what_was_right_before_is_no_guess(room: Room) -> None:
+    for number in range(FREE_NAME + 2):
+        room.desk.slow(basic("ada", f"guess{number}"), THERE)
+        room.clock.now += 100.0 if number < FREE_NAME else 0.0
+    slowed = room.desk.quick(basic("ada", "right"), HERE)
+    assert slowed and slowed.retry_after_s
+    assert room.desk.quick(basic("ada", "right"), HERE, again=True) is None
+    assert room.desk.slow(basic("ada", "right"), HERE, True).answer.principal
+
+
+def test_a_check_that_was_under_way_when_passwords_changed_is_not_kept(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = room.checks.verify
+
+    def slowly(username: str, password: str) -> Principal | None:
+        room.desk.forget()
+        return verify(username, password)
+
+    monkeypatch.setattr(room.checks, "verify", slowly)
+    assert room.desk.slow(basic("ada", "old"), HERE).answer.why
+    assert room.desk.quick(basic("ada", "old"), HERE) is None

@@ -13,7 +13,7 @@ import pytest
 from harness.issuer import ec_key, jwks, rsa_key
 from harness.issuer_site import Reply, Site
 from weir.identity.fetch import Fetcher, fetch_keys, get
-from weir.identity.jwks import DOCUMENT_MAX, JwksError, KeyStore
+from weir.identity.jwks import DOCUMENT_MAX, JwksError, KeyStore, VerifyKey
 
 
 @pytest.fixture
@@ -173,3 +173,23 @@ def test_a_failed_fetch_keeps_the_last_keys_and_is_told(error: Exception) -> Non
     assert store.problem == ""
     fetcher.once()
     assert store.problem and "canary" not in store.problem and store.find("r1", "RS256", 100.0)
+
+
+def test_a_trouble_is_told_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    answers: list[Exception | None] = [None, JwksError("h: answered 500"), JwksError("h: answered 500"), None]
+
+    def keys() -> tuple[VerifyKey, ...]:
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+        return ()
+
+    fetcher = Fetcher(KeyStore(3600, 86_400), keys)
+    with caplog.at_level("INFO", "weir.identity"):
+        for _ in range(4):
+            fetcher.once()
+    assert [(one.levelname, one.message) for one in caplog.records] == [
+        ("INFO", "an issuer's keys are there"),
+        ("WARNING", "h: answered 500"),
+        ("INFO", "an issuer's keys are there"),
+    ]

@@ -249,3 +249,16 @@ def _timed(users: Users) -> float:
     start = time.perf_counter()
     assert users.cached("ada", PASSWORD)
     return time.perf_counter() - start
+
+
+def test_a_changed_file_forgets_only_whom_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    for name in ("ada", "bob", "cleo"):
+        add(path, name, "correct horse", team="x", work=Work(10, 1, 1))
+    known = Users.load(path)
+    for name in ("ada", "bob", "cleo"):
+        assert known.verify(name, "correct horse")
+    add(path, "ada", "battery staple", work=Work(10, 1, 1))
+    remove(path, "bob")
+    assert known.reload_if_changed()
+    assert [known.cached(name, "correct horse") is not None for name in ("ada", "bob", "cleo")] == [False, False, True]

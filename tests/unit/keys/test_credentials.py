@@ -7,9 +7,9 @@ from base64 import b64encode
 
 import pytest
 
-from weir.keys import virtual
 from weir.keys.credentials import Presented, find, fingerprint, kind_of, remove, replace
 from weir.keys.virtual import PREFIX
+from weir.keys.virtual import form as virtual
 from weir.model import AuthPlace
 
 BEARER = AuthPlace(header="Authorization", scheme="Bearer")
@@ -222,3 +222,33 @@ def test_a_virtual_key_elsewhere_among_the_subprotocols() -> None:
     assert [(p.value, p.declared, p.virtual) for p in found] == [(RAW, True, False), (VIRTUAL, False, True)]
     (alone,) = find([(PROTOCOL, f"x.{VIRTUAL}")], "", (BEARER,))
     assert not alone.declared and alone.virtual
+
+
+@pytest.mark.parametrize("path", [f"/v1/{VIRTUAL}/x", f"/v1/x;key={VIRTUAL}", f"/v1/weir%2Dsk%2D{VIRTUAL[8:]}"])
+def test_a_virtual_key_in_the_path(path: str) -> None:
+    (found,) = find([], "", PLACES, path)
+    assert (found.value, found.declared, found.virtual) == (VIRTUAL, False, True)
+    assert remove([("a", "b")], "c=d", [found]) == ([("a", "b")], "c=d")
+    with pytest.raises(ValueError, match="only replaced"):
+        replace([], "", found, REAL)
+
+
+def test_a_virtual_key_in_a_headers_name_or_in_capitals() -> None:
+    assert [one.virtual for one in find([(f"x-{VIRTUAL.lower()}", "1")], "", PLACES)] == [True]
+    assert one([("authorization", f"Bearer {VIRTUAL.upper()}")]).virtual
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_client_that_can_only_sign_has_the_virtual_key_for_its_access_key(declared: bool) -> None:
+    key = PREFIX + "a" * 49
+    signature = f"AWS4-HMAC-SHA256 Credential={key}/20260101/r/bedrock/aws4_request, SignedHeaders=host, Signature=00"
+    places = [AuthPlace(header="Authorization", scheme="AWS4-HMAC-SHA256")] if declared else [BEARER]
+    (found,) = find([("Authorization", signature)], "", places)
+    assert (found.value, found.virtual, found.declared) == (key, True, declared)
+    (own,) = find([("Authorization", signature.replace(key, "AKIDEXAMPLE"))], "", places)
+    assert not own.virtual and own.value.startswith("Credential=AKIDEXAMPLE/"), "the rest of a signature is kept"
+
+
+def test_a_tab_becomes_a_space() -> None:
+    lines = [("AUTHORIZATION", f"bearer\t{VIRTUAL}\t")]
+    assert replace(lines, "", one(lines), REAL)[0] == [("AUTHORIZATION", f"bearer {REAL} ")]

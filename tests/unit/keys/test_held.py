@@ -143,3 +143,12 @@ def test_trouble_is_logged_once_and_its_end_too(caplog: pytest.LogCaptureFixture
         "secret keys.openai: down; there is no value",
         "secret keys.openai: available again after 5 failures",
     ]
+
+
+def test_another_schedule_holds_from_the_next_fetch_on() -> None:
+    held = Held("keys.openai", lambda: Fetched("value"), mono=lambda: 1000.0)
+    held.refresh()
+    assert 1270 <= held.due <= 1300
+    held.reschedule(Schedule(ttl_s=30))
+    held.refresh()
+    assert 1027 <= held.due <= 1030

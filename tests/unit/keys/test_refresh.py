@@ -118,3 +118,18 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.002)
+
+
+def test_a_secret_is_fetched_before_its_time_when_it_has_to_be() -> None:
+    refresher, one, other = Refresher(), Backend(Fetched(VALUE)), Backend(Fetched(VALUE))
+    refresher.hold("one", lambda: Held("one", one))
+    refresher.hold("other", lambda: Held("other", other))
+    try:
+        refresher.prime(5)
+        refresher.hurry(["one", "nobody"])
+        until(lambda: one.asked == 2)
+        assert other.asked == 1
+        refresher.hurry()
+        until(lambda: (one.asked, other.asked) == (3, 2))
+    finally:
+        refresher.close()

@@ -14,7 +14,7 @@ from weir.keys import backends
 from weir.keys.backends import vault
 from weir.keys.held import Fetched, Schedule
 from weir.keys.refresh import Refresher
-from weir.keys.secrets import SecretUnavailable, key_of, managed, pooled, resolve, schemes, source
+from weir.keys.secrets import SecretUnavailable, key_of, managed, resolve, schemes, source, yields
 from weir.keys.virtual import new_key
 
 LIVE_LOOKING = "-".join(["sk", "proj", "synthetic" * 4])
@@ -179,19 +179,11 @@ def test_a_virtual_key_is_never_a_real_one(monkeypatch: pytest.MonkeyPatch) -> N
         refresher.close()
 
 
-def test_several_keys_for_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEIR_TEST_ONE", "one")
-    monkeypatch.delenv("WEIR_TEST_TWO", raising=False)
-    refresher = Refresher()
-    try:
-        pool = pooled(refresher, [("env:WEIR_TEST_ONE", 1), ("env:WEIR_TEST_TWO", 9)], ["api.openai.com"], "openai")
-        refresher.prime(10)
-        assert [(health.id, health.state) for health in pool.health()] == [
-            ("openai-1", "good"),
-            ("openai-2", "missing"),
-        ]
-        picked = pool.pick("api.openai.com")
-        assert picked is not None and picked.secret.reveal() == "one"
-        assert pool.pick("evil.example") is None
-    finally:
-        refresher.close()
+def test_what_a_reference_yields_for_each_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIR_TEST_KEY", "a-key")
+    monkeypatch.setenv("WEIR_TEST_AWS", json.dumps({"AccessKeyId": "AKIA", "SecretAccessKey": "x"}))
+    assert yields("env:WEIR_TEST_KEY") == "a-key" and "AKIA" in yields("env:WEIR_TEST_AWS", "aws")
+    for form in ("aws", "google"):
+        with pytest.raises(SecretUnavailable) as caught:
+            yields("env:WEIR_TEST_KEY", form)
+        assert "a-key" not in str(caught.value)

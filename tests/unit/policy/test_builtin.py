@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weir.model import Action, Endpoint, Inspection, Principal, Service, Verdict
+from weir.policy.case import Objection
 from weir.policy.decide import Case, Policy
 from weir.settings import loads
 
@@ -113,3 +114,30 @@ def test_host_mismatch(case: Case, blocked: bool) -> None:
     verdict = Policy.compile(loads("version: 1\n")).decide(case)
     assert (verdict.rule_id == "host-mismatch") is blocked
     assert (verdict.action is Action.BLOCK) is blocked
+
+
+REFUSED = Objection("identity-permissions", "You may not use this model.", "model not allowed")
+
+
+def test_what_another_concern_holds_against_a_request_is_a_block_of_that_name() -> None:
+    verdict = decide("", Case(service=OPENAI, objection=REFUSED))
+    assert (verdict.action, verdict.rule_id) == (Action.BLOCK, "identity-permissions")
+    assert verdict.say == "You may not use this model." and verdict.reason == "identity-permissions: model not allowed"
+    assert decide("", Case(service=OPENAI, objection=REFUSED, direction="response")).action is Action.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("case", "rule"),
+    [
+        (Case(service=OPENAI), "identity-required"),
+        (Case(service=OPENAI, principal=FINANCE, objection=REFUSED), "identity-permissions"),
+        (Case(service=OPENAI, principal=FINANCE), ""),
+        (Case(service=OPENAI, principal=FINANCE, inspection=Inspection.FAILED), ""),
+        (Case(), ""),
+    ],
+)
+def test_what_needs_no_body_is_decided_early(case: Case, rule: str) -> None:
+    policy = Policy.compile(loads("version: 1\nidentity: {required: true}\nteams: {finance: {models: [x]}}"))
+    verdict = policy.decide_early(case)
+    assert verdict.rule_id == rule and (verdict.action is Action.BLOCK) is bool(rule)
+    assert not rule or policy.decide(case).rule_id == rule

@@ -61,10 +61,11 @@ def test_every_condition_can_be_exemplified() -> None:
         "service": "svc", "vendor": "v", "category": "c", "status": "tolerated", "team": "t", "user": "u", "app": "a",
         "model": "m", "operation": "embeddings", "host": "h.test", "tool": "shell", "inspection": "partial",
         "identity": "network", "credential": "raw", "direction": "response",
+        "credential_kind": "personal",
     }  # fmt: skip
     rules = "".join(
-        f"  - {{id: r-{name}, if: {{{name}: {value}}}, then: alert, examples: [{{{name}: {value}, expect: alert}},"
-        f" {{expect: allow}}]}}\n"
+        f"  - {{id: r-{name.replace('_', '-')}, if: {{{name}: {value}}}, then: alert,"
+        f" examples: [{{{name}: {value}, expect: alert}}, {{expect: allow}}]}}\n"
         for name, value in conditions.items()
         if name != "status"
     )
@@ -89,3 +90,24 @@ def test_generated_text_is_written_out_before_the_scan() -> None:
 
     run(Policy.compile(loads(POLICY)), look, expand=lambda text, seed: f"{seed}:{text}")
     assert seen[0] == "keys/0:a KEY here"
+
+
+def test_examples_of_kinds_of_credentials() -> None:
+    text = """version: 1
+keys: {openai: {secret: "env:K"}}
+credentials: {kinds: {admin: block, personal: {then: replace, else: block}, session: alert, unknown: alert}}
+rules:
+  - id: r
+    if: {host: h}
+    then: coach
+    examples:
+      - {credential_kind: admin, service: openai, expect: block}
+      - {credential_kind: personal, service: openai, expect: alert}
+      - {credential_kind: personal, service: groq, expect: block}
+      - {credential_kind: personal, service: openai, identity: none, expect: block}
+      - {credential: session, expect: alert}
+      - {credential: raw, expect: alert}
+      - {credential_kind: project, expect: allow}
+      - {host: h, expect: coach}
+"""
+    assert run(Policy.compile(loads(text)), scan) == ()

@@ -74,7 +74,7 @@ rules:
 
 def test_teams_that_nobody_has() -> None:
     found = unknown_teams(loads(TEAMS, file="p"), {"finance", "research"})
-    why = "is a team that no network and no user of the users file has"
+    why = "is a team that no source of identity gives to anybody"
     end = "leave it if virtual keys carry this team"
     assert [str(mistake) for mistake in found] == [
         f"p:4: teams.fnance: {why}; write finance if that was meant; {end}",
@@ -97,3 +97,24 @@ def test_services_and_teams_of_limits() -> None:
         "p:10: teams.dev.budget[1].services[0]: names no known service; name a service that weir knows, or remove it",
     ]
     assert [mistake.line for mistake in unknown_teams(settings, {"dev", "finance"})] == [3]
+
+
+def test_a_service_of_the_section_credentials_that_nobody_knows() -> None:
+    text = "version: 1\ncredentials:\n  services:\n    opnai: {personal: block}\n    openai: {admin: block}\n"
+    (mistake,) = unknown_words(loads(text), Vocabulary(services=frozenset({"openai"})))
+    assert (mistake.line, mistake.remedy) == (4, "write openai")
+
+
+def test_words_of_permissions() -> None:
+    text = (
+        'version: 1\nidentity:\n  permissions:\n    - {id: a, teams: [financ, "legal*"],\n'
+        '       services: [opnai, "vendor:gogle", anthropic]}\n'
+    )
+    settings = loads(text, file="p")
+    assert [str(mistake) for mistake in unknown_words(settings, KNOWN)] == [
+        "p:5: identity.permissions[0].services[0]: names no known service; write openai",
+        "p:5: identity.permissions[0].services[1]: names no known vendor; write vendor:Google",
+    ]
+    (mistake,) = unknown_teams(settings, {"finance", "legal-eu"})
+    assert (mistake.line, mistake.field) == (4, "identity.permissions[0].teams[0]")
+    assert mistake.remedy.startswith("write finance if that was meant")

@@ -181,3 +181,19 @@ def test_a_decision_takes_microseconds() -> None:
     # Generous towards a busy machine; on an idle one both take 1 to 4 µs.
     assert min(once("api.openai.com") for _ in range(30)) < 15e-6
     assert min(once("www.not.in.any.list.example") for _ in range(30)) < 30e-6
+
+
+def test_hosts_of_a_restricted_tenant_are_decrypted_for_that() -> None:
+    made = Interception(exclude=["no.login.example"], hosts=["ai.login.example"], tenants=["*.login.example"])
+    reasons = {
+        host: made.decide(host, host, "192.0.2.1").reason
+        for host in ("a.login.example", "no.login.example", "ai.login.example", "login.example")
+    }
+    assert reasons == {
+        "a.login.example": "tenant",
+        "no.login.example": "excluded",
+        "ai.login.example": "catalogued",
+        "login.example": "uncatalogued",
+    }
+    assert made.decide("other.example", "a.login.example", "192.0.2.1").reason == "tenant"
+    assert Interception("all", tenants=["a.example"]).decide("a.example", "a.example", "").reason == "all"

@@ -1,16 +1,16 @@
-"""The policy: is it valid, do its examples come out, can its users and the keys it names be had."""
+"""The policy: is it valid, do its examples come out, can its users be read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weir.cli.checkup import Result, fail, ok, warn
+from weir.cli.checkup import Result, fail, ok
 
 if TYPE_CHECKING:
     from weir.settings import Settings
 
-__all__ = ["keys", "policy", "users"]
+__all__ = ["policy", "users"]
 
 _SHOWN = 5  # mistakes told; `weir check` tells all
 
@@ -54,33 +54,3 @@ def users(settings: Settings) -> list[Result]:
         remedy = "weir identity add sets a password again and makes a missing file"
         return [fail("users", problem, remedy) for problem in error.mistakes[:_SHOWN]]
     return [ok("users", f"{path}: {count} users")]
-
-
-def keys(settings: Settings) -> list[Result]:
-    """Whether each secret that the policy names can be had, here and now. No secret is ever shown.
-
-    One that cannot be had is a warning, since nobody needs every service, unless none can.
-    """
-    from weir.keys.backends import SecretUnavailable
-    from weir.keys.secrets import resolve
-    from weir.keys.virtual import looks_virtual
-    from weir.providers.services.registry import Registry
-
-    registry = Registry.load()
-    found, missing = [], []
-    for service, key in settings.keys.items():
-        provider = registry.by_id(service)
-        try:
-            secret = resolve(key.secret, key.hosts or (provider.bound_hosts if provider else ()), service)
-        except SecretUnavailable as error:
-            missing.append(str(error))
-            continue
-        if looks_virtual(secret.reveal()):
-            why = f"keys.{service}: what the reference yields is a virtual key, which no provider knows"
-            found.append(fail("keys", why, f"put {service}'s real key there; virtual keys are for clients"))
-        else:
-            found.append(ok("keys", f"{service}: there, for {', '.join(secret.hosts[:3])}"))
-    say = warn if found else fail
-    # An env: secret belongs to the environment of the service, which need not be that of this shell.
-    remedy = "run weir doctor where weir starts; remove keys you don't use"
-    return found + [say("keys", problem, remedy) for problem in missing]

@@ -56,7 +56,8 @@ def confine() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must leave no copy of the file on disk
+        # A crash must leave no copy of the file: with 0 Linux would still give one to a program that collects them.
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us; the end of our input ends us
 

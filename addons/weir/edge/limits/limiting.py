@@ -64,7 +64,7 @@ def admission_of(state: State) -> Admission:
         )
         log.warning("%s", text)
 
-    plan = state.snapshot.limits
+    plan = state.limits
     if state.admission is None:
         assert plan is not None
         state.admission = Admission(plan, told)
@@ -76,7 +76,7 @@ def admission_of(state: State) -> Admission:
 def begin(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     """Ask for room for a request that makes a model work; something to await where any limit is about it."""
     exchange = trace.exchange
-    if state.snapshot.limits is None or exchange is None or flow.response:
+    if state.limits is None or exchange is None or flow.response:
         return None
     if not counted(trace.method, exchange.endpoint.operation, exchange.model):
         return None
@@ -222,7 +222,7 @@ def finish(state: State, trace: Trace) -> None:
             admission_of(state).keep(trace.hold, f"{trace.service.id}:{later}")
         else:
             admission_of(state).end(trace.hold, used(trace))
-    elif trace.socket is None and state.snapshot.limits is not None and trace.usage is not None and trace.exchange:
+    elif trace.socket is None and state.limits is not None and trace.usage is not None and trace.exchange:
         _charge(admission_of(state), trace)
 
 

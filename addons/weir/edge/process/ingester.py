@@ -47,6 +47,7 @@ class Ingester:
             INTERVAL_S,
             "--watch-stdin",
             stdin=asyncio.subprocess.PIPE,
+            env=_environment(),
         )
 
     async def _keep(self) -> None:

@@ -16,7 +16,7 @@ from weir.edge.guard import guarded, places
 from weir.edge.hooks import TableAddonManager
 from weir.edge.trace import link_of
 from weir.edge.websockets import websocket
-from weir.edge.wire import handler, meter, stream
+from weir.edge.wire import handler, meter, socks, stream
 
 __all__ = ["PlainOptions", "SafeFormatter", "WeirMaster", "WeirNextLayer", "options_for", "quiet_logging"]
 
@@ -81,6 +81,7 @@ class WeirMaster(master.Master):
         stream.install()
         meter.install()
         websocket.install()
+        socks.install()
         self.addons.add(
             *first,
             core.Core(),

@@ -63,10 +63,11 @@ class Reload:
                 await self.reload()
 
     def _reload_stores(self) -> None:
-        stores = [self.state.virtual_keys, self.state.snapshot.users]
+        stores = [self.state.snapshot.sources.users]
         for store in (s for s in stores if s is not None):
             try:
-                store.reload_if_changed()
+                if store.reload_if_changed() and store is self.state.snapshot.sources.users:
+                    self.state.snapshot.desk.forget()
             except Exception as error:  # noqa: BLE001  whatever is wrong with the new file, the old ones stay in force
                 log.error("keys or users changed and can't be read, the ones in force stay: %s", error)
 
@@ -80,6 +81,9 @@ class Reload:
             self.state.spool.put(records.event_record("config", "changed policy refused, the one in force stays"))
             return
         old, self.state.snapshot = self.state.snapshot, snapshot
+        snapshot.sources.start()
+        old.sources.close()
+        self.state.company.settle(snapshot.secrets)
         self.state.coaching.keep_only({rule.id for rule in snapshot.settings.rules if rule.then == "coach"})
         log.info("policy taken: %s → %s", old.settings.hash[:12], snapshot.settings.hash[:12])
         if old.settings.mode != snapshot.settings.mode:

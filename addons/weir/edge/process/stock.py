@@ -14,7 +14,7 @@ from mitmproxy.addonmanager import Loader
 from weir.edge.process.proxy import WeirNextLayer
 from weir.edge.state import State
 from weir.edge.websockets import websocket
-from weir.edge.wire import meter, stream
+from weir.edge.wire import meter, socks, stream
 from weir.edge.wire.tlsconfig import WeirTlsConfig
 
 __all__ = ["Built", "Stock"]
@@ -48,6 +48,7 @@ class Stock:
         stream.install()
         meter.install()
         websocket.install()
+        socks.install()
 
     def configure(self, updated: set[str]) -> None:
         """Build once both options stand. A policy that can't be used stops mitmdump: nothing is served without one."""
@@ -67,6 +68,7 @@ class Stock:
         own_tls = WeirTlsConfig(state)
         stock_tls = ctx.master.addons.get("tlsconfig")
         stock_tls.get_cert = own_tls.get_cert
+        stock_tls.tls_start_client = own_tls.tls_start_client
         stock_tls.tls_start_server = own_tls.tls_start_server
         watch = WeirNextLayer(lambda host: state.snapshot.interception.decide("", host, "").intercept)
         watch.configure({"tcp_hosts", "udp_hosts", "allow_hosts"})  # type: ignore[no-untyped-call]

@@ -53,6 +53,7 @@ LANES: Mapping[str, Lane] = {
     "usage": Lane(2, 512),
     # A check takes 0.2 s of a whole processor and 16 MB: one at a time, and soon a plain refusal.
     "identity": Lane(_HALF, 32, 1, 16),
+    "directory": Lane(4, 64, 2, 16),  # what mostly waits for somebody else: a directory, an issuer
 }
 
 

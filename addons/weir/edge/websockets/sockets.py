@@ -19,6 +19,7 @@ from weir.edge.case import case_of
 from weir.edge.coach import decide, explained
 from weir.edge.guard import guarded
 from weir.edge.parts import is_light
+from weir.edge.permits import objection
 from weir.edge.replies import decide_reply, guard_of
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
@@ -142,6 +143,7 @@ class Sockets:
             inspection=inspection,
             reason=reason,
             direction=_direction(message),
+            objection=objection(trace, socket.endpoint, socket.model, exchange.tools) if message.from_client else None,
         )
         verdict = explained(trace, flow, case, decide(trace, flow, case))
         socket.decided(verdict)

@@ -56,7 +56,7 @@ class Turns:
 def message(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
     """Look at a message that goes on: a turn may begin or end with it."""
     socket = trace.socket
-    if socket is None or flow.websocket is None or trace.abort or (state.snapshot.limits is None and not trace.turns):
+    if socket is None or flow.websocket is None or trace.abort or (state.limits is None and not trace.turns):
         return None
     got = flow.websocket.messages[-1]
     if got.dropped:
@@ -65,7 +65,7 @@ def message(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] 
         _listen(state, trace, socket, got.content)
         return None
     turns = trace.turns = trace.turns or Turns()
-    if state.snapshot.limits is None:
+    if state.limits is None:
         return None
     document = begins(got.content, warms_up=_answers_requests(trace))
     if not document and (turns.open or not hears(got.content)):
@@ -275,7 +275,7 @@ def _charge(trace: Trace, socket: Socket, admission: Admission, use: Actual) -> 
 def end(state: State, trace: Trace) -> None:
     """The socket has ended: turns without an end of their own get what was reported since, or all that they hold."""
     turns, socket = trace.turns, trace.socket
-    if socket is None or (state.snapshot.limits is None and not (turns and turns.open)):
+    if socket is None or (state.limits is None and not (turns and turns.open)):
         return
     if turns is None:
         turns = trace.turns = Turns()

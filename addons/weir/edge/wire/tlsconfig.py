@@ -8,6 +8,7 @@ from mitmproxy.proxy import context
 
 from weir.edge.guard import guarded
 from weir.edge.state import State
+from weir.edge.wire.clientcerts import ask, asked
 
 __all__ = ["UNUSABLE_NAME", "WeirTlsConfig"]
 
@@ -53,9 +54,12 @@ class WeirTlsConfig(tlsconfig.TlsConfig):
 
     @guarded
     def tls_start_client(self, tls_start: tls.TlsData) -> None:
-        """As mitmproxy's; without a context the client's connection is closed."""
+        """As mitmproxy's, asking for a certificate where policy knows its CA; on a failure the connection is closed."""
         try:
             super().tls_start_client(tls_start)
+            wanted = self.state.snapshot.sources.certificates
+            if wanted is not None and asked(tls_start.context):
+                ask(tls_start, self.get_cert(tls_start.context), wanted.roots)
         except BaseException:
             tls_start.ssl_conn = None
             raise

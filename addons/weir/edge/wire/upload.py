@@ -32,6 +32,20 @@ DISCARD_FACTOR = 4  # a refused upload is read up to this many limits, so that i
 class Upload(http_layers.HttpStream):
     """Buffers a request up to the limit; over it the chain decides by the headers: refused, or passed on unread."""
 
+    def state_wait_for_request_headers(self, event: Any) -> layer.CommandGenerator[None]:
+        """As mitmproxy's, but what its headers were enough to refuse is answered before its body is read."""
+        yield from super().state_wait_for_request_headers(event)
+        trace = trace_of(self.flow)
+        if trace is None or not trace.early or event.end_stream or self.client_state != self.state_consume_request_body:
+            return
+        self.flow.request.data.content = None
+        yield HttpRequestHook(self.flow)  # its record
+        if (yield from self.check_killed(True)):
+            return
+        self._discarded, self._discard_max = 0, DISCARD_FACTOR * trace.snapshot.body_limit(True)
+        self.client_state = self.state_discard_request_body
+        yield from self._answer()
+
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
         """Limits are ours (see `state_consume_request_body`): mitmproxy's would refuse before any hook has run."""
         yield from ()
@@ -41,7 +55,7 @@ class Upload(http_layers.HttpStream):
         trace = trace_of(self.flow)
         if trace is None:
             return False
-        limit = trace.snapshot.body_limit(trace.is_ai)
+        limit = 0 if trace.unread else trace.snapshot.body_limit(trace.is_ai)
         if len(self.request_body_buf) > limit:
             return True
         try:
@@ -105,7 +119,10 @@ class Upload(http_layers.HttpStream):
                 yield from self._reject("request body over the limit", ErrorCode.REQUEST_TOO_LARGE)
         elif isinstance(event, RequestEndOfMessage):
             self.client_state = self.state_done
-            yield from self._answer()
+            if self.server_state == self.state_done:  # answered already
+                yield from self.flow_done()
+            else:
+                yield from self._answer()
 
     def _answer(self) -> layer.CommandGenerator[None]:
         """Send the response that an addon has set."""

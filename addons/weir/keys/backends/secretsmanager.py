@@ -1,13 +1,15 @@
 """``secretsmanager:NAME#FIELD``: a secret of AWS Secrets Manager, by name or ARN; without ``#FIELD`` all of its text.
 
 Who weir is comes from where every AWS tool takes it: the environment, a profile, or the role of the machine. The region
-is that of the ARN, else ``AWS_REGION`` or the profile's. Needs boto3: ``pip install 'weir[aws]'``.
+is that of the ARN, else ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the profile's. Needs boto3: ``pip install
+'weir[aws]'``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 from typing import Any
@@ -84,5 +86,7 @@ def _client(region: str) -> Any:
         if region not in _clients:
             config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
             session = boto3.session.Session()
-            _clients[region] = session.client("secretsmanager", region_name=region or None, config=config)
+            # boto3 itself reads AWS_DEFAULT_REGION only; what runs weir in AWS sets the other.
+            where = region or os.environ.get("AWS_REGION") or None
+            _clients[region] = session.client("secretsmanager", region_name=where, config=config)
         return _clients[region]

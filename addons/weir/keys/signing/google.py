@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC
@@ -19,6 +20,7 @@ __all__ = ["SCOPE", "TOKEN_HOSTS", "ServiceAccount"]
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN_HOSTS = frozenset({"oauth2.googleapis.com", "accounts.google.com"})
+_MORE_HOSTS = "WEIR_GOOGLE_TOKEN_HOSTS"  # of private endpoints, in the environment that weir starts in
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT_S = 10.0
 _GOOD = 0.6  # of a token's life: as long it is handed out again; earlier than the refresher asks for another
@@ -28,7 +30,8 @@ class ServiceAccount:
     """A source of access tokens. ``key`` yields the service account's JSON (it may block, as ``fetch`` does).
 
     A token goes to the JSON's ``token_uri``, and only when that is one of Google's: whoever could change it would
-    otherwise be handed assertions. ``token_hosts`` are those hosts; one on loopback may speak http.
+    otherwise be handed assertions. ``token_hosts`` are those hosts, beside them what the variable
+    ``WEIR_GOOGLE_TOKEN_HOSTS`` names; one on loopback may speak http.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class ServiceAccount:
     ) -> None:
         self._key = key
         self._scopes = list(scopes)
-        self._hosts = frozenset(token_hosts)
+        self._hosts = frozenset(token_hosts) | frozenset(os.environ.get(_MORE_HOSTS, "").lower().split())
         self._wall = wall
         self._last: tuple[bytes, Fetched, float] | None = None  # of which key, the token, good until
 
@@ -54,6 +57,10 @@ class ServiceAccount:
         token, now = self._mint(self._account(text)), self._wall()
         self._last = (mark, token, now + ((token.expires or now) - now) * _GOOD)
         return token
+
+    def check(self) -> None:
+        """Whether the JSON is a service account's. Raises SecretUnavailable; asks Google nothing."""
+        self._account(self._key())
 
     def __repr__(self) -> str:
         return "ServiceAccount(hidden)"

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from weir.keys.backends import SecretUnavailable
 from weir.model import Secret
 
-__all__ = ["AwsCredentials", "SigningError", "parse", "scope_of", "sign", "sign_with", "warm"]
+__all__ = [
+    "SCHEME", "AwsCredentials", "SigningError", "parse", "scope_of", "sign", "sign_with", "signs_for", "spelt", "warm",
+]  # fmt: skip
 
 type Headers = list[tuple[str, str]]
 
+SCHEME = "AWS4-HMAC-SHA256"  # of the Authorization header
 _STAMP = "%Y%m%dT%H%M%SZ"
 # Bedrock's hosts, in the standard, the FIPS and the dual-stack form; all of them sign as "bedrock".
 _HOST = re.compile(
@@ -86,6 +89,20 @@ def scope_of(host: str) -> tuple[str, str] | None:
     """(region, service) that a request to ``host`` is signed for; None when it is not one of Bedrock's."""
     found = _HOST.fullmatch(host.lower().rstrip("."))
     return (found.group(1), "bedrock") if found else None
+
+
+def signs_for(pattern: str) -> bool:
+    """Whether a host, or a pattern with ``*`` for a region, can be one that `scope_of` knows."""
+    return scope_of(pattern.replace("*", "us-east-1")) is not None
+
+
+def spelt(path: str) -> str:
+    """``path`` (without a query) in the one spelling whose signature nobody reads in two ways: ``:`` as ``%3A``.
+
+    AWS's own clients write it so. A path with ``:`` as it is would be signed in another way by those who decode before
+    they encode.
+    """
+    return "/".join(quote(unquote_to_bytes(part), safe="-_.~") for part in path.split("/"))
 
 
 def sign_with(

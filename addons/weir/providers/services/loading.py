@@ -22,10 +22,10 @@ _STREAM_USAGE = ("on_request", "always")
 _FIELDS = frozenset(
     {
         "id", "name", "hosts", "shared_hosts", "key_hosts", "auth", "key_patterns", "operations", "stream_usage",
-        "virtual_key_operations", "headers", "shapes", "pages", "unverified", "evidence",
+        "virtual_key_operations", "headers", "session_cookies", "shapes", "pages", "unverified", "evidence",
     }
 )  # fmt: skip
-_DOUBTABLE = frozenset({"hosts", "auth", "key_patterns", "operations", "stream_usage", "headers"})
+_DOUBTABLE = frozenset({"hosts", "auth", "key_patterns", "operations", "stream_usage", "headers", "session_cookies"})
 _SOURCES = frozenset({"sdk", "traffic", "documentation", "prices", "gateways", "code", "scanners"})
 _HEADER = re.compile(r"[A-Za-z0-9_-]+\*?")
 
@@ -99,6 +99,7 @@ def _read(text: str, file: str, dialects: frozenset[str], *, trusted: bool) -> L
         stream_usage=usage,
         shared_hosts=tuple(host for host, (field, _) in hosts.items() if field == "shared_hosts"),
         key_hosts=_key_hosts(reader, nodes, hosts),
+        session_cookies=tuple(name for _, name in reader.texts(nodes.get("session_cookies"), "session_cookies")),
         headers=_noted(reader, nodes.get("headers")),
         shapes=reader.flag(nodes.get("shapes"), "shapes"),
         pages=reader.flag(nodes.get("pages"), "pages"),

@@ -113,6 +113,7 @@ class Provider:
     stream_usage: str = "on_request"  # always: streams report usage without being asked
     shared_hosts: tuple[str, ...] = ()  # hosts that serve other things too: only the paths of operations count there
     key_hosts: tuple[str, ...] = ()  # where the company's key may go when the policy names no hosts; none: all of them
+    session_cookies: tuple[str, ...] = ()  # globs of names: whoever is signed in to a web app sends these
     headers: Noted = Noted()
     shapes: bool = False  # unlisted paths are read by what they look like: a gateway passes on anybody's
     pages: bool = False  # a web app: unlisted paths are parts of its pages, and what these report

@@ -83,6 +83,11 @@ class Registry:
         """The provider with this id."""
         return self._by_id.get(provider_id)
 
+    def bound_hosts(self, provider_id: str) -> tuple[str, ...]:
+        """Where this provider's key may go when the policy names no hosts; nowhere for one that is not known."""
+        provider = self.by_id(provider_id)
+        return provider.bound_hosts if provider else ()
+
     def dialect(self, dialect_id: str) -> Dialect:
         """The dialect with this id. Raises KeyError when there is none."""
         return self._dialects[dialect_id]

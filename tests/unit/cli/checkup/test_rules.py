@@ -1,4 +1,4 @@
-"""Checks of the policy, its users and its keys; none of them shows a secret."""
+"""Checks of the policy and its users; none of them shows a secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from weir.cli.checkup import rules
 from weir.identity import users
-from weir.keys.virtual import new_key
 from weir.settings import Settings, loads
 
 SECRET = "".join(["s3cret", "-", "value"])
@@ -72,39 +71,3 @@ def test_users(tmp_path: Path) -> None:
     assert (result.status, result.detail) == ("ok", f"{tmp_path / 'users'}: 1 users")
     (tmp_path / "users").chmod(0o644)
     assert "chmod 600" in rules.users(settings)[0].detail
-
-
-def test_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("WEIR_TEST_KEY", SECRET)
-    monkeypatch.delenv("WEIR_TEST_NONE", raising=False)
-    file = tmp_path / "key"
-    file.write_text(SECRET)
-    file.chmod(0o644)
-    results = rules.keys(
-        read(
-            'keys:\n  openai: {secret: "env:WEIR_TEST_KEY"}\n  anthropic: {secret: "env:WEIR_TEST_NONE"}\n'
-            f'  groq: {{secret: "file:{file}"}}\n'
-            '  inhouse: {secret: "env:WEIR_TEST_KEY", hosts: [llm.corp.example]}\n'
-            '  nowhere: {secret: "env:WEIR_TEST_KEY"}'
-        )
-    )
-    told = {result.detail.removeprefix("keys.").partition(":")[0]: result for result in results}
-    assert {name: result.status for name, result in told.items()} == {
-        "openai": "ok", "anthropic": "warn", "groq": "warn", "inhouse": "ok", "nowhere": "warn",
-    }  # fmt: skip
-    assert "llm.corp.example" in told["inhouse"].detail
-    assert SECRET not in repr(results)
-
-
-def test_no_key_at_all_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WEIR_TEST_NONE", raising=False)
-    settings = read('keys: {openai: {secret: "env:WEIR_TEST_NONE"}, groq: {secret: "env:WEIR_TEST_NONE"}}')
-    assert [result.status for result in rules.keys(settings)] == ["fail", "fail"]
-
-
-def test_a_virtual_key_is_no_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    virtual = new_key()
-    monkeypatch.setenv("WEIR_TEST_KEY", virtual)
-    (result,) = rules.keys(read('keys: {openai: {secret: "env:WEIR_TEST_KEY"}}'))
-    assert (result.status, "virtual key" in result.detail, "real key" in result.remedy) == ("fail", True, True)
-    assert virtual not in repr(result)

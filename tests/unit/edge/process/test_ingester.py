@@ -39,6 +39,21 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
     return found
 
 
+def test_it_gets_none_of_the_keys(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "not for it")
+    stand.does(f"env >> {stand.log}; cat >/dev/null")
+
+    async def main() -> None:
+        addon = Ingester(tmp_path / "data")
+        await addon.running()
+        await until(lambda: any(line.startswith("PATH=") for line in stand.said))
+        await addon.done()
+
+    asyncio.run(main())
+    names = {line.partition("=")[0] for line in stand.said if "=" in line}
+    assert "PATH" in names and "SOME_API_KEY" not in names
+
+
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not true():  # noqa: ASYNC110

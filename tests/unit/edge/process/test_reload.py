@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +16,8 @@ from harness.rig import Rig
 from weir.edge.process import reload as reload_module
 from weir.edge.process.reload import Reload
 from weir.edge.state import Snapshot
-from weir.keys.virtual import VirtualKeys
+from weir.identity import users
+from weir.identity.build import Sources
 
 
 class Watched:
@@ -132,26 +132,6 @@ def test_a_file_that_vanishes_is_a_change(watched: Watched) -> None:
     assert watched.told[1].startswith("changed policy refused")
 
 
-def test_keys_of_another_process_are_picked_up(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
-    keys: Any = watched.rig.state.virtual_keys
-    other = VirtualKeys(keys._path, b"v" * 32)
-
-    async def body() -> None:
-        record, key = other.create(app="crawler")
-        await until(lambda: keys.lookup(key) is not None)
-        other.revoke(record.id)
-        await until(lambda: keys.lookup(key).revoked is not None)
-        keys._path.write_text("{broken")
-        os.chmod(keys._path, 0o600)  # noqa: PTH101
-        await until(lambda: "keys or users changed" in caplog.text)
-        assert keys.lookup(key) is not None
-        watched.change()  # and the watch goes on
-        await until(lambda: watched.built == 1)
-
-    with caplog.at_level(logging.ERROR):
-        watched.during(body)
-
-
 def test_it_stops_watching(watched: Watched) -> None:
     async def main() -> None:
         await watched.addon.running()
@@ -207,3 +187,44 @@ def test_changed_stores_wait_for_a_restart_and_say_so(
     watched.during(body)
     said = "changed stores take effect when weir is restarted"
     assert (said in watched.told) is in_use and ("stores changed" in caplog.text) is in_use
+
+
+def test_a_new_policys_sources_begin_and_the_old_ones_end(watched: Watched) -> None:
+    said: list[str] = []
+
+    class Noisy(Sources):
+        def start(self) -> None:
+            said.append("new begins")
+
+        def close(self) -> None:
+            said.append("old ends")
+
+    old = watched.rig.state.snapshot
+    parts = {one.name: getattr(old.sources, one.name) for one in fields(Sources)}
+    watched.rig.state.snapshot = replace(old, sources=Noisy(**parts))
+    watched.addon.build = lambda: replace(old, sources=Noisy(**parts))
+
+    async def body() -> None:
+        watched.change()
+        await until(lambda: len(said) == 2)
+
+    watched.during(body)
+    assert said == ["new begins", "old ends"]
+
+
+def test_a_changed_users_file_is_taken_and_wrong_passwords_are_checked_anew(watched: Watched, tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    users.add(path, "jane", "correct horse", work=users.Work(10, 1, 1))
+    snapshot = watched.rig.state.snapshot
+    forgot: list[str] = []
+    desk = SimpleNamespace(forget=lambda: forgot.append("forgot"))
+    watched.rig.state.snapshot = replace(
+        snapshot,
+        sources=replace(snapshot.sources, users=users.Users.load(path)),
+        desk=desk,  # type: ignore[arg-type]
+    )
+    watched.addon._reload_stores()
+    assert not forgot
+    users.add(path, "joe", "other horse", work=users.Work(10, 1, 1))
+    watched.addon._reload_stores()
+    assert forgot == ["forgot"] and len(watched.rig.state.snapshot.sources.users or ()) == 2

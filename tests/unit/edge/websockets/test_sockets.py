@@ -118,3 +118,19 @@ def test_a_live_session_with_gemini_has_turns_with_cost(make_rig: Callable[..., 
     assert (turn.response_model, turn.input_tokens, turn.output_tokens) == ("gemini-2.5-flash", 1000, 100)
     assert turn.cost_nano == 550_000 and turn.inspection == "inspected"
     assert say(rig, flow, json.dumps({"realtimeInput": {"text": CREDENTIAL}}).encode(), opcode=Opcode.BINARY).dropped
+
+
+def test_each_message_needs_a_permission(talk: Callable[..., tuple[Rig, Any]]) -> None:
+    networks = [{"cidr": "10.1.0.0/16", "team": "finance"}]
+    permissions = [{"id": "voice", "teams": "finance", "models": "gpt-realtime*", "tools": "search"}]
+    rig, flow = talk(identity={"networks": networks, "permissions": permissions})
+    trace = trace_of(flow)
+    assert trace and trace.identity_rule == "voice"
+    assert not say(rig, flow, b'{"type": "session.update", "session": {"tools": [{"name": "search"}]}}').dropped
+    update = b'{"type": "session.update", "session": {"tools": [{"type": "function", "name": "delete_all"}]}}'
+    assert say(rig, flow, update).dropped
+    assert trace.abort.startswith("identity-permissions") and rig.records[-1].rule_id == "identity-permissions"
+    assert "tool not allowed" in rig.records[-1].reason
+    rig, flow = talk(identity={"networks": networks, "permissions": permissions})
+    assert say(rig, flow, b'{"type": "session.update", "session": {"model": "o9-voice"}}').dropped
+    assert "model not allowed" in rig.records[-1].reason

@@ -77,3 +77,38 @@ def test_other_hosts_are_looked_at_as_far_as_a_peek(wire: Callable[..., Wire]) -
     assert one.trace.oversize and body_of(one.to_upstream) == body
     one.upstream(sized(b"thanks"))
     assert [(r.kind, r.service) for r in one.rig.records] == [("request", ""), ("response", "")]
+
+
+STRICT = {"identity": {"required": True}, "limits": SMALL}
+
+
+@pytest.mark.parametrize("expects", [True, False])
+def test_what_headers_are_enough_to_refuse_is_answered_before_the_body(
+    wire: Callable[..., Wire], expects: bool
+) -> None:
+    one = wire(**STRICT)
+    body = chat("x" * 10_000)
+    request = post(body)
+    head = request[: -len(body)]
+    one.client(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n") if expects else head)
+    assert one.to_client.startswith(b"HTTP/1.1 403") and b"100 Continue" not in one.to_client
+    assert b"identity-required" in one.to_client
+    assert [(r.kind, r.rule_id) for r in one.rig.records] == [("block", "identity-required")]
+    assert one.trace.body is None and not one.closed
+    one.client(body)
+    assert one.hooks.count("request") == 1 and one.to_client.count(b"HTTP/1.1 ") == 1 and one.servers == []
+    assert len(one.rig.records) == 1
+    one.client(request)  # the connection goes on
+    assert one.to_client.count(b"HTTP/1.1 403") == 2 and len(one.rig.records) == 2
+
+
+def test_a_refused_client_that_sends_on_and_on_is_cut(wire: Callable[..., Wire]) -> None:
+    one = wire(**STRICT)
+    one.client(post(b"x" * 1000, length=10_000_000))
+    assert one.to_client.startswith(b"HTTP/1.1 403")
+    for _ in range(8):
+        if one.closed:
+            break
+        one.client(b"x" * 65536)
+    assert one.peer in one.closed and one.to_client.count(b"HTTP/1.1 ") == 1
+    assert [r.kind for r in one.rig.records] == ["block"]

@@ -174,3 +174,12 @@ def test_botocore_does_not_log_the_secret(url: str, caplog: pytest.LogCaptureFix
         assert VALUE not in caplog.text
     finally:
         logger.setLevel(before)
+
+
+def test_the_region_is_the_one_the_machine_tells(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store("weir/region", VALUE)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert secretsmanager.fetch("weir/region") == VALUE, "AWS_REGION alone, as Lambda and ECS set it"
+    secretsmanager.forget()
+    monkeypatch.delenv("AWS_REGION")
+    assert "NoRegionError" in str(refused("weir/region"))

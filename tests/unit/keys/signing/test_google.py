@@ -2,74 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from harness.minting import PEM, TOKEN, Endpoint, account
 from weir.keys.backends import SecretUnavailable
 from weir.keys.held import Held, Schedule
 from weir.keys.signing.google import SCOPE, ServiceAccount
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PEM = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-TOKEN = "ya29." + "synthetic-token-"
-
-
-class Endpoint:
-    """Checks the assertion as Google does, and gives a token, or what it is told to."""
-
-    def __init__(self) -> None:
-        self.claims: list[dict[str, Any]] = []
-        self.status, self.reply, self.location, self.life = 200, "", "", 3600
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-                head, claims, signature = form["assertion"][0].split(".")
-                KEY.public_key().verify(
-                    _bytes(signature), f"{head}.{claims}".encode(), padding.PKCS1v15(), hashes.SHA256()
-                )
-                endpoint.claims.append(json.loads(_bytes(claims)))
-                token = {"access_token": f"{TOKEN}{len(endpoint.claims)}", "expires_in": endpoint.life}
-                data = (endpoint.reply or json.dumps(token)).encode()
-                self.send_response(endpoint.status)
-                if endpoint.location:
-                    self.send_header("Location", endpoint.location)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing: a request line is no news here."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/token"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-def _bytes(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 @pytest.fixture
@@ -78,18 +21,6 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     endpoint = Endpoint()
     yield endpoint
     endpoint.stop()
-
-
-def account(uri: str, **changes: object) -> str:
-    values = {
-        "type": "service_account",
-        "project_id": "synthetic",
-        "private_key_id": "k1",
-        "private_key": PEM,
-        "client_email": "weir@synthetic.iam.gserviceaccount.com",
-        "token_uri": uri,
-    }
-    return json.dumps({**values, **changes})
 
 
 def minter(text: str) -> ServiceAccount:
@@ -165,9 +96,7 @@ def test_an_endpoint_that_is_gone_keeps_the_last_token(endpoint: Endpoint) -> No
         assert status.expires is not None and status.fetched is not None
         assert (status.expires - status.fetched).total_seconds() <= 60
     finally:
-        endpoint.server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-        endpoint.thread = threading.Thread(target=endpoint.server.serve_forever, args=(0.02,), daemon=True)
-        endpoint.thread.start()
+        endpoint.start()
 
 
 def test_a_redirect_does_not_carry_the_assertion(endpoint: Endpoint) -> None:
@@ -215,3 +144,18 @@ def test_the_token_is_not_logged(endpoint: Endpoint, caplog: pytest.LogCaptureFi
         assert TOKEN not in caplog.text and "assertion" not in caplog.text
     finally:
         logger.setLevel(before)
+
+
+def test_hosts_of_private_endpoints_are_named_where_weir_starts(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "token_uri" in str(refused(ServiceAccount(lambda: account(endpoint.url))))
+    monkeypatch.setenv("WEIR_GOOGLE_TOKEN_HOSTS", "tokens.corp.example 127.0.0.1")
+    assert ServiceAccount(lambda: account(endpoint.url)).fetch().value.startswith(TOKEN)
+
+
+def test_a_key_can_be_looked_at_without_asking_google(endpoint: Endpoint) -> None:
+    minter(account(endpoint.url)).check()
+    assert endpoint.claims == []
+    with pytest.raises(SecretUnavailable, match="token_uri"):
+        minter(account("https://evil.example/token")).check()

@@ -17,7 +17,18 @@ import pytest
 from botocore.config import Config
 
 from weir.keys.backends import SecretUnavailable
-from weir.keys.signing.sigv4 import AwsCredentials, SigningError, _signer, parse, scope_of, sign, sign_with, warm
+from weir.keys.signing.sigv4 import (
+    AwsCredentials,
+    SigningError,
+    _signer,
+    parse,
+    scope_of,
+    sign,
+    sign_with,
+    signs_for,
+    spelt,
+    warm,
+)
 from weir.model import Secret
 
 SECRET = "wJalrXUtnFEMI/K7MDENG" + "+bPxRfiCYEXAMPLEKEY"
@@ -265,3 +276,22 @@ def test_neither_key_nor_session_token_is_logged(caplog: pytest.LogCaptureFixtur
         caplog.set_level(logging.DEBUG, name)
     signed(credentials=TEMPORARY)
     assert SESSION not in caplog.text and SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "one"),
+    [
+        ("/model/a.b-v1:0/converse", "/model/a.b-v1%3A0/converse"),
+        ("/model/a.b-v1%3a0/converse", "/model/a.b-v1%3A0/converse"),
+        ("/model/arn%3Aaws%3Abedrock%3A%2Fx/invoke", "/model/arn%3Aaws%3Abedrock%3A%2Fx/invoke"),
+        ("/model/a+b~c%FF/invoke", "/model/a%2Bb~c%FF/invoke"),
+        ("/", "/"),
+    ],
+)
+def test_a_path_has_one_spelling(path: str, one: str) -> None:
+    assert spelt(path) == one == spelt(one)
+
+
+def test_which_hosts_are_signed_for() -> None:
+    assert signs_for("bedrock-runtime.*.amazonaws.com") and signs_for("bedrock-runtime.eu-central-1.amazonaws.com")
+    assert not signs_for("api.openai.com") and not signs_for("*.amazonaws.com")

@@ -51,6 +51,7 @@ key_patterns:
 headers:
   request: [X-Project]
   response: [x-request-id, 'x-ratelimit-*']
+session_cookies: [rich-session*]
 shapes: true
 evidence:
   - sdk
@@ -73,6 +74,7 @@ def test_all_of_the_schema() -> None:
     assert provider.bound_hosts == ("api.rich.example",)
     assert provider.auth == (AuthPlace(header="x-key"), AuthPlace(subprotocol="rich-key."))
     assert provider.headers == Noted(("x-project",), ("x-request-id", "x-ratelimit-*"))
+    assert provider.session_cookies == ("rich-session*",)
     assert provider.shapes and provider.evidence == ("sdk", "https://rich.example/docs")
     assert provider.unverified == ("key_patterns", "run.*.rich.example", "/v1/go", "x-project")
     assert [o.shared for o in provider.operations] == [True, False]
@@ -93,10 +95,10 @@ def test_all_of_the_schema() -> None:
         ("[X-Project]", "['X Project']", ":15: headers.request[0]: is not a header's name"),
         ("[X-Project]", "[Authorization]", ":15: headers.request[0]: holds credentials"),
         ("request: [", "sent: [", ":15: headers.sent: is not known"),
-        ("shapes: true", "shapes: often", ":17: shapes: is not a yes or no"),
-        ("- sdk", "- hearsay", ":19: evidence[0]: is not a source"),
-        ("- /v1/go\n", "- /v1/gone\n", ":24: unverified[2]: does not stand in this file"),
-        ("- key_patterns\n", "- stream_usage\n", ":22: unverified[0]: does not stand in this file"),
+        ("shapes: true", "shapes: often", ":18: shapes: is not a yes or no"),
+        ("- sdk", "- hearsay", ":20: evidence[0]: is not a source"),
+        ("- /v1/go\n", "- /v1/gone\n", ":25: unverified[2]: does not stand in this file"),
+        ("- key_patterns\n", "- stream_usage\n", ":23: unverified[0]: does not stand in this file"),
         (", shared: true", "", ":7: shared_hosts: don't fit the operations; mark the operations"),
     ],
 )

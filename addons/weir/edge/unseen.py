@@ -1,0 +1,73 @@
+"""Connections to AI services that pass undecrypted: who may have one.
+
+Nobody can say inside of it who is calling, so what the connection proves has to do. A permission for some operations,
+models or tools of the service is one for such a connection: nobody sees which of them it is for, and the record says
+that it was not looked into.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+
+from mitmproxy import connection
+
+from weir.edge.callers import Settled, of_connection
+from weir.edge.state import State
+from weir.edge.trace import Link
+from weir.identity.permissions import Use
+from weir.model import Principal, Service
+
+__all__ = ["judge", "service_of"]
+
+
+def service_of(state: State, link: Link) -> Service | None:
+    """The AI service that a connection leads to by its names, with its status; None for any other."""
+    snapshot = state.snapshot
+    for name in filter(None, (link.sni, link.host)):
+        service = snapshot.catalogue.by_host(name)
+        if service is None and (provider := snapshot.registry.by_host(name)) is not None:
+            service = Service(provider.id, provider.name, category="model-api")
+        if service is not None:
+            return snapshot.judged(service)
+    return None
+
+
+def judge(state: State, link: Link, client: connection.Client) -> Awaitable[None] | None:
+    """Note in ``link`` what policy says of such a connection; in ``enforce`` one that it does not want is refused."""
+    settled = of_connection(state, state.snapshot, link, client)
+    if isinstance(settled, Settled):
+        _judge(state, link, settled)
+        return None
+    return _wait(state, link, settled)
+
+
+async def _wait(state: State, link: Link, settled: Awaitable[Settled]) -> None:
+    _judge(state, link, await settled)
+
+
+def _judge(state: State, link: Link, settled: Settled) -> None:
+    service, snapshot = service_of(state, link), state.snapshot
+    if service is None:
+        return
+    link.service, link.service_status = service.id, str(service.status)
+    if settled.outcome.refused:
+        link.refused_by, link.refused_why = "identity-required", settled.outcome.refused
+    else:
+        link.refused_by, link.refused_why = _ruling(state, link, service, settled.outcome.principal)
+    if link.refused_by and snapshot.settings.mode == "enforce":
+        link.refused = True
+
+
+def _ruling(state: State, link: Link, service: Service, who: Principal) -> tuple[str, str]:
+    """(rule, why) of a refusal; empty when the connection may pass, with the rule that allows it in ``link``."""
+    settings, permissions = state.snapshot.settings.identity, state.snapshot.sources.permissions
+    if settings.required and who.method == "none":
+        return "identity-required", "caller not identified"
+    link.identity_rule = "identity-required" if settings.required else ""
+    if not permissions:
+        return "", ""
+    names = (service.id, f"vendor:{service.vendor}", f"category:{service.category}")
+    ruling = permissions.decide(who, Use(names), time.time())
+    link.identity_rule = ruling.rule_id if ruling.allowed else ""
+    return ("", "") if ruling.allowed else (ruling.rule_id, f"{ruling.lacks} not allowed")

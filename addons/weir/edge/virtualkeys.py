@@ -1,0 +1,163 @@
+"""Virtual keys of an exchange: whom they stand for, and whether they are good for it, at every step of it.
+
+What headers can tell is decided before the body is read: a key that was revoked must not hold room in anybody's budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+
+from mitmproxy import http
+
+from weir.edge import records
+from weir.edge.callers import address_of, by_key
+from weir.edge.guard import guarded
+from weir.edge.managed import RULE, refuse
+from weir.edge.state import State
+from weir.edge.trace import Trace, trace_of
+from weir.keys.credentials import Presented
+from weir.keys.refusal import UNCHECKED, Asked, key_refusal, refusal
+from weir.limits.estimate import counted
+from weir.model import Secret
+
+__all__ = ["Keyholders", "meet", "why_not"]
+
+log = logging.getLogger("weir.keys")
+FRESH_S = 1.0  # how long a key nobody knows is looked for: it may have been issued a moment ago
+LOOK_S = 1.0
+
+
+def meet(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
+    """Say whom the virtual keys in ``trace.presented`` stand for, and refuse what headers show to be no good."""
+    virtual = [one for one in trace.presented if one.virtual]
+    if not virtual:
+        return None
+    trace.credential, trace.key_kind = "virtual", "virtual"
+    unknown = next((one for one in virtual if state.virtual_keys.lookup(one.value) is None), None)
+    waits = None if unknown is None else state.virtual_keys.fresh(unknown.value)
+    if waits is not None:
+        return _wait(state, trace, flow, virtual, waits)
+    _know(state, trace, flow, virtual)
+    return None
+
+
+async def _wait(state: State, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented], waits: Future[None]) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.wrap_future(waits), FRESH_S)
+    _know(state, trace, flow, virtual)
+
+
+def _know(state: State, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented]) -> None:
+    key = state.virtual_keys.lookup(virtual[0].value)
+    if key is not None:  # a revoked one too: it will be refused, and the record must say whose it was
+        by_key(trace, key.principal())
+    if flow.response is not None:
+        return
+    endpoint = trace.endpoint
+    asked = Asked(
+        trace.service.id,
+        address_of(flow.client_conn),
+        endpoint.operation if endpoint else "",
+        (endpoint.model or None) if endpoint else None,
+    )
+    why = key_refusal(virtual, state.virtual_keys, asked, datetime.now(UTC))
+    if why:
+        refuse(flow, trace, _status(why), why)
+
+
+def why_not(
+    state: State, trace: Trace, flow: http.HTTPFlow, secret: Secret | None, names: tuple[str, ...], *, allowed: bool
+) -> str:
+    """Why the virtual keys can't be replaced by ``secret`` now that all is known of the request; "" when they can."""
+    at, address = datetime.now(UTC), address_of(flow.client_conn)
+    asked = Asked(trace.service.id, address, trace.endpoint.operation if trace.endpoint else "", _model(trace))
+    why = refusal(trace.presented, state.virtual_keys, secret, asked, names, at, allowed=allowed)
+    if not why:
+        _used(state, trace, address, at)
+    return why
+
+
+def _model(trace: Trace) -> str | None:
+    """The model that is wanted; "" where one is and can't be told, None where none is."""
+    named = trace.exchange.model if trace.exchange else ""
+    operation = trace.endpoint.operation if trace.endpoint else ""
+    return named or ("" if counted(trace.method, operation, "") else None)
+
+
+def _used(state: State, trace: Trace, address: str, at: datetime) -> None:
+    for one in trace.presented:
+        key = state.virtual_keys.lookup(one.value) if one.virtual else None
+        if key is not None:
+            state.virtual_keys.used(key, address, at)
+
+
+def _status(why: str) -> int:
+    return 503 if why == UNCHECKED else 401
+
+
+def message(state: State, trace: Trace, flow: http.HTTPFlow) -> None:
+    """A message of a socket's client: its key may have been revoked, or be no good for the model it names."""
+    socket = trace.socket
+    if socket is None or flow.websocket is None or trace.abort or not any(one.virtual for one in trace.presented):
+        return
+    got = flow.websocket.messages[-1]
+    if got.dropped or not got.from_client:
+        return
+    operation = trace.endpoint.operation if trace.endpoint else ""
+    asked = Asked(trace.service.id, address_of(flow.client_conn), operation, socket.model)
+    why = key_refusal(trace.presented, state.virtual_keys, asked, datetime.now(UTC))
+    if not why:
+        return
+    got.drop()
+    trace.refused_by, trace.refused_why = RULE, why
+    trace.abort = f"{RULE}: message {socket.number} refused"
+    socket.refuse(why, RULE)
+
+
+class Keyholders:
+    """Keeps what is known of virtual keys up to date, and asks again with each message of a socket."""
+
+    name = "keyholders"
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._task: asyncio.Task[None] | None = None
+
+    def running(self) -> None:
+        """Begin to follow the store."""
+        self.state.virtual_keys.start()
+        self._task = asyncio.create_task(self._watch())
+
+    async def done(self) -> None:
+        """The last uses are written down."""
+        if self._task:
+            self._task.cancel()
+        await asyncio.to_thread(self.state.virtual_keys.stop)
+
+    @guarded
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """A key can end while a socket is open."""
+        if (trace := trace_of(flow)) is not None:
+            message(self.state, trace, flow)
+
+    async def _watch(self) -> None:
+        """Tell the audit when the store is away and when keys are refused for that; and when it is back."""
+        keys, told = self.state.virtual_keys, ""
+        while True:
+            keys.break_off()
+            now = "refused" if keys.trouble else "away" if keys.away else ""
+            if now != told:
+                says = {
+                    "": "the store of virtual keys can be read again",
+                    "away": "the store of virtual keys can't be read; those known hold for a moment",
+                    "refused": "virtual keys are refused: their store can't be read",
+                }[now]
+                self.state.spool.put(records.event_record("config", says, self.state.snapshot.settings.hash))
+                log.warning("%s", says)  # an error while it starts would end the process
+                told = now
+            await asyncio.sleep(LOOK_S)

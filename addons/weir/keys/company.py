@@ -1,0 +1,157 @@
+"""The company's own keys as a policy names them: one pool a service, kept fresh over changes of the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from weir.keys.held import Schedule
+from weir.keys.pool import Health, Member, Pool
+from weir.keys.refresh import Refresher
+from weir.keys.secrets import SecretUnavailable, key_of, managed
+from weir.model import Secret
+from weir.sections import Key
+
+__all__ = ["Company", "CompanyKey", "names_account", "report", "single", "turned_away"]
+
+_FILE_S = 2  # a file costs nothing to look at
+_REFUSED_BY_AWS = frozenset(
+    {"UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "ExpiredToken"}
+)
+# Naming an account that is not the key's own is a 401 of OpenAI's: nobody should put a key to rest with that.
+_OF_ACCOUNTS = ("openai-organization", "openai-project")
+_NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyKey:
+    """The keys of one service, and what is done with them.
+
+    ``form``: ``key`` goes where the virtual key stood, with ``aws`` the request is signed, ``google`` is a bearer
+    token whatever place the client chose. ``held``: by label, what the refresher keeps each key under.
+    """
+
+    pool: Pool
+    form: str = "key"
+    held: Mapping[str, str] = field(default_factory=dict)
+
+    def pick(self, host: str, affinity: str = "") -> Member | None:
+        """A key for a request to ``host``, as ``Pool.pick``."""
+        return self.pool.pick(host, affinity)
+
+    def health(self) -> tuple[Health, ...]:
+        """How it stands with each, in the policy's order."""
+        return self.pool.health()
+
+    @property
+    def bound(self) -> Secret:
+        """A secret that is bound as all of them are and holds nothing: it tells whether ``pick`` would be right."""
+        return Secret("", hosts=self.pool.members[0].secret.hosts)
+
+    def problem(self) -> str:
+        """Why no key has a value now; "" when one has."""
+        said = ""
+        for member in self.pool.members:
+            try:
+                member.secret.reveal()
+            except SecretUnavailable as error:
+                said = said or str(error)
+            else:
+                return ""
+        return said
+
+
+def single(secret: Secret, form: str = "key") -> CompanyKey:
+    """One secret as the only key of its service; it is not refreshed."""
+    return CompanyKey(Pool([Member(secret.name, secret)]), form)
+
+
+def turned_away(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether a provider's answer says that it does not take the key.
+
+    AWS says 403 for a key that it does not know as for a model that it does not open: the kind of its error tells.
+    """
+    return status == 401 or (status == 403 and headers.get("x-amzn-errortype", "").partition(":")[0] in _REFUSED_BY_AWS)
+
+
+def names_account(sent: Mapping[str, str]) -> bool:
+    """Whether a request's headers name an account by themselves: a provider may refuse any key for that."""
+    return any(name in sent for name in _OF_ACCOUNTS)
+
+
+def report(
+    key: CompanyKey, label: str, status: int, headers: Mapping[str, str], sent: Mapping[str, str] = _NOTHING
+) -> float | None:
+    """Tell the pool what the provider answered (status and headers) to a request with the key ``label``.
+
+    Seconds that the key rests from now on, 0.0 when it is back, None when nothing changed. ``sent`` are the request's
+    headers (see `names_account`).
+    """
+    if turned_away(status, headers):
+        if names_account(sent):
+            return None
+        status = 401
+    change = key.pool.report(label, status, _seconds(headers.get("retry-after", "")))
+    return change.rest_s if change is not None else None
+
+
+def _seconds(text: str) -> float | None:
+    # The other form, a date, is not what AI providers send, and would need their clock.
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+class Company:
+    """Outlives policies: values stay when a policy is swapped, and so does what is known of each key's health."""
+
+    def __init__(self, refresher: Refresher) -> None:
+        self.refresher = refresher
+        self._known: dict[str, tuple[object, CompanyKey]] = {}
+
+    def keys_of(
+        self, sections: Mapping[str, Key], hosts_of: Callable[[str], Sequence[str]], wait_s: float
+    ) -> tuple[dict[str, CompanyKey], dict[str, str]]:
+        """The keys of a policy by service, and by service why one can't be used or has no value yet.
+
+        ``hosts_of`` a service are where its keys may go unless the policy says. Waits until each secret has been tried,
+        at most ``wait_s`` seconds; what is not there then is fetched all the same. One caller at a time.
+        """
+        found: dict[str, tuple[object, CompanyKey]] = {}
+        problems: dict[str, str] = {}
+        for service, section in sections.items():
+            hosts = tuple(section.hosts or hosts_of(service))
+            known = self._known.get(service)
+            if known is not None and known[0] == (section, hosts):
+                found[service] = known
+                continue
+            try:
+                found[service] = ((section, hosts), self._key(service, section, hosts))
+            except SecretUnavailable as error:
+                problems[service] = str(error)
+        self._known |= found
+        keys = {service: key for service, (_, key) in found.items()}
+        if keys:
+            self.refresher.prime(wait_s)
+        problems |= {service: problem for service, key in keys.items() if (problem := key.problem())}
+        return keys, problems
+
+    def settle(self, keys: Mapping[str, CompanyKey]) -> None:
+        """A policy with these keys is in force: forget all others, and fetch these anew, as whoever reloads expects."""
+        self._known = {service: known for service, known in self._known.items() if known[1] is keys.get(service)}
+        self.refresher.retain({name for key in keys.values() for name in key.held.values()})
+        self.refresher.hurry()
+
+    def refused(self, key: CompanyKey, label: str) -> None:
+        """The provider turned this key away: it may have been rotated, so it is fetched now."""
+        if label in key.held:
+            self.refresher.hurry([key.held[label]])
+
+    def _key(self, service: str, section: Key, hosts: tuple[str, ...]) -> CompanyKey:
+        members, held = [], {}
+        for number, (reference, weight) in enumerate(section.entries, 1):
+            label = service if len(section.entries) == 1 else f"{service}-{number}"
+            ttl_s = min(section.refresh_s, _FILE_S) if reference.startswith("file:") else section.refresh_s
+            schedule = Schedule(float(ttl_s), section.keep_h * 3600.0)
+            secret = managed(self.refresher, reference, hosts, label, form=section.form, schedule=schedule)
+            members.append(Member(label, secret, weight))
+            held[label] = key_of(reference, section.form)
+        return CompanyKey(Pool(members), section.form, held)

@@ -1,0 +1,112 @@
+"""Issuers and directories that are away, slow, or have changed their keys: nobody gets in by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.identities import (
+    ENTRIES,
+    LDAP_PASSWORD,
+    SERVICE_PASSWORD,
+    Call,
+    Issuer,
+    basic,
+)
+from e2e.support import House
+from harness.directory import Directory
+from harness.doubles import Doubles
+from harness.issuer import rsa_key
+from harness.processes import until
+from harness.weir import Weir, write_policy
+
+pytestmark = pytest.mark.xdist_group("identity-outages")
+
+
+@pytest.fixture
+def start(doubles: Doubles, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Start a proxy of a test's own, with more of Python before it where a minute has to be shorter."""
+    made: list[Weir] = []
+
+    def begin(section: dict[str, Any], *, first: str = "", **changes: Any) -> House:
+        program = ["-c", f"{first}\nfrom weir.cli import main\nmain()"] if first else ["-m", "weir.cli"]
+        policy = write_policy(tmp_path / "policy.yaml", "enforce", identity=section, **changes)
+        environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
+        weir = Weir(
+            tmp_path, policy, doubles, program=program,
+            environment={**environment, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
+        )  # fmt: skip
+        made.append(weir)
+        house = House(weir, doubles, "")
+        house.begin()
+        return house
+
+    yield begin
+    for weir in made:
+        weir.stop()
+
+
+def token_section(issuer: str, **more: Any) -> dict[str, Any]:
+    return {"required": True, "issuers": [{"issuer": issuer, "audience": "weir"}], **more}
+
+
+def test_an_issuer_that_was_never_reached_lets_nobody_in(start: Callable[..., House]) -> None:
+    issuer = Issuer()
+    issuer.pages = {}
+    house = start(token_section(issuer.url))
+    until(lambda: issuer.asked, "the attempt")
+    reply = Call("connect")(house, f"Bearer {issuer.token()}")
+    assert reply.status == 503
+    record = house.only()
+    assert (record["rule_id"], record["reason"]) == ("identity-required", "jwt: the issuer's keys cannot be had")
+    issuer.close()
+
+
+def test_keys_rotate_outlive_the_issuer_and_a_reload_and_end_with_their_cache(start: Callable[..., House]) -> None:
+    """The times of a minute and of an hour are seconds here; what they mean is tested with a clock in unit/identity."""
+    issuer = Issuer()
+    first = (
+        "import weir.identity.jwks as j; j.EARLIEST_S = 0.2\n"
+        "import weir.identity.build as b; made = b.KeyStore; b.KeyStore = lambda refresh, cache: made(refresh, 12.0)"
+    )
+    house = start(token_section(issuer.url), first=first)
+    until(lambda: "/keys" in issuer.asked, "the issuer's keys")
+    call = Call("connect")
+    old, fresh = rsa_key("old-one"), rsa_key("new-one")
+    assert call(house, f"Bearer {issuer.token(fresh)}").status == 407
+    issuer.publish(fresh)
+    until(lambda: call(house, f"Bearer {issuer.token(fresh)}").status == 200, "the new key")
+    assert call(house, f"Bearer {issuer.token(old)}").status == 407, "and no key that was never there"
+    assert call(house, f"Bearer {issuer.token()}").status == 407, "a key that is gone is gone at once"
+    issuer.close()
+    assert call(house, f"Bearer {issuer.token(fresh)}").status == 200, "out of reach, the keys hold"
+    house.weir.policy.write_text(house.weir.policy.read_text() + "\n# changed\n")
+    house.weir.reload()
+    house.weir.until_records(lambda rows: any(row.get("reason") == "policy taken" for row in rows), "the reload")
+    assert call(house, f"Bearer {issuer.token(fresh)}").status == 200, "a reload forgets no keys"
+    token = f"Bearer {issuer.token(fresh)}"
+    until(lambda: call(house, token).status == 503, "the end of the cache", seconds=20)
+
+
+def test_a_directory_that_is_down_lets_nobody_in_and_says_so(start: Callable[..., House]) -> None:
+    directory = Directory(ENTRIES)
+    ldap = {
+        "server": directory.url, "base": "dc=example,dc=com", "bind": "cn=weir,dc=example,dc=com",
+        "password": "env:DIRECTORY_PASSWORD", "cache_s": 0,
+    }  # fmt: skip
+    house = start({"required": True, "ldap": ldap}, on_failure="allow")
+    assert Call("connect")(house, basic("grace", LDAP_PASSWORD)).status == 200
+    directory.close()
+    for form in ("connect", "absolute"):
+        house.begin()
+        house.doubles.reset()
+        reply = Call(form)(house, basic("grace", LDAP_PASSWORD))
+        assert reply.status == 503
+        record = house.only("block")
+        assert record["rule_id"] == "identity-required" and record["reason"].startswith(
+            "basic: the directory cannot be asked"
+        )
+        assert house.doubles.requests() == []

@@ -1,0 +1,207 @@
+"""What a known caller may use: decided by headers before the body, by the body, and for what nobody looks into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from e2e.identities import (
+    AI,
+    ENTRIES,
+    NETWORK,
+    PASSWORD,
+    PERMISSIONS,
+    SERVICE_PASSWORD,
+    Call,
+    Issuer,
+    basic,
+    identity,
+)
+from e2e.raw import open_line, post
+from e2e.support import House, chat_body, command, issue, only_http2
+from harness.directory import Directory
+from harness.doubles import Doubles
+from harness.processes import until
+from harness.weir import Weir, write_policy
+
+pytestmark = pytest.mark.xdist_group("identity-permits")
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    made = Issuer()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Directory]:
+    made = Directory(ENTRIES)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def one_house(start_module_house: Callable[..., House], issuer: Issuer, directory: Directory) -> House:
+    def prepare(folder: Path) -> dict[str, Any]:
+        return {"identity": identity(issuer.url, directory.url, folder, permissions=PERMISSIONS)}
+
+    made = start_module_house(key=False, prepare=prepare, environment={"DIRECTORY_PASSWORD": SERVICE_PASSWORD})
+    until(lambda: "/keys" in issuer.asked, "the issuer's keys")
+    return made
+
+
+@pytest.fixture
+def house(one_house: House, doubles: Doubles) -> House:
+    one_house.begin()
+    return one_house
+
+
+@pytest.fixture(params=["connect", "absolute"])
+def call(request: pytest.FixtureRequest) -> Call:
+    return Call(request.param)
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "lacks"),
+    [("o9-large", "/v1/chat/completions", "model"), ("gpt-5-mini", "/v1/embeddings", "operation")],
+)
+def test_what_no_permission_allows(model: str, path: str, lacks: str, call: Call, house: House) -> None:
+    reply = call(house, basic("jane", PASSWORD), model=model, path=path)
+    assert reply.status == 403 and reply.header("x-weir-rule") == "identity-permissions"
+    assert lacks in orjson.loads(reply.body)["error"]["message"], "the provider's own shape"
+    record = house.only()
+    assert (record["rule_id"], record["user"], record["verdict"]) == ("identity-permissions", "jane", "block")
+    assert record["reason"].startswith(f"identity-permissions: {lacks} not allowed") and not record.get("identity_rule")
+    assert house.doubles.requests() == []
+
+
+def test_hours_are_kept(house: House, issuer: Issuer) -> None:
+    reply = Call("connect")(house, f"Bearer {issuer.token(sub='hopper', team='night-shift')}")
+    assert reply.status == 403 and "time" in orjson.loads(reply.body)["error"]["message"]
+    assert house.only()["reason"] == "identity-permissions: hours not allowed"
+
+
+@pytest.mark.parametrize("expects", [False, True], ids=["plain", "expect"])
+def test_what_headers_are_enough_to_refuse_is_refused_before_the_body(expects: bool, house: House) -> None:
+    more = f"Proxy-Authorization: {basic('jane', PASSWORD)}\r\n"
+    with open_line(house.weir.url, f"{AI}:443", house.weir.ca, more=more) as line:
+        body = chat_body("How high?")
+        request = post(
+            AI, "/v1/embeddings", body, house.doubles.keys["openai"], more="Expect: 100-continue\r\n" if expects else ""
+        )
+        line.send(request[: -len(body)])
+        reply = line.reply()
+        assert reply.status == 403 and reply.header("x-weir-rule") == "identity-permissions"
+        assert house.only()["reason"].startswith("identity-permissions: operation not allowed"), "recorded by now"
+        if not expects:
+            line.send(body)
+            line.send(post(AI, "/v1/chat/completions", body, house.doubles.keys["openai"]))
+            assert line.reply().status == 200, "the connection goes on with what is allowed"
+            assert house.doubles.only().json()["model"] == "gpt-5-mini"
+
+
+@pytest.fixture
+def start(doubles: Doubles, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Start a proxy of a test's own, with more of Python before it where a minute has to be shorter."""
+    made: list[Weir] = []
+
+    def begin(section: dict[str, Any], *, first: str = "", **changes: Any) -> House:
+        program = ["-c", f"{first}\nfrom weir.cli import main\nmain()"] if first else ["-m", "weir.cli"]
+        policy = write_policy(tmp_path / "policy.yaml", "enforce", identity=section, **changes)
+        environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
+        weir = Weir(
+            tmp_path, policy, doubles, program=program,
+            environment={**environment, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
+        )  # fmt: skip
+        made.append(weir)
+        house = House(weir, doubles, "")
+        house.begin()
+        return house
+
+    yield begin
+    for weir in made:
+        weir.stop()
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_too_weak_a_proof(mode: str, start: Callable[..., House]) -> None:
+    networks = [{"cidr": f"{NETWORK}/32", "team": "laboratory"}]
+    house = start({"required": True, "strength": 2, "networks": networks}, mode=mode)
+    reply = Call("connect")(house, source=NETWORK)
+    if mode == "enforce":
+        assert reply.status == 403 and house.doubles.requests() == []
+        record = house.only("block")
+    else:
+        assert reply.status == 200 and house.doubles.only()
+        record = house.only("request")
+    assert (record["verdict"], record["rule_id"]) == ("block", "identity-strength")
+    assert record["action"] == ("block" if mode == "enforce" else "allow") and record["auth_method"] == "network"
+    assert Call("connect")(house).status == (403 if mode == "enforce" else 200), "nobody at all is no better"
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_nobody_gets_a_connection_to_ai_that_is_not_looked_into(mode: str, start: Callable[..., House]) -> None:
+    """No virtual key can be seen inside of it, so what the connection proves has to do."""
+    networks = [{"cidr": f"{NETWORK}/32", "team": "laboratory"}]
+    section = {"required": True, "networks": networks}
+    house = start(section, mode=mode, intercept={"scope": "catalogued", "exclude": [AI]})
+
+    def passes(source: str = "") -> bool:
+        try:
+            with open_line(house.weir.url, f"{AI}:443", house.doubles.ca, source=source) as line:
+                line.send(post(AI, "/v1/chat/completions", chat_body("How high?"), house.doubles.keys["openai"]))
+                return line.reply().status == 200
+        except (OSError, EOFError):
+            return False
+
+    assert passes(NETWORK)
+    rows = house.until(2, "request", "meter")
+    assert {(row["identity_rule"], row["auth_method"], row["verdict"]) for row in rows} == {
+        ("identity-required", "network", "allow")
+    }
+    house.begin()
+    assert passes() is (mode == "observe")
+    row = house.until(1, "block" if mode == "enforce" else "meter")[0]
+    assert (row["verdict"], row["rule_id"], row["service"], row["inspection"]) == (
+        "block", "identity-required", "openai", "metered"
+    )  # fmt: skip
+    assert row["action"] == ("block" if mode == "enforce" else "allow")
+
+
+def test_a_refusal_on_http2_leaves_the_connection_to_others(house: House) -> None:
+    with httpx.Client(
+        proxy=house.weir.as_user("jane", PASSWORD), verify=only_http2(house.weir.ca), http2=True, trust_env=False
+    ) as client:
+        key = {"authorization": f"Bearer {house.doubles.keys['openai']}", "content-type": "application/json"}
+        for path, status in (("embeddings", 403), ("chat/completions", 200), ("embeddings", 403)):
+            body = chat_body("x" * 100_000)
+            reply = client.post(f"https://{AI}/v1/{path}", content=body, headers=key, timeout=20)
+            assert (reply.status_code, reply.http_version) == (status, "HTTP/2")
+    assert len(house.doubles.requests()) == 1
+
+
+def test_a_tunnel_and_a_virtual_key_that_say_different_things(start: Callable[..., House], tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    command("identity", "add", "jane", "--users", str(path), "--team", "research", "--password-stdin", given=PASSWORD)
+    own = issue(tmp_path / "data", "--team", "research")
+    foreign = issue(tmp_path / "data")  # of team finance
+    house = start({"required": True, "users": str(path)}, keys={"openai": {"secret": "env:OPENAI_API_KEY"}})
+    more = f"Proxy-Authorization: {basic('jane', PASSWORD)}\r\n"
+    with open_line(house.weir.url, f"{AI}:443", house.weir.ca, more=more) as line:
+        for key, status in ((own, 200), (foreign, 403), (own, 200)):
+            line.send(post(AI, "/v1/chat/completions", chat_body("How high?"), key))
+            assert line.reply().status == status
+    row = house.only("block")
+    assert (row["rule_id"], row["reason"].partition(";")[0]) == (
+        "identity-conflict", "identity-conflict: tunnel and request differ in the team"
+    )  # fmt: skip
+    assert row["auth_asked"].split()[:2] == ["virtual_key=yes", "basic=yes"] and row["key_id"].startswith("vk-")
+    assert {got.header("authorization") for got in house.doubles.requests()} == {
+        f"Bearer {house.doubles.keys['openai']}"
+    }

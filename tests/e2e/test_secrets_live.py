@@ -1,0 +1,218 @@
+"""Real keys from real servers on loopback: rotated, refused, restarted, not there; several keys for one provider."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from e2e.sdks import OpenAI
+from e2e.support import House, chat_body
+from harness.canary import CANARIES
+from harness.doubles import Doubles
+from harness.kv2 import Kv2
+from harness.processes import until
+
+pytestmark = pytest.mark.xdist_group("secrets-live")
+
+CHAT = "https://api.openai.com/v1/chat/completions"
+ROLE = "weir-role"
+Start = Callable[..., House]
+
+
+@pytest.fixture
+def vault() -> Iterator[Kv2]:
+    """A Vault whose tokens live three seconds: weir logs in with an AppRole and renews every two."""
+    secret_id = CANARIES.plant(secrets.token_hex(16), "an AppRole's secret id")
+    vault = Kv2(time.monotonic, roles={ROLE: secret_id}, role_ttl=3)
+    vault.start()
+    yield vault
+    vault.stop()
+
+
+def rotate(vault: Kv2, value: str, what: str = "a key in Vault") -> str:
+    """Let Vault hold this value from now on."""
+    vault.secrets["kv/openai"] = {"key": CANARIES.plant(value, what)}
+    return value
+
+
+def variables(vault: Kv2) -> dict[str, str]:
+    role = next(iter(vault.roles.items()))
+    return {"VAULT_ADDR": vault.url, "VAULT_ROLE_ID": role[0], "VAULT_SECRET_ID": role[1], "NO_PROXY": "*"}
+
+
+def started(start_house: Start, vault: Kv2, **key: Any) -> House:
+    return start_house(environment=variables(vault), keys={"openai": {"secret": "vault:kv/openai#key", **key}})
+
+
+def ask(house: House, url: str = CHAT) -> httpx.Response:
+    with house.client() as http:
+        return http.post(url, content=chat_body("How high?"), headers={"authorization": f"Bearer {house.key}"})
+
+
+def sent(house: House) -> list[str]:
+    return [row.header("authorization").removeprefix("Bearer ") for row in house.doubles.requests()]
+
+
+def refused_to_the_company(reply: httpx.Response) -> None:
+    """The client reads that it may try again, and not what the provider says of the company's key."""
+    assert (reply.status_code, reply.headers["x-should-retry"], reply.headers["retry-after"]) == (503, "true", "1")
+    assert "turned the company's key away (401)" in reply.json()["error"]["message"]
+
+
+def events(house: House) -> list[str]:
+    return [row["reason"] for row in house.weir.records() if row["kind"] == "config"]
+
+
+def told(house: House, *words: str) -> None:
+    until(lambda: any(all(word in event for word in words) for event in events(house)), f"an event with {words}")
+
+
+def keys_line(house: House) -> list[dict[str, str]]:
+    """What ``weir doctor`` says of keys."""
+    checks = json.loads(house.weir.run("doctor", "--format", "json", check=False).stdout)["checks"]
+    return [check for check in checks if check["name"] == "keys"]
+
+
+def shows_nothing(house: House, *values: str) -> None:
+    """No value in the process list, the logs, the records or what other commands read."""
+    seen = Path(f"/proc/{house.weir.process.pid}/cmdline").read_text()
+    for path in house.weir.folder.rglob("*"):
+        if path.is_file():
+            seen += path.read_bytes().decode("latin-1")
+    assert not [value for value in values if value in seen]
+
+
+def test_a_key_in_vault_is_rotated_while_weir_runs(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
+    old = rotate(vault, secrets.token_hex(20))
+    house = started(start_house, vault)
+    refused_to_the_company(ask(house))
+    told(house, "key openai rests 60 s after 401")
+    new = rotate(vault, doubles.keys["openai"])
+    until(lambda: ask(house).status_code == 200, "the new value, with the next renewal of the token")
+    assert sent(house)[0] == old and sent(house)[-1] == new
+    record = house.weir.until_records(lambda rows: any(row["kind"] == "response" for row in rows), "a reply")[-1]
+    assert record["managed_key"] == "openai"
+    shows_nothing(house, old, new, vault.roles[ROLE], house.key)
+
+
+def test_a_refused_key_is_fetched_at_once(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
+    vault.role_ttl = 3600  # nothing but the refusal makes weir ask again
+    rotate(vault, secrets.token_hex(20))
+    house = started(start_house, vault, refresh_s=3600)
+    rotate(vault, doubles.keys["openai"])
+    refused_to_the_company(ask(house))
+    until(lambda: ask(house).status_code == 200, "the rotated key")
+
+
+def test_an_sdk_does_not_notice_a_rotation(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
+    vault.role_ttl = 3600
+    rotate(vault, secrets.token_hex(20))
+    house = started(start_house, vault, refresh_s=3600)
+    rotate(vault, doubles.keys["openai"])
+    client = OpenAI(house.weir, house.key).client.with_options(max_retries=2)
+    said = client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": "How high?"}])
+    assert said.choices[0].message.content == "You said: How high?"
+    assert [row.status for row in doubles.requests()] == [401, 200]
+
+
+def test_vault_restarts_without_its_tokens(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
+    rotate(vault, doubles.keys["openai"])
+    house = started(start_house, vault)
+    assert ask(house).status_code == 200
+    vault.stop(lose_tokens=True)
+    told(house, "secret keys.openai is stale until", "Vault cannot be reached")
+    assert ask(house).status_code == 200, "the last value holds"
+    (line,) = keys_line(house)
+    assert line["status"] == "warn" and "stale since" in line["detail"] and "bring the backend back" in line["remedy"]
+    vault.start()
+    told(house, "secret keys.openai is fresh again")
+    assert ask(house).status_code == 200
+    until(lambda: keys_line(house)[0]["status"] == "ok", "doctor to be content")
+    shows_nothing(house, doubles.keys["openai"], vault.roles[ROLE])
+
+
+def test_vault_takes_its_permission_back(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
+    rotate(vault, doubles.keys["openai"])
+    house = started(start_house, vault)
+    vault.denied.add("kv/openai")
+    told(house, "secret keys.openai is stale", "403")
+    assert ask(house).status_code == 200
+    (line,) = keys_line(house)
+    assert line["status"] == "warn" and "give weir access" in line["remedy"]
+
+
+def test_vault_is_down_when_weir_starts(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
+    rotate(vault, doubles.keys["openai"])
+    vault.stop()
+    house = started(start_house, vault)
+    reply = ask(house)
+    assert (reply.status_code, reply.headers["x-should-retry"]) == (503, "false") and reply.headers["retry-after"]
+    assert "cannot be had" in reply.json()["error"]["message"]
+    assert doubles.requests() == []
+    assert "keys.openai: Vault's kv/openai" in house.weir.process.tail(), "said when it started"
+    (line,) = keys_line(house)
+    assert line["status"] == "fail" and "missing" in line["detail"]
+    row = next(row for row in house.weir.records() if row["kind"] == "block")
+    assert (row["rule_id"], row.get("managed_key")) == ("virtual-key", None)
+    vault.start()
+    until(lambda: ask(house).status_code == 200, "the key")
+    told(house, "secret keys.openai is fresh again")
+
+
+def test_a_changed_policy_keeps_the_values_of_a_backend_that_is_down(
+    vault: Kv2, start_house: Start, doubles: Doubles
+) -> None:
+    rotate(vault, doubles.keys["openai"])
+    house = started(start_house, vault)
+    vault.stop()
+    policy = house.weir.policy
+    policy.write_text(policy.read_text().replace("vault:kv/openai#key", "vault:kv/openai#key\n    keep_h: 2"))
+    told(house, "policy taken")
+    assert ask(house).status_code == 200
+
+
+def two_keys(start_house: Start, values: Mapping[str, str]) -> House:
+    given = [{"secret": f"env:{name}"} for name in values]
+    for name, value in values.items():
+        CANARIES.plant(value, f"the key {name}")
+    return start_house(environment=values, keys={"openai": {"secrets": given}})
+
+
+def test_a_key_that_the_provider_refuses_makes_room_for_another(start_house: Start, doubles: Doubles) -> None:
+    values = {"KEY_ONE": secrets.token_hex(20), "KEY_TWO": doubles.keys["openai"], "KEY_THREE": secrets.token_hex(20)}
+    house = two_keys(start_house, values)
+    until(lambda: ask(house).status_code == 200, "the one that is good", seconds=5)
+    doubles.reset()
+    assert [ask(house).status_code for _ in range(4)] == [200] * 4
+    assert set(sent(house)) == {values["KEY_TWO"]}
+    rows = [row for row in house.weir.records() if row["kind"] == "response"]
+    assert rows[-1]["managed_key"] == "openai-2"
+    assert {row["managed_key"] for row in rows if row["http_status"] == 503} <= {"openai-1", "openai-3"}
+    shows_nothing(house, *values.values())
+
+
+def test_a_key_over_its_rate_rests_as_long_as_the_provider_says(start_house: Start, doubles: Doubles) -> None:
+    good = doubles.keys["openai"]
+    house = two_keys(start_house, {"KEY_ONE": good, "KEY_TWO": secrets.token_hex(20)})
+    until(lambda: ask(house).status_code == 200, "the good one", seconds=5)  # the other has been refused, or is unused
+    doubles.behave("status=429,header=retry-after:33", host="api.openai.com")
+    assert ask(house).status_code == 429
+    told(house, "key openai-1 rests 33 s after 429")
+    assert any("429" in line["detail"] for line in until(lambda: keys_line(house), "doctor"))
+
+
+def test_a_key_in_a_file_is_changed_in_place(start_house: Start, doubles: Doubles, tmp_path: Path) -> None:
+    file = tmp_path / "openai.key"
+    file.touch(0o600)
+    file.write_text(CANARIES.plant(secrets.token_hex(20), "a key in a file"))
+    house = start_house(keys={"openai": {"secret": f"file:{file}"}})
+    refused_to_the_company(ask(house))
+    file.write_text(doubles.keys["openai"])
+    until(lambda: ask(house).status_code == 200, "the new key", seconds=5)

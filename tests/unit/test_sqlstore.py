@@ -1,0 +1,75 @@
+"""What stores in SQL have in common, tried on a small one: errors of its own, readers that keep no writer waiting."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select
+
+from weir.sqlstore import SqlStore, StoreError
+
+META = MetaData()
+LAYOUT = Table("small_layout", META, Column("version", Integer, primary_key=True, autoincrement=False))
+WORDS = Table("small", META, Column("id", Text, primary_key=True))
+
+
+class SmallError(StoreError):
+    """Of the small store."""
+
+
+class Small(SqlStore):
+    """A store with one table."""
+
+    NOUN, TABLES, LAYOUT, ERROR, ROW_ERROR = "the small store", META, LAYOUT, SmallError, SmallError
+
+
+class Newer(Small):
+    """The same of another version."""
+
+    VERSION = 2
+
+
+def test_errors_are_its_own_and_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    Small.open(path).close()
+    with pytest.raises(SmallError, match="the small store has layout 1, this weir knows 2"):
+        Newer.open(path)
+    for address in ("no address", "mysql://u:canary-word@h/d"):
+        with pytest.raises(SmallError, match="the small store") as caught:
+            Small.open(address)
+        assert "canary-word" not in str(caught.value)
+
+
+def test_two_stores_live_in_one_file(tmp_path: Path) -> None:
+    from weir.limits.store import CLAIMS, Store
+
+    small, ledger = Small.open(tmp_path / "one.db"), Store.open(tmp_path / "one.db")
+    assert small.run(lambda connection: small.add(connection, WORDS, {"id": "a"}))
+    assert ledger.run(lambda connection: ledger.add(connection, CLAIMS, {"id": "a", "state": "held", "expires": 1}))
+    assert small.read(lambda connection: connection.execute(select(WORDS)).all()) == [("a",)]
+
+
+def test_a_reader_waits_for_no_writer_and_sees_what_is_committed(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    writer, reader = Small.open(path, 5.0), Small.open(path, 0.3)
+    begun, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        def work(connection: object) -> None:
+            connection.execute(insert(WORDS), {"id": "a"})  # type: ignore[attr-defined]
+            begun.set()
+            over.wait(5)
+
+        writer.run(work)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert begun.wait(5)
+    assert reader.read(lambda connection: connection.execute(select(WORDS)).all()) == []
+    with pytest.raises(SmallError, match="OperationalError"):
+        reader.run(lambda connection: connection.execute(select(WORDS)).all())
+    over.set()
+    thread.join()
+    assert reader.read(lambda connection: connection.execute(select(WORDS)).all()) == [("a",)]
