@@ -17,13 +17,13 @@ from weir.dlp.standins.vault import Vault
 from weir.edge.begin import Begin
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections
-from weir.edge.handshakes import Handshakes
-from weir.edge.keyhealth import Managed, SecretEvents
-from weir.edge.keystore import running_keys
+from weir.edge.identity.handshakes import Handshakes
+from weir.edge.keys.keyhealth import Managed, SecretEvents
+from weir.edge.keys.keystore import running_keys
+from weir.edge.keys.virtualkeys import Keyholders
 from weir.edge.limits.limitstores import plan_for
 from weir.edge.process.drain import Drain
 from weir.edge.state import Snapshot, State
-from weir.edge.virtualkeys import Keyholders
 from weir.edge.websockets.sockets import Sockets
 from weir.edge.wire.resolve import Address, Resolve
 from weir.identity.addon import Identity, Permits

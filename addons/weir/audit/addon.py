@@ -9,9 +9,9 @@ from mitmproxy import http
 from weir.audit.spool import SpoolUnavailable
 from weir.edge import records
 from weir.edge.guard import guarded, refuse
+from weir.edge.identity.turnaway import tunnel_record
 from weir.edge.state import State
 from weir.edge.trace import Trace, link_of, trace_of
-from weir.edge.turnaway import tunnel_record
 
 __all__ = ["Audit"]
 

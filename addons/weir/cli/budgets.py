@@ -53,7 +53,7 @@ def _plan(policy: Path | None, data: Path) -> tuple[Plan | None, str]:
         raise fail(
             "budgets", f"{data} is not there yet: weir run makes it; or name weir's data directory with --data", 2
         )
-    from weir.edge.keystore import with_budgets_of_keys
+    from weir.edge.keys.keystore import with_budgets_of_keys
     from weir.keys.virtual import VirtualKeysError
 
     try:

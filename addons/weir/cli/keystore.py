@@ -40,7 +40,7 @@ def opened(command: str, data: Path, policy: Path | None, *, make: bool = False)
 def _keys(command: str, data: Any, policy: Path | None) -> VirtualKeys:
     from weir import settings as policies
     from weir.cli.scan import load_policy
-    from weir.edge.keystore import keys_of, named
+    from weir.edge.keys.keystore import keys_of, named
 
     if policy is not None:
         return keys_of(load_policy(command, policy), data)

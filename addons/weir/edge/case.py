@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weir.edge.permits import objection
+from weir.edge.identity.permits import objection
 from weir.edge.trace import Trace
 from weir.policy.case import Case, Shown
 

@@ -16,9 +16,9 @@ from mitmproxy import http
 from weir.dlp.standins.mask import ConversationMasker
 from weir.dlp.standins.pseudonyms import Pseudonyms
 from weir.edge.answer import answer
-from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.guard import guarded
+from weir.edge.identity.callers import address_of
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.edge.websockets.turns import tag_of

@@ -13,9 +13,9 @@ from mitmproxy.proxy import layer
 from weir.audit.record import new_event_id, now_us
 from weir.edge import records
 from weir.edge.guard import guarded
+from weir.edge.identity.unseen import judge
 from weir.edge.state import State
 from weir.edge.trace import Link, Trace, link_of, open_flows, open_links
-from weir.edge.unseen import judge
 from weir.edge.wire.meter import MeteredTCPLayer
 from weir.model import Action, Inspection
 

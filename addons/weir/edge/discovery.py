@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mitmproxy import http
 
-from weir.edge.rawkeys import note
+from weir.edge.keys.rawkeys import note
 from weir.edge.reading import peek
 from weir.edge.trace import Trace
 from weir.model import Service

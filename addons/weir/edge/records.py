@@ -11,10 +11,10 @@ from mitmproxy import connection, http
 
 from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
 from weir.edge.causes import cause_of, error_class
+from weir.edge.identity.who import address_of, product_tokens, who
 from weir.edge.noted import noted
 from weir.edge.replies import verdict_of_reply
 from weir.edge.trace import Link, Trace
-from weir.edge.who import address_of, product_tokens, who
 from weir.model import NO_USAGE, Action, Finding, Inspection, Verdict
 from weir.providers.wire.words import recordable_model
 

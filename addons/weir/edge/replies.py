@@ -20,7 +20,7 @@ from weir.dlp.replies.reply import Guard, Scanned, Sent, everything, segment_of
 from weir.dlp.replies.replytail import Shapes
 from weir.edge.answer import answer
 from weir.edge.case import case_of
-from weir.edge.echoes import Quiet, echo_of
+from weir.edge.keys.echoes import Quiet, echo_of
 from weir.edge.trace import Trace
 from weir.edge.wire.pipe import ReplyPipe
 from weir.model import Action, Exchange, Finding, Inspection, OnFailure, Reply, Verdict

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from weir.dlp.core.engine import Scan
-    from weir.edge.callers import Settled
+    from weir.edge.identity.callers import Settled
     from weir.edge.replies import ReplyLook
     from weir.edge.state import Snapshot, State
     from weir.edge.websockets.socket import Socket

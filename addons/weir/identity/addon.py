@@ -6,10 +6,10 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.edge.callers import arrive, ask, credentials_of, identify
 from weir.edge.guard import guarded
-from weir.edge.lasting import still
-from weir.edge.permits import decide_early
+from weir.edge.identity.callers import arrive, ask, credentials_of, identify
+from weir.edge.identity.lasting import still
+from weir.edge.identity.permits import decide_early
 from weir.edge.state import State
 from weir.edge.trace import trace_of
 

@@ -7,11 +7,11 @@ from collections.abc import Awaitable
 from mitmproxy import http
 
 from weir.edge.guard import guarded
-from weir.edge.managed import give, header_lines, refuse
-from weir.edge.rawkeys import note
+from weir.edge.keys.managed import give, header_lines, refuse
+from weir.edge.keys.rawkeys import note
+from weir.edge.keys.virtualkeys import meet, why_not
 from weir.edge.state import State
 from weir.edge.trace import trace_of
-from weir.edge.virtualkeys import meet, why_not
 from weir.keys import credentials
 
 __all__ = ["Keys"]

@@ -7,11 +7,11 @@ from collections.abc import Awaitable
 from mitmproxy import http
 
 from weir.edge.answer import answer
-from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.coach import decide, hold
 from weir.edge.guard import guarded
-from weir.edge.signing import is_signed, refuse_change
+from weir.edge.identity.callers import address_of
+from weir.edge.keys.signing import is_signed, refuse_change
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.policy import actions

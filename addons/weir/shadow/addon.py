@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from weir.edge.discovery import Discovery
 from weir.edge.guard import guarded
-from weir.edge.rawkeys import note
+from weir.edge.keys.rawkeys import note
 from weir.edge.reading import peek, read_into
 from weir.edge.state import State
 from weir.edge.trace import trace_of

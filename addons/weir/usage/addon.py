@@ -8,8 +8,8 @@ from functools import partial
 from mitmproxy import http
 
 from weir.edge.guard import guarded
+from weir.edge.keys.signing import is_signed
 from weir.edge.limits.settling import target_of
-from weir.edge.signing import is_signed
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.model import Reply

@@ -21,7 +21,7 @@ _MEND = "until it can be read no virtual key is taken, and a weir that runs take
 def virtual_keys(settings: Settings, data: Path) -> list[Result]:
     """Whether the store of virtual keys can be read; nothing where nobody has issued one. Makes no file."""
     from weir.datadir import DataDir, DataDirError
-    from weir.edge.keystore import keys_of
+    from weir.edge.keys.keystore import keys_of
     from weir.edge.limits.limitstores import ledger_file
     from weir.keys.virtual import VirtualKeysError
 

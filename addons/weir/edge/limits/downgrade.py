@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from mitmproxy import http
 
-from weir.edge.signing import is_signed
+from weir.edge.keys.signing import is_signed
 from weir.edge.trace import Trace
 from weir.model import Endpoint, Exchange, Unparsed
 from weir.providers.services.paths import Template, is_plain_path

@@ -14,12 +14,12 @@ from weir.dlp.files import FileLimits
 from weir.dlp.standins.conversation import conversation_id
 from weir.dlp.standins.mask import ConversationMasker
 from weir.edge import records
-from weir.edge.callers import address_of
 from weir.edge.case import case_of
 from weir.edge.coach import decide, explained
 from weir.edge.guard import guarded
+from weir.edge.identity.callers import address_of
+from weir.edge.identity.permits import objection
 from weir.edge.parts import is_light
-from weir.edge.permits import objection
 from weir.edge.replies import decide_reply, guard_of
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of

@@ -10,7 +10,7 @@ import pytest
 from weir import settings
 from weir.cli.checkup.virtualkeys import virtual_keys
 from weir.datadir import DataDir
-from weir.edge.keystore import keys_of
+from weir.edge.keys.keystore import keys_of
 
 DEFAULT = settings.loads("version: 1")
 

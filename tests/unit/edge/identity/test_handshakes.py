@@ -20,8 +20,8 @@ from OpenSSL import SSL, crypto
 
 from harness.clientca import ClientCA
 from harness.rig import Rig, run
-from weir.edge import evidence
-from weir.edge.callers import Settled, of_connection
+from weir.edge.identity import evidence
+from weir.edge.identity.callers import Settled, of_connection
 from weir.edge.trace import link_of
 from weir.edge.wire.socks import NONE, PASSWORD, Greeting
 from weir.identity import users

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 
 from mitmproxy import connection
 
-from weir.edge.callers import Settled, of_connection
+from weir.edge.identity.callers import Settled, of_connection
 from weir.edge.state import State
 from weir.edge.trace import Link
 from weir.identity.permissions import Use

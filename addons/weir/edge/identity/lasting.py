@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.edge.callers import Settled, of_connection
+from weir.edge.identity.callers import Settled, of_connection
 from weir.edge.state import State
 from weir.edge.trace import Trace
 

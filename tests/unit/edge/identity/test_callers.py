@@ -17,7 +17,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from harness.rig import Rig, chat, run
-from weir.edge.callers import (
+from weir.edge.identity.callers import (
     CREDENTIALS,
     Settled,
     address_of,
@@ -133,7 +133,7 @@ def test_what_a_tunnel_proved_holds_for_its_requests_and_is_not_asked_again(
 ) -> None:
     tunnel = connect(known, basic("jane:correct horse"))
     assert tunnel.response is None
-    monkeypatch.setattr("weir.edge.evidence.answers", None)
+    monkeypatch.setattr("weir.edge.identity.evidence.answers", None)
     for _ in range(2):
         trace = asked(known, tunnel=tunnel)
         assert (trace.principal.user, trace.auth_asked) == ("jane", "basic=yes network=yes")
@@ -189,7 +189,7 @@ def test_a_virtual_key_takes_its_place_in_the_order(make_rig: Callable[..., Rig]
 
 def test_what_the_connection_itself_shows_and_is_wrong(known: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {"certificate": Answer(None, "the chain does not lead to the CA")}
-    monkeypatch.setattr("weir.edge.evidence.answers", lambda *_: wrong)
+    monkeypatch.setattr("weir.edge.identity.evidence.answers", lambda *_: wrong)
     trace = asked(known)
     assert trace.extra["status"] == "403" and trace.refused_why.startswith("certificate: ")
     tunnel = connect(known)
@@ -201,7 +201,7 @@ def test_what_takes_work_is_waited_for(known: Rig, monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(0)
         return {"network": Answer(Principal(team="slow", method="network", strength=1))}
 
-    monkeypatch.setattr("weir.edge.evidence.answers", slowly)
+    monkeypatch.setattr("weir.edge.identity.evidence.answers", slowly)
     assert asked(known).principal.team == "slow"
     assert link_of(connect(known).client_conn).principal.team == "slow"
     flow = known.flow()
@@ -224,7 +224,7 @@ def test_addresses(known: Rig) -> None:
 
 def test_what_was_shown_at_the_tunnel_is_asked_about_again(known: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("weir.edge.callers.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("weir.edge.identity.callers.time.monotonic", lambda: clock[0])
     tunnel = connect(known, basic("jane:correct horse"))
     link = link_of(tunnel.client_conn)
     assert "correct horse" not in repr(link) and basic("jane:correct horse") not in repr(link)
@@ -247,7 +247,7 @@ def test_a_tunnel_ends_with_its_token(known: Rig, monkeypatch: pytest.MonkeyPatc
     sources = replace(known.state.snapshot.sources, tokens=object())  # type: ignore[arg-type]
     known.state.snapshot = replace(known.state.snapshot, desk=desk, sources=sources)  # type: ignore[arg-type]
     clock = [100.0]
-    monkeypatch.setattr("weir.edge.callers.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("weir.edge.identity.callers.time.monotonic", lambda: clock[0])
     tunnel = connect(known, "Bearer a.b.c")
     assert asked(known, tunnel=tunnel).principal.user == "ada"
     said[0] = Said("jwt", Answer(None, "the token has expired"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.rig import Rig, chat
-from weir.edge.permits import MALFORMED, decide_early, objection
+from weir.edge.identity.permits import MALFORMED, decide_early, objection
 from weir.edge.trace import trace_of
 from weir.model import Endpoint
 

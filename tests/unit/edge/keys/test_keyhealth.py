@@ -15,7 +15,7 @@ from mitmproxy import http
 from harness.processes import until
 from harness.rig import Rig, chat
 from weir.audit.record import AuditRecord
-from weir.edge import keyhealth
+from weir.edge.keys import keyhealth
 from weir.edge.trace import Trace
 from weir.keys.company import CompanyKey
 from weir.keys.held import SecretStatus

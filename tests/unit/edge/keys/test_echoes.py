@@ -10,7 +10,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from weir.edge.echoes import Echo, Quiet, echo_of, hide
+from weir.edge.keys.echoes import Echo, Quiet, echo_of, hide
 from weir.keys.credentials import Presented
 from weir.model import AuthPlace, Reply, Secret
 

@@ -13,8 +13,8 @@ from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from harness.rig import Rig, run
-from weir.edge.callers import CREDENTIALS, arrive
-from weir.edge.lasting import still
+from weir.edge.identity.callers import CREDENTIALS, arrive
+from weir.edge.identity.lasting import still
 from weir.edge.trace import Trace
 from weir.identity import users
 
@@ -49,7 +49,7 @@ def talk(make_rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.Monke
     users.add(tmp_path / "users", "jane", "correct horse", work=CHEAP)
     rig = make_rig(identity={"users": str(tmp_path / "users"), "required": True})
     clock = [100.0]
-    monkeypatch.setattr("weir.edge.callers.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("weir.edge.identity.callers.time.monotonic", lambda: clock[0])
     return Talk(rig, clock)
 
 

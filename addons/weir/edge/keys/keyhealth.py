@@ -16,9 +16,9 @@ from mitmproxy import http
 from weir.audit.record import AuditRecord
 from weir.datadir import write_private
 from weir.edge import records
-from weir.edge.echoes import hide
 from weir.edge.guard import guarded
-from weir.edge.managed import refuse
+from weir.edge.keys.echoes import hide
+from weir.edge.keys.managed import refuse
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.keys.company import names_account, report, turned_away

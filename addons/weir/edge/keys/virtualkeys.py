@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from mitmproxy import http
 
 from weir.edge import records
-from weir.edge.callers import address_of, by_key
 from weir.edge.guard import guarded
-from weir.edge.managed import RULE, refuse
+from weir.edge.identity.callers import address_of, by_key
+from weir.edge.keys.managed import RULE, refuse
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.keys.credentials import Presented

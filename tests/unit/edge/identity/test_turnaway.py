@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.rig import Rig
+from weir.edge.identity.turnaway import Wrong, answer_wrong, challenge, tunnel_record
 from weir.edge.trace import link_of
-from weir.edge.turnaway import Wrong, answer_wrong, challenge, tunnel_record
 from weir.identity import users
 
 CHEAP = users.Work(log2_n=10, r=1, p=1)

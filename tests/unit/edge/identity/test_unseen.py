@@ -11,8 +11,8 @@ import pytest
 from mitmproxy.test import tflow
 
 from harness.rig import Rig, run
+from weir.edge.identity.unseen import judge, service_of
 from weir.edge.trace import Link, link_of
-from weir.edge.unseen import judge, service_of
 from weir.identity.sources import Answer
 from weir.model import Principal
 
@@ -71,7 +71,9 @@ def test_who_may(
 
 def test_what_the_connection_shows_and_is_wrong(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
     rig = make_rig()
-    monkeypatch.setattr("weir.edge.evidence.answers", lambda *_: {"certificate": Answer(None, "of another CA")})
+    monkeypatch.setattr(
+        "weir.edge.identity.evidence.answers", lambda *_: {"certificate": Answer(None, "of another CA")}
+    )
     assert metered(rig).refused
     assert rig.records[-1].rule_id == "identity-required" and "certificate" in rig.records[-1].reason
 
@@ -81,7 +83,7 @@ def test_what_takes_work_is_waited_for(make_rig: Callable[..., Rig], monkeypatch
         await asyncio.sleep(0)
         return {"network": Answer(Principal(team="slow", method="network", strength=1))}
 
-    monkeypatch.setattr("weir.edge.evidence.answers", slowly)
+    monkeypatch.setattr("weir.edge.identity.evidence.answers", slowly)
     rig = make_rig(identity={"required": True})
     link = metered(rig)
     assert not link.refused and link.principal.team == "slow"

@@ -9,7 +9,7 @@ import pytest
 
 from weir import settings
 from weir.datadir import DataDir
-from weir.edge.keystore import keys_of, named, running_keys, with_budgets_of_keys
+from weir.edge.keys.keystore import keys_of, named, running_keys, with_budgets_of_keys
 from weir.keys.virtual import KeyBudget, VirtualKeysError
 
 NOWHERE = "postgresql://nobody:canary-word@127.0.0.1:1/none"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.rig import ADDRESS, Rig
-from weir.edge.signing import is_signed
+from weir.edge.keys.signing import is_signed
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=00"
 HOST, PATH = "bedrock-runtime.us-east-1.amazonaws.com", "/model/m/converse"

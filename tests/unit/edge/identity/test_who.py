@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mitmproxy.test import tflow, tutils
 
-from weir.edge.who import address_of, product_tokens
+from weir.edge.identity.who import address_of, product_tokens
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from functools import partial
 from mitmproxy import http
 
 from weir.edge.answer import answer
-from weir.edge.callers import address_of
+from weir.edge.identity.callers import address_of
 from weir.edge.trace import Trace
 from weir.keys import credentials
 from weir.keys.backends import SecretUnavailable

@@ -14,9 +14,9 @@ from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from harness.rig import REAL_KEY, Rig, chat
-from weir.edge import virtualkeys
+from weir.edge.keys import virtualkeys
+from weir.edge.keys.virtualkeys import Keyholders
 from weir.edge.trace import trace_of
-from weir.edge.virtualkeys import Keyholders
 from weir.keys.virtual import STALE_S, KeyBudget, VirtualKeys, network
 
 

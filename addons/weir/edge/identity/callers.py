@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from mitmproxy import connection, http
 
-from weir.edge import evidence
+from weir.edge.identity import evidence
+from weir.edge.identity.turnaway import Wrong, answer_wrong, challenge
 from weir.edge.state import Snapshot, State
 from weir.edge.trace import Link, Trace, link_of
-from weir.edge.turnaway import Wrong, answer_wrong, challenge
 from weir.identity.desk import Said
 from weir.identity.sources import PROXY_MODES, Answer, Outcome, conflict, settle, speaking
 from weir.model import Principal

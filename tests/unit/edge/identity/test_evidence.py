@@ -16,8 +16,8 @@ from mitmproxy.test import tflow
 
 from harness.clientca import ClientCA
 from harness.rig import Rig
-from weir.edge import evidence
-from weir.edge.evidence import answers, is_local, mode_of, through_tunnel
+from weir.edge.identity import evidence
+from weir.edge.identity.evidence import answers, is_local, mode_of, through_tunnel
 from weir.edge.trace import link_of
 from weir.identity.sources import Answer
 from weir.model import Principal

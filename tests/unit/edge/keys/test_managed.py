@@ -11,7 +11,7 @@ from mitmproxy import http
 
 from harness.rig import REAL_KEY, Rig, chat
 from weir.demo.awssign import signed
-from weir.edge import managed
+from weir.edge.keys import managed
 from weir.edge.trace import Trace
 from weir.keys.company import CompanyKey, single
 from weir.keys.held import Fetched, Held
