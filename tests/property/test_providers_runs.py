@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from weir.dlp.replies.listen import Listener
@@ -149,6 +149,7 @@ def read(dialect: str, data: bytes, cuts: list[int], *, knows: bool, listens: bo
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(KINDS)), runs, st.lists(st.integers(0, 1500), max_size=8), st.booleans(), st.booleans())
+@example("bedrock_invoke", [(4, [(" the", "", 0), (" the", "x" * 40, 0)], 0)], [], True, False)  # first padded by none
 def test_a_run_is_read_as_its_events(dialect: str, written: Any, cuts: list[int], listens: bool, strip: bool) -> None:
     data = stream(dialect, written)
     plain = read(dialect, data, cuts, knows=False, listens=listens, strip=strip)

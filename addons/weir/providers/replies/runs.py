@@ -36,11 +36,11 @@ _GAPS: Final = (b"\r\n\r\n", b"\n\n")
 _MARK: Final = "\u2022weir\u2022"
 _TEXT, _NUMBER, _WORD = 0, 1, 2
 # What changes from event to event: padding and numbering, which no dialect reads, and Gemini's counts, of which the
-# last hold.
+# last hold. An empty padding shows nothing of how one that says something would be read: it stays as it is.
 _COUNTS: Final = rb"(?:prompt|candidates|total|thoughts|cachedContent|toolUsePrompt)TokenCount|tokenCount"
 _NOISE: Final = re.compile(
     rb'"(?:sequence_number|obfuscation|p|(' + _COUNTS + rb'))"\s*:\s*'
-    rb'(?:"([A-Za-z0-9]{0,64})"|((?:0|[1-9][0-9]{0,6})(?=[\s,}\]])))'
+    rb'(?:"([A-Za-z0-9]{1,64})"|((?:0|[1-9][0-9]{0,6})(?=[\s,}\]])))'
 )
 _SAYS: Final = re.compile(rb"[^\r\n]")
 _KEPT_MAX: Final = 256
