@@ -127,5 +127,5 @@ METERED = Scene(
     "A program places an order; nothing about it is AI.",
     "not decrypted, yet bytes both ways on record",
     metered,
-    (Row(ORDERS, "", inspection="metered", team="", metered=True),),
+    (Row(ORDERS, "allow", inspection="metered", team="", metered=True),),
 )
