@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import string
@@ -110,6 +111,19 @@ def test_the_companys_key_in_place_of_a_callers_own(sdk: type, house: House) -> 
     record = house.only("response")
     assert (record["credential"], record["credential_kind"], record["rule_id"]) == ("raw", "api", "credential")
     assert record["managed_key"] and json.loads(record["extra"])["credential_replaced"] == record["api_key_fp"]
+
+
+@pytest.mark.parametrize("form", ["Basic", "Bearer"])
+def test_a_key_in_disguise_is_refused(form: str, house: House) -> None:
+    key = planted("sk-" + "admin-", 60)
+    shown = base64.b64encode(f":{key}".encode()).decode() if form == "Basic" else f'"{key}",'
+    with house.client() as http:
+        reply = http.post(CHAT, content=chat_body("Hi"), headers={"authorization": f"{form} {shown}"})
+        plain = http.post(CHAT, content=chat_body("Hi"), headers={"authorization": f"Bearer {key}"})
+    assert (reply.status_code, plain.status_code) == (403, 403) and house.doubles.requests() == []
+    rows = house.until(2, "block")
+    assert {(row["rule_id"], row["credential_kind"]) for row in rows} == {("credential", "admin")}
+    assert len({row["api_key_fp"] for row in rows}) == 1  # and it is known to be one key
 
 
 def test_a_key_in_a_websockets_subprotocol(house: House) -> None:

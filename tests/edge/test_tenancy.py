@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from harness.rig import Rig, chat
-from weir.edge.tenancy import RULE, UNREAD
+from weir.edge.tenancy import RULE, UNREAD, overtake
 from weir.model import Action
 
 OURS, OTHERS = "550e8400-e29b-41d4-a716-446655440000", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -103,6 +103,51 @@ def test_a_restricted_name_on_another_hosts_connection_is_misdirected(
     assert (trace.verdict.action, trace.verdict.rule_id) == (Action.BLOCK, RULE)
     assert rig.records[-1].action == ("block" if status else "allow")
     assert "restrict-access-context" not in flow.request.headers
+
+
+def test_one_vendors_header_does_not_open_another(tenants_rig: Rig) -> None:
+    """A connection to Google that asks for Microsoft: Google's header says nothing there."""
+    flow = tenants_rig.flow(
+        host="mail.google.com", path="/", method="GET", headers={"host": "login.microsoftonline.com"}
+    )
+    tenants_rig.play(flow, "requestheaders", "request")
+    assert flow.response is not None and flow.response.status_code == 421
+    assert (tenants_rig.records[-1].kind, tenants_rig.records[-1].rule_id) == ("block", RULE)
+
+
+def test_a_connection_outlives_the_section_and_stays_unread(rig: Rig) -> None:
+    flow = rig.flow(b'{"passwd": "heron"}', host="accounts.google.com", path="/x")
+    rig.play(flow, "requestheaders", until="begin").link.tenant_only = True
+    trace = rig.play(flow, "requestheaders", "request")
+    assert trace.unread and trace.body is None and not trace.signals
+    assert rig.records[-1].inspection_reason == UNREAD
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "reason", "ends"),
+    [
+        ("enforce", "mail.google.com", "uncatalogued", True),
+        ("enforce", "MAIL.google.com.", "excluded", True),
+        ("enforce", "mail.google.com", "not HTTP", False),  # it would be no other if it began anew
+        ("enforce", "shop.example", "uncatalogued", False),
+        ("observe", "mail.google.com", "uncatalogued", False),
+    ],
+)
+def test_which_undecrypted_connections_a_new_policy_ends(
+    make_rig: Callable[..., Rig], mode: str, host: str, reason: str, ends: bool
+) -> None:
+    rig = make_rig(tenants=TENANTS, services=SERVICES, mode=mode)
+    link = rig.play(rig.flow(host=host), "requestheaders", until="begin").link
+    link.sni, link.meter_reason = host, reason
+    overtake(rig.state.snapshot)
+    assert (link.overtaken, link.meter_reason.startswith("ended")) == (ends, ends)
+
+
+def test_why_a_head_is_malformed_is_told_on_unread_hosts_too(tenants_rig: Rig) -> None:
+    flow = tenants_rig.flow(host="login.microsoftonline.com", path="/x?" + "a=b&" * 2000, method="GET")
+    tenants_rig.play(flow, "requestheaders", "request")
+    assert flow.response is not None and flow.response.status_code == 400
+    assert tenants_rig.records[-1].inspection_reason == "too many parts in the target"
 
 
 def test_without_the_section_nothing_happens(rig: Rig) -> None:

@@ -118,12 +118,14 @@ VIEWS = (
         "credentials_seen",
         "Each credential that was no virtual key, each time it was shown: whose it is, who showed it, what was done.",
         """
-        WITH shown AS (
-            SELECT exchange_id, credential_kind AS kind, api_key_fp AS fingerprint, extra->>'$.credential_of' AS owner
-            FROM exchanges WHERE credential IN ('raw', 'session') AND api_key_fp IS NOT NULL
-            UNION ALL
-            SELECT exchange_id, split_part(one, ':', 1), split_part(one, ':', 2), nullif(split_part(one, ':', 3), '')
-            FROM (SELECT exchange_id, unnest(string_split(extra->>'$.credentials', ' ')) AS one FROM exchanges)
+        WITH listed AS (
+            SELECT *, (CASE WHEN credential IN ('raw', 'session') AND api_key_fp IS NOT NULL
+                THEN [{'kind': credential_kind, 'fingerprint': api_key_fp, 'owner': extra->>'$.credential_of'}]
+                ELSE [] END)
+                || coalesce(list_transform(string_split(extra->>'$.credentials', ' '), lambda one:
+                    {'kind': split_part(one, ':', 1), 'fingerprint': split_part(one, ':', 2),
+                     'owner': nullif(split_part(one, ':', 3), '')}), []) AS credentials
+            FROM exchanges  -- once: putting it together out of its records is what takes time
         )
         SELECT coalesce(s.owner, e.provider, e.service, e.host) AS provider, s.kind, s.fingerprint,
             e.started, e."user", e.team, e.app, e.device, e.auth_method, e.src_ip, e.service, e.host, e.operation,
@@ -131,7 +133,7 @@ VIEWS = (
                 WHEN e.extra->>'$.credential_replaced' LIKE '%' || s.fingerprint || '%' THEN 'replace'
                 WHEN e.action IS NULL OR e.action = '' THEN 'allow' ELSE e.action END AS done,
             e.rule_id, e.exchange_id
-        FROM shown s JOIN exchanges e USING (exchange_id)""",
+        FROM (SELECT *, unnest(credentials) AS s FROM listed) e""",
     ),
     View(
         "credentials",
@@ -139,9 +141,9 @@ VIEWS = (
         """
         SELECT provider, kind, fingerprint, count(*) AS exchanges,
             count(*) FILTER (done = 'replace') AS replaced, count(*) FILTER (done = 'block') AS blocked,
-            list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL) AS users,
-            list(DISTINCT team ORDER BY team) FILTER (team IS NOT NULL) AS teams,
-            list(DISTINCT app ORDER BY app) FILTER (app IS NOT NULL) AS apps,
+            coalesce(list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL), []) AS users,
+            coalesce(list(DISTINCT team ORDER BY team) FILTER (team IS NOT NULL), []) AS teams,
+            coalesce(list(DISTINCT app ORDER BY app) FILTER (app IS NOT NULL), []) AS apps,
             count(*) FILTER ("user" IS NULL AND team IS NULL AND app IS NULL) AS unidentified,
             count(DISTINCT src_ip) AS addresses, list(DISTINCT host ORDER BY host) AS hosts,
             min(started) AS first_seen, max(started) AS last_seen

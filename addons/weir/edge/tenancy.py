@@ -9,20 +9,24 @@ from functools import partial
 from mitmproxy import http
 
 from weir.edge.answer import answer
-from weir.edge.trace import Trace
+from weir.edge.state import Snapshot
+from weir.edge.trace import Trace, open_links
 from weir.edge.wire.pipe import ReplyPipe
 from weir.keys.credentials import fingerprint
-from weir.model import Action
+from weir.model import Action, Mode
 from weir.policy.actions import STATUS_POLICY
 from weir.tenants import headers, signs
 from weir.tenants.marks import LISTENED_MAX, Marks
 from weir.tenants.restrict import Restriction
+from weir.tls.decide import normalise
 
-__all__ = ["RULE", "begin", "confine", "listen"]
+__all__ = ["RULE", "begin", "confine", "listen", "overtake"]
 
 RULE = "tenant"
 STATUS_MISDIRECTED = 421  # a browser asks again, on a connection of its own
 UNREAD = "decrypted for the tenant's header only: bodies are not read"
+OVERTAKEN = "ended: the policy now restricts this host to the company's tenant"
+_UNDECRYPTED = ("uncatalogued", "excluded")  # why a connection passes that a tenant's header could be set in
 _SIGNED_OUT = "Use of {name} without signing in is not allowed here; sign in with the company's account."
 _TWO_NAMES = "This request names {name} behind the connection of another host, so it was not sent."
 _REFUSED = "tenant: {vendor} refused an account of another tenant"
@@ -37,11 +41,27 @@ def begin(trace: Trace, flow: http.HTTPFlow) -> None:
     tenants = trace.snapshot.tenants
     restriction = tenants.of(trace.host) if tenants else None
     if restriction is None:
+        if trace.link.tenant_only and not trace.is_ai and len(trace.names) == 1:
+            # The section is gone and the connection is not: nobody decided since that it may be read.
+            trace.unread, trace.reason = True, trace.reason or UNREAD
         return
     trace.restriction = restriction
     theirs = all(tenants.of(name) for name in trace.names)
     if not trace.is_ai and theirs and (trace.link.tenant_only or trace.host in restriction.vendor.sign_in):
-        trace.unread, trace.reason = True, UNREAD
+        trace.unread, trace.reason = True, trace.reason or UNREAD
+
+
+def overtake(snapshot: Snapshot) -> None:
+    """A new policy is in force: end connections that pass undecrypted to hosts it restricts. A browser keeps such a
+    one for hours, and would go on in it without the header."""
+    confines = snapshot.tenants and snapshot.settings.mode is Mode.ENFORCE
+    for client, link in open_links() if confines else ():
+        names = [normalise(name) for name in (link.sni, link.host) if name]
+        if link.meter_reason not in _UNDECRYPTED or link.closed or not any(map(snapshot.tenants.of, names)):
+            continue
+        source = client.peername[0] if client.peername else ""
+        if snapshot.interception.decide(link.sni, link.host, source).intercept:
+            link.overtaken, link.meter_reason = True, OVERTAKEN
 
 
 def confine(trace: Trace, flow: http.HTTPFlow) -> None:
@@ -49,11 +69,13 @@ def confine(trace: Trace, flow: http.HTTPFlow) -> None:
     tenants, restriction, request = trace.snapshot.tenants, trace.restriction, flow.request
     if not tenants or flow.response is not None:
         return
+    # One vendor's header says nothing to another, so it does not help that the connection's own host gets one too.
+    other = next((found for n in trace.names[1:] if (found := tenants.of(n)) not in (None, restriction)), None)
+    if other is not None:
+        why = "the request names a restricted host on another host's connection"
+        _refuse(trace, flow, STATUS_MISDIRECTED, _TWO_NAMES.format(name=other.vendor.name), why)
+        return
     if restriction is None:
-        other = next((found for name in trace.names[1:] if (found := tenants.of(name))), None)
-        if other is not None:
-            why = "the request names a restricted host on another host's connection"
-            _refuse(trace, flow, STATUS_MISDIRECTED, _TWO_NAMES.format(name=other.vendor.name), why)
         return
     shown = signs.shown_by_request(restriction, request.path, request.headers.get_all)
     _account(trace, shown, _OTHER)

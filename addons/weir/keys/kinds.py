@@ -9,9 +9,10 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from base64 import urlsafe_b64decode
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from weir.keys.credentials import kind_of
@@ -38,6 +39,7 @@ _PERSON = ("scp", "upn", "unique_name", "preferred_username")  # in an Entra tok
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_-]|\\\.)+")
 _COMMON = frozenset({"sk-", "sk_", "eyJ", "pa-", "up_", "fw_", "t1\\."})
 _PREFIX_MIN = 3
+_SEARCHED_MAX = 8192  # characters of a value in which a key is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Known:
     kind: str
     lasting: str
     of: str = ""
+    within: bool = False  # more text than the key stands there
 
     def __repr__(self) -> str:
         return f"Known({self.kind}, hidden)"
@@ -67,8 +70,8 @@ def known(place: AuthPlace, value: str, patterns: Patterns, foreign: Foreign = (
         key_id = _KEY_ID.search(value)
         lasting = key_id[1] if key_id else value
         return Known("personal" if "ocid1.user." in lasting else "unknown", lasting)
-    if scheme == "basic":
-        return Known("basic", value)
+    if scheme == "basic":  # a provider may take its key as the name or the password
+        return _within(_decoded(value), patterns, foreign) or Known("basic", value)
     kind = kind_of(value, patterns)
     if kind == "jwt":
         return Known(token_kind(value), value)
@@ -76,7 +79,34 @@ def known(place: AuthPlace, value: str, patterns: Patterns, foreign: Foreign = (
         for pattern, of_kind, owner in foreign:
             if pattern.fullmatch(value):
                 return Known(of_kind, value, owner)
+        return _within(value, patterns, foreign) or Known(kind, value)
     return Known(kind, value)
+
+
+def _within(text: str, patterns: Patterns, foreign: Foreign) -> Known | None:
+    """A key with quotes around it, a comma behind or the like: a lenient server takes it, so it is what it holds."""
+    text = text[:_SEARCHED_MAX]
+    for pattern, kind in patterns:
+        if _beginning(pattern.pattern) and (match := pattern.search(text)):
+            return Known(kind, match[0], within=True)
+    for pattern, kind, owner in foreign:
+        if match := pattern.search(text):
+            return Known(kind, match[0], owner, within=True)
+    return None
+
+
+def _decoded(value: str) -> str:
+    try:
+        return b64decode(value + "=" * (-len(value) % 4)).decode("latin-1")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _beginning(pattern: str) -> str:
+    """The literal text that everything begins with that fits ``pattern``."""
+    match = _PREFIX.match(pattern)
+    return match[0] if match and "|" not in pattern else ""
 
 
 def _aws(key_id: str) -> Known:
@@ -91,9 +121,8 @@ def foreign_of(providers: Iterable[tuple[str, Patterns]]) -> Foreign:
     found: dict[str, tuple[re.Pattern[str], str, str]] = {}
     for owner, patterns in providers:
         for pattern, kind in patterns:
-            match = _PREFIX.match(pattern.pattern)
-            prefix = match[0] if match else ""
-            if "|" not in pattern.pattern and len(prefix) >= _PREFIX_MIN and prefix not in _COMMON:
+            prefix = _beginning(pattern.pattern)
+            if len(prefix) >= _PREFIX_MIN and prefix not in _COMMON:
                 found.setdefault(pattern.pattern, (pattern, kind, owner))
     return tuple(found.values())
 

@@ -25,7 +25,7 @@ ANYWHERE = (
     *(AuthPlace(query=name) for name in ("key", "api_key", "apikey", "api-key", "access_token", "X-Amz-Credential")),
     AuthPlace(subprotocol="openai-insecure-api-key."),
 )
-_HEADERS = frozenset({*(place.header for place in ANYWHERE if place.header), "sec-websocket-protocol"})
+_SUBPROTOCOL = "sec-websocket-protocol"
 _TOLD = frozenset({"jwt", "oauth", "unknown"})  # what a page's token is when its form says no more
 
 
@@ -60,8 +60,9 @@ def raw_credentials(
     """
     found: dict[tuple[str, str], Raw] = {}
     # Only lines that may hold one: the rest has been looked through for virtual keys already.
-    lines = [line for line in headers if line[0].lower() in _HEADERS]
-    elsewhere = find(lines, query, _others(places))
+    others, names = _others(tuple(places))
+    lines = [line for line in headers if line[0].lower() in names]
+    elsewhere = find(lines, query, others) if lines or query else ()
     for at, credential in [*(((n,), one) for n, one in enumerate(presented)), *(((), one) for one in elsewhere)]:
         if not credential.virtual:
             known_forms = foreign if len(found) < _FOREIGN_MAX else ()
@@ -71,9 +72,12 @@ def raw_credentials(
     return tuple(found.values())
 
 
-def _others(places: Sequence[AuthPlace]) -> list[AuthPlace]:
+@lru_cache(maxsize=256)
+def _others(places: tuple[AuthPlace, ...]) -> tuple[tuple[AuthPlace, ...], frozenset[str]]:
+    """The other places, and the headers in which they are."""
     taken = {(place.header.lower(), place.query, place.subprotocol) for place in places}
-    return [place for place in ANYWHERE if (place.header, place.query, place.subprotocol) not in taken]
+    others = tuple(place for place in ANYWHERE if (place.header, place.query, place.subprotocol) not in taken)
+    return others, frozenset(place.header or _SUBPROTOCOL for place in others if place.header or place.subprotocol)
 
 
 def _raw(
@@ -90,7 +94,7 @@ def _raw(
     why_not = ""
     if not at or not credential.declared:
         why_not = "it stands where this service takes no key"
-    elif what.lasting != credential.value:
+    elif what.lasting != credential.value and not what.within:
         why_not = SIGNED
     return Raw(kind, fingerprint(key, what.lasting), credential.place, at, what.of, why_not)
 

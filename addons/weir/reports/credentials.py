@@ -17,9 +17,9 @@ TITLE = "Credentials that are no virtual keys"
 _QUERY = """
 SELECT provider, kind, fingerprint[:12] AS fingerprint, count(*) AS exchanges,
     list(DISTINCT done ORDER BY done) AS done,
-    list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL) AS users,
-    list(DISTINCT team ORDER BY team) FILTER (team IS NOT NULL) AS teams,
-    list(DISTINCT app ORDER BY app) FILTER (app IS NOT NULL) AS apps,
+    coalesce(list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL), []) AS users,
+    coalesce(list(DISTINCT team ORDER BY team) FILTER (team IS NOT NULL), []) AS teams,
+    coalesce(list(DISTINCT app ORDER BY app) FILTER (app IS NOT NULL), []) AS apps,
     count(*) FILTER ("user" IS NULL AND team IS NULL AND app IS NULL) AS unidentified,
     count(DISTINCT src_ip) AS addresses, list(DISTINCT host ORDER BY host) AS hosts,
     min(started) AS first_seen, max(started) AS last_seen

@@ -38,6 +38,8 @@ def refused(restriction: Restriction, target: str) -> bool:
     if not paths:
         return False
     path = plain(target)
+    if len(target.partition("?")[0]) > _PATH_CHARS_MAX:
+        return True  # what stands behind may be any path, "/x/../" before it; no page has one so long
     return any(follows(path, prefix) for prefix in paths)
 
 

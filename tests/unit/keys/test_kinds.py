@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -104,6 +104,35 @@ def test_other_schemes() -> None:
 
 
 ENTRA = "https://sts.windows.net/7d1c/"
+
+
+ADMIN = "sk-" + "admin-" + "aB3" * 16
+
+
+@pytest.mark.parametrize(
+    "shown", [f'"{ADMIN}"', f"{ADMIN},", f"{ADMIN};x=1", f"{ADMIN}\xa0", f"x, Bearer {ADMIN}", f"key={ADMIN}"]
+)
+def test_a_key_with_something_around_it_is_that_key(shown: str) -> None:
+    """A lenient server takes it, so it is what it is; and it is the same one as without."""
+    openai, groq = REGISTRY.by_id("openai"), REGISTRY.by_id("groq")
+    assert openai and groq
+    assert known(BEARER, shown, openai.key_patterns, FOREIGN) == Known("admin", ADMIN, within=True)
+    assert known(BEARER, shown, groq.key_patterns, FOREIGN) == Known("admin", ADMIN, "openai", within=True)
+
+
+@pytest.mark.parametrize("shown", [f":{ADMIN}", f"{ADMIN}:", ADMIN])
+def test_a_key_as_the_name_or_password_of_basic(shown: str) -> None:
+    openai, basic = REGISTRY.by_id("openai"), AuthPlace(header="authorization", scheme="Basic")
+    assert openai
+    value = b64encode(shown.encode()).decode()
+    for sent in (value, value.rstrip("=")):
+        assert known(basic, sent, openai.key_patterns, FOREIGN) == Known("admin", ADMIN, within=True)
+
+
+def test_a_form_without_a_beginning_is_looked_for_nowhere() -> None:
+    mistral = REGISTRY.by_id("mistral")
+    assert mistral
+    assert known(BEARER, f"x {'a' * 32} y", mistral.key_patterns, FOREIGN).kind == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ def test_the_same_key_in_two_places_is_one() -> None:
     assert stays.at == (0,) and stays.why_not  # replaced in one place, it would still go out in the other
 
 
+def test_a_key_with_something_around_it_can_be_replaced_where_it_may_stand() -> None:
+    (raw,) = raws([("authorization", 'Bearer "own-abc",')])
+    assert raw.at == (0,) and raw.why_not == "" and raw.kind == raws([("authorization", "Bearer own-abc")])[0].kind
+
+
 def test_virtual_keys_are_none() -> None:
     assert raws([("authorization", f"Bearer {new_key()}"), ("api-key", new_key()), ("cookie", f"a={new_key()}")]) == ()
 

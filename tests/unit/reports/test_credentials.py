@@ -76,7 +76,11 @@ def test_a_key_that_went_to_somebody_else_stands_under_its_own_provider(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     stray = rows(connection)["openai", "project"]
-    assert stray["hosts"] == ["gateway.example"] and stray["unidentified"] == 1 and stray["users"] is None
+    assert (
+        stray["hosts"] == ["gateway.example"]
+        and stray["unidentified"] == 1
+        and stray["users"] == stray["teams"] == stray["apps"] == []
+    )
 
 
 def test_one_kind_and_a_time(connection: duckdb.DuckDBPyConnection) -> None:

@@ -61,6 +61,12 @@ def test_only_the_vendors_own_paths_are_refused() -> None:
     assert not refused(on("chatgpt.com"), "/?next=/backend-anon") and not refused(on("claude.ai"), "/backend-anon")
 
 
+@pytest.mark.parametrize("before", ["./" * 1100, "x" * 3000 + "/../", "%2e/" * 900])
+def test_nothing_stands_behind_the_end_of_what_is_read_of_a_path(before: str) -> None:
+    assert refused(on("chatgpt.com"), f"/{before}backend-anon/conversation")
+    assert not refused(on("claude.ai"), f"/{before}") and not refused(on("chatgpt.com"), f"/c?{before}")
+
+
 @pytest.mark.parametrize(
     ("host", "target", "headers", "shown"),
     [

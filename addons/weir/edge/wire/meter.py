@@ -38,8 +38,13 @@ class MeteredTCPLayer(tcp_layers.TCPLayer):
     _handle_event = start
 
     def relay_messages(self, event: Any) -> layer.CommandGenerator[None]:
-        """Count, then relay."""
+        """Count, then relay; what a new policy wants decrypted ends here, and its client begins anew."""
         if isinstance(event, events.DataReceived):
+            if self.link.overtaken:
+                yield commands.CloseConnection(self.context.client)
+                yield commands.CloseConnection(self.context.server)
+                self._handle_event = self.done  # type: ignore[method-assign]
+                return
             if event.connection == self.context.client:
                 self.link.bytes_up += len(event.data)
             else:

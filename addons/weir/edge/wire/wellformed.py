@@ -12,11 +12,15 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROLS = re.compile(rb"[\0\r\n]")  # a folded header line holds them too, and RFC 9112 wants it refused
 _TARGET_BREAKS = re.compile(rb"[\0-\x20\x7f]")  # in HTTP/1 a target ends there; HTTP/2 can carry it
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Every server takes fewer, and each part is looked at by itself: a head of 256 KiB of them would hold up everybody.
+_PARTS_MAX = 1000  # of a path, of a query
+_LINES_MAX = 1000
 _VERSIONS = (b"HTTP/1.1", b"HTTP/2.0", b"HTTP/3", b"HTTP/1.0")
 
 
 def malformed(request: http.Request) -> str:
-    """What is wrong with a request's head; "" when nothing is. Never quotes it."""
+    """What is wrong with a request's head; "" when nothing is. Never quotes it. One of too many parts loses most of
+    them here: it is to be refused, and all who look at it until then look at each part."""
     data = request.data
     if data.http_version not in _VERSIONS:
         return "unknown protocol version"
@@ -25,6 +29,10 @@ def malformed(request: http.Request) -> str:
     if _TARGET_BREAKS.search(data.path) or _TARGET_BREAKS.search(data.authority):
         return "control character in the target"
     fields = request.headers.fields
+    if wrong := _curbed(request):
+        return wrong
+    if not all(_TOKEN.fullmatch(name) for name, _ in fields):
+        return "malformed header name"  # mitmproxy refuses it too, once everybody else has had a say
     if _CONTROLS.search(b"".join([value for _, value in fields])):
         return "control character in a header"
     if data.http_version.startswith(b"HTTP/1"):
@@ -36,4 +44,15 @@ def malformed(request: http.Request) -> str:
         claims[0] and not _AUTHORITY.fullmatch(claims[0])
     ):
         return "malformed host"  # what one reader takes for a port another takes for a host
+    return ""
+
+
+def _curbed(request: http.Request) -> str:
+    data, fields = request.data, request.headers.fields
+    if len(fields) > _LINES_MAX:
+        request.headers = http.Headers(fields[:_LINES_MAX])
+        return "too many header lines"
+    if data.path.count(b"&") > _PARTS_MAX or data.path.partition(b"?")[0].count(b"/") > _PARTS_MAX:
+        data.path = data.path[:_PARTS_MAX]
+        return "too many parts in the target"
     return ""

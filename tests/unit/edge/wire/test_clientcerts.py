@@ -87,7 +87,7 @@ def people(tmp_path: Path) -> ClientCA:
 
 @pytest.fixture
 def asking(make_rig: Callable[..., Rig], people: ClientCA) -> Rig:
-    return make_rig(identity={"certificates": {"ca": str(people.pem), "names": [{"san": "uri:*", "app": "{san}"}]}})
+    return make_rig(identity={"certificates": {"ca": str(people.pem), "names": [{"san": "uri:**", "app": "{san}"}]}})
 
 
 def test_the_client_is_told_which_ca_and_shows_what_it_has(asking: Rig, people: ClientCA) -> None:

@@ -48,6 +48,16 @@ def test_bytes_pass_and_are_counted(where: context.Context) -> None:
     assert layer.flow is None
 
 
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_what_a_new_policy_has_overtaken_ends_with_its_next_byte(where: context.Context, side: str) -> None:
+    layer = MeteredTCPLayer(where, ignore=True)
+    assert sent(layer, events.Start()) == []
+    link_of(where.client).overtaken = True
+    closed = list(layer.handle_event(events.DataReceived(getattr(where, side), b"12345")))
+    assert [type(command) for command in closed] == [commands.CloseConnection] * 2
+    assert sent(layer, events.DataReceived(where.client, b"6")) == [] and link_of(where.client).bytes_up == 0
+
+
 @pytest.mark.parametrize(
     ("ignore", "before", "reason"),
     [(True, "", "not intercepted"), (False, "", "not HTTP"), (True, "excluded", "excluded")],

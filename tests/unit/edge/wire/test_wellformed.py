@@ -45,6 +45,8 @@ def test_honest_requests(good: http.Request) -> None:
         (request(path=b"/a b"), "control character in the target"),
         (request(path=b"/a\r\nX: y", http_version=b"HTTP/2.0"), "control character in the target"),
         (request(authority=b"a\0b", http_version=b"HTTP/2.0"), "control character in the target"),
+        (request(HOST, (b"Proxy-Authorization ", b"x")), "malformed header name"),
+        (request(HOST, (b"", b"x")), "malformed header name"),
         (request(HOST, (b"X", b"a\0b")), "control character in a header"),
         (request(HOST, (b"X", b"a\rContent-Length: 0")), "control character in a header"),
         (request(HOST, (b"X", b"a\r\n folded")), "control character in a header"),
@@ -55,3 +57,28 @@ def test_honest_requests(good: http.Request) -> None:
 )
 def test_malformed(bad: http.Request, why: str) -> None:
     assert malformed(bad) == why
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        request(HOST, *[(b"X", b"y")] * 900),
+        request(path=b"/x?" + b"a=b&" * 900),
+        request(path=b"/x" * 900 + b"?" + b"/" * 9000),
+    ],
+)
+def test_many_parts_are_honest(good: http.Request) -> None:
+    assert malformed(good) == ""
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (request(path=b"/x?" + b"&" * 100_000), "too many parts in the target"),
+        (request(path=b"/%2e" * 50_000), "too many parts in the target"),
+        (request(HOST, *[(b"X", b"y")] * 20_000), "too many header lines"),
+    ],
+)
+def test_a_head_that_would_hold_up_everybody_is_cut_short(bad: http.Request, why: str) -> None:
+    assert malformed(bad) == why
+    assert len(bad.data.path) <= 1000 and len(bad.headers.fields) <= 1000
