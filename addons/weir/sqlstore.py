@@ -117,10 +117,11 @@ class SqlStore:
     def break_off(self) -> None:
         """End the connections whose transaction takes longer than two timeouts: the server was halted, or the network
         says nothing any more. The server's own timeouts are of no use then."""
+        gone = (OSError, self._engine.dialect.loaded_dbapi.Error)  # closed by its own thread this very moment
         with self._running_changes:
             for since, driver in self._running.values():
                 if time.monotonic() - since > 2 * self.timeout_s and not driver.closed:
-                    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as wire:
+                    with contextlib.suppress(*gone), socket.socket(fileno=os.dup(driver.fileno())) as wire:
                         wire.shutdown(socket.SHUT_RDWR)
 
     def _once[T](self, work: Callable[[Connection], T], *, reads: bool) -> T:

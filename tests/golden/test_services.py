@@ -125,6 +125,28 @@ def test_a_key_is_bound_to_its_providers_hosts() -> None:
     assert huggingface is not None and "*.endpoints.huggingface.cloud" not in huggingface.bound_hosts
 
 
+# Wildcards that a key may go to unless policy says otherwise: their names are the vendor's to give, mostly regions.
+VENDORS_OWN = {
+    "aws-bedrock": {"bedrock-runtime", "bedrock-runtime-fips", "bedrock-mantle"},
+    "elevenlabs": {"api"},
+    "google-vertex": {"*-aiplatform"},
+    "ibm-watsonx": {"*"},
+    "openai": {"*"},
+    "xai": {"*"},
+}
+
+
+def test_no_key_goes_to_what_anybody_can_rent() -> None:
+    open_ones: dict[str, set[str]] = {}
+    for provider in REGISTRY.providers:
+        for host in provider.bound_hosts if provider.virtual_key_operations else ():
+            if "*" in host:
+                open_ones.setdefault(provider.id, set()).add(host.partition(".")[0])
+    assert open_ones == VENDORS_OWN, "is a new one rented out? then key_hosts: []"
+    for name in ("azure-openai", "databricks", "snowflake-cortex", "cloudflare-ai-gateway"):
+        assert REGISTRY.bound_hosts(name) == ()
+
+
 def test_every_listed_operation_is_found_by_its_own_path() -> None:
     """No template stands in the shadow of another one of the same provider."""
     for provider in REGISTRY.providers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -73,3 +74,16 @@ def test_a_reader_waits_for_no_writer_and_sees_what_is_committed(tmp_path: Path)
     over.set()
     thread.join()
     assert reader.read(lambda connection: connection.execute(select(WORDS)).all()) == [("a",)]
+
+
+def test_a_connection_that_closes_while_it_is_broken_off_is_no_error(tmp_path: Path) -> None:
+    class Closing:
+        closed = False
+
+        def fileno(self) -> int:
+            raise sqlite3.OperationalError("the connection is lost")
+
+    store = Small.open(tmp_path / "small.db", 0.01)
+    store._running[1] = (0.0, Closing())
+    store.break_off()
+    store.close()

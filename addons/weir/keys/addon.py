@@ -33,10 +33,11 @@ class Keys:
             return None
         places = trace.provider.auth if trace.provider else ()
         path, _, query = flow.request.path.partition("?")
-        presented = credentials.find(header_lines(flow), query, places, path)
-        trace.presented = tuple(presented)
+        lines = header_lines(flow)
+        trace.presented = tuple(credentials.find(lines, query, places, path))
+        trace.presented_in = (flow.request.headers.fields, flow.request.path)
         waits = meet(self.state, trace, flow)
-        note(trace, flow, header_lines(flow))
+        note(trace, flow, lines)
         return waits
 
     @guarded

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weir.keys.held import Schedule
-from weir.keys.pool import Health, Member, Pool
+from weir.keys.pool import Change, Health, Member, Pool
 from weir.keys.refresh import Refresher
 from weir.keys.secrets import SecretUnavailable, key_of, managed
 from weir.model import Secret
@@ -15,6 +16,7 @@ from weir.sections import Key
 __all__ = ["Company", "CompanyKey", "names_account", "report", "single", "turned_away"]
 
 _FILE_S = 2  # a file costs nothing to look at
+_HURRY_S = 5.0  # between two fetches of everything, however often somebody reloads
 _REFUSED_BY_AWS = frozenset(
     {"UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "ExpiredToken"}
 )
@@ -28,12 +30,14 @@ class CompanyKey:
     """The keys of one service, and what is done with them.
 
     ``form``: ``key`` goes where the virtual key stood, with ``aws`` the request is signed, ``google`` is a bearer
-    token whatever place the client chose. ``held``: by label, what the refresher keeps each key under.
+    token whatever place the client chose. ``held``: by label, what the refresher keeps each key under; ``schedules``:
+    by the latter, when it is fetched.
     """
 
     pool: Pool
     form: str = "key"
     held: Mapping[str, str] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
 
     def pick(self, host: str, affinity: str = "") -> Member | None:
         """A key for a request to ``host``, as ``Pool.pick``."""
@@ -80,19 +84,23 @@ def names_account(sent: Mapping[str, str]) -> bool:
 
 
 def report(
-    key: CompanyKey, label: str, status: int, headers: Mapping[str, str], sent: Mapping[str, str] = _NOTHING
-) -> float | None:
+    key: CompanyKey,
+    label: str,
+    status: int,
+    headers: Mapping[str, str],
+    sent: Mapping[str, str] = _NOTHING,
+    caller: str = "",
+) -> Change | None:
     """Tell the pool what the provider answered (status and headers) to a request with the key ``label``.
 
-    Seconds that the key rests from now on, 0.0 when it is back, None when nothing changed. ``sent`` are the request's
-    headers (see `names_account`).
+    What becomes of the key, None when nothing changed. ``sent`` are the request's headers (see `names_account`),
+    ``caller`` is whom `pick` was asked for.
     """
     if turned_away(status, headers):
         if names_account(sent):
             return None
         status = 401
-    change = key.pool.report(label, status, _seconds(headers.get("retry-after", "")))
-    return change.rest_s if change is not None else None
+    return key.pool.report(label, status, _seconds(headers.get("retry-after", "")), caller)
 
 
 def _seconds(text: str) -> float | None:
@@ -103,9 +111,10 @@ def _seconds(text: str) -> float | None:
 class Company:
     """Outlives policies: values stay when a policy is swapped, and so does what is known of each key's health."""
 
-    def __init__(self, refresher: Refresher) -> None:
+    def __init__(self, refresher: Refresher, mono: Callable[[], float] = time.monotonic) -> None:
         self.refresher = refresher
-        self._known: dict[str, tuple[object, CompanyKey]] = {}
+        self._mono, self._hurried = mono, float("-inf")
+        self._known: list[tuple[object, CompanyKey]] = []  # of the policy in force, and of those built since
 
     def keys_of(
         self, sections: Mapping[str, Key], hosts_of: Callable[[str], Sequence[str]], wait_s: float
@@ -115,30 +124,39 @@ class Company:
         ``hosts_of`` a service are where its keys may go unless the policy says. Waits until each secret has been tried,
         at most ``wait_s`` seconds; what is not there then is fetched all the same. One caller at a time.
         """
-        found: dict[str, tuple[object, CompanyKey]] = {}
+        keys: dict[str, CompanyKey] = {}
         problems: dict[str, str] = {}
         for service, section in sections.items():
             hosts = tuple(section.hosts or hosts_of(service))
-            known = self._known.get(service)
-            if known is not None and known[0] == (section, hosts):
-                found[service] = known
-                continue
-            try:
-                found[service] = ((section, hosts), self._key(service, section, hosts))
-            except SecretUnavailable as error:
-                problems[service] = str(error)
-        self._known |= found
-        keys = {service: key for service, (_, key) in found.items()}
+            what = (service, section, hosts)
+            known = next((key for of, key in self._known if of == what), None)
+            if known is None:
+                try:
+                    known = self._key(service, section, hosts)
+                except SecretUnavailable as error:
+                    problems[service] = str(error)
+                    continue
+                self._known.append((what, known))
+            keys[service] = known
         if keys:
             self.refresher.prime(wait_s)
         problems |= {service: problem for service, key in keys.items() if (problem := key.problem())}
         return keys, problems
 
     def settle(self, keys: Mapping[str, CompanyKey]) -> None:
-        """A policy with these keys is in force: forget all others, and fetch these anew, as whoever reloads expects."""
-        self._known = {service: known for service, known in self._known.items() if known[1] is keys.get(service)}
+        """A policy with these keys is in force: forget all others, and fetch these anew, as whoever reloads expects.
+
+        At once, or within seconds when that was done a moment ago.
+        """
+        in_force = {id(key) for key in keys.values()}
+        self._known = [one for one in self._known if id(one[1]) in in_force]
         self.refresher.retain({name for key in keys.values() for name in key.held.values()})
-        self.refresher.hurry()
+        # Only now: a policy that is refused changes nothing of a secret that this one names too.
+        self.refresher.reschedule({name: one for key in keys.values() for name, one in key.schedules.items()})
+        now = self._mono()
+        if self._hurried <= now:
+            self._hurried = max(now, self._hurried + _HURRY_S)
+        self.refresher.hurry(after_s=self._hurried - now)
 
     def refused(self, key: CompanyKey, label: str) -> None:
         """The provider turned this key away: it may have been rotated, so it is fetched now."""
@@ -146,7 +164,7 @@ class Company:
             self.refresher.hurry([key.held[label]])
 
     def _key(self, service: str, section: Key, hosts: tuple[str, ...]) -> CompanyKey:
-        members, held = [], {}
+        members, held, schedules = [], {}, {}
         for number, (reference, weight) in enumerate(section.entries, 1):
             label = service if len(section.entries) == 1 else f"{service}-{number}"
             ttl_s = min(section.refresh_s, _FILE_S) if reference.startswith("file:") else section.refresh_s
@@ -154,4 +172,5 @@ class Company:
             secret = managed(self.refresher, reference, hosts, label, form=section.form, schedule=schedule)
             members.append(Member(label, secret, weight))
             held[label] = key_of(reference, section.form)
-        return CompanyKey(Pool(members), section.form, held)
+            schedules[held[label]] = schedule
+        return CompanyKey(Pool(members), section.form, held, schedules)

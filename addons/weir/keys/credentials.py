@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import hmac
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from urllib.parse import quote, unquote, unquote_plus
 from weir.keys.virtual import PREFIX
 from weir.model import AuthPlace
 
-__all__ = ["Presented", "find", "fingerprint", "kind_of", "remove", "replace"]
+__all__ = ["Presented", "find", "fingerprint", "found_again", "kind_of", "remove", "replace"]
 
 type Headers = list[tuple[str, str]]
 
@@ -21,6 +22,7 @@ _VIRTUAL = re.compile(re.escape(PREFIX) + r"[0-9A-Za-z]*", re.IGNORECASE)  # in 
 _SIGNER = re.compile(rf"Credential=({re.escape(PREFIX)}[0-9A-Za-z]+)/")
 _PATH = AuthPlace(header=":path")
 _SUBPROTOCOL = "sec-websocket-protocol"
+_ITEMS_MAX = 100
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]+(?=\S)")
 # Only these are taken for a scheme where the provider declares another: any other first word may be the key itself,
 # and the scheme is shown where the value is hidden.
@@ -61,12 +63,32 @@ def find(
     words = [place.subprotocol for place in places if place.subprotocol]
     found: list[Presented] = []
     for index, (name, value) in enumerate(headers):
-        behind = _in_subprotocols(index, value, words) if words and name.lower() == _SUBPROTOCOL else []
-        found.extend(behind or _in_header(index, name.lower(), value, by_header.get(name.lower())))
+        name = name.lower()
+        chosen = bool(words) and name == _SUBPROTOCOL
+        if not chosen and name not in by_header and _plain(name, value):
+            continue
+        behind = _in_subprotocols(index, value, words) if chosen else []
+        found.extend(behind or _in_header(index, name, value, by_header.get(name)))
     for index, part in enumerate(query.split("&") if query else ()):
         found.extend(_in_parameter(index, part, parameters))
-    found.extend(Presented(_PATH, key, -1, declared=False, virtual=True) for key in _VIRTUAL.findall(unquote(path)))
+    path = unquote(path) if "%" in path else path
+    found.extend(Presented(_PATH, key, -1, declared=False, virtual=True) for key in _spelled(path))
     return found
+
+
+def found_again(
+    presented: Iterable[Presented],
+    headers: Sequence[tuple[str, str]],
+    query: str,
+    places: Sequence[AuthPlace],
+    path: str = "",
+) -> tuple[Presented, ...]:
+    """`find` in what has become of the request since, with the marks that ``presented`` got: lines move when one before
+    them goes, as ``content-encoding`` does with a body that policy changes."""
+    marked = {(one.place, one.value) for one in presented if one.replace}
+    return tuple(
+        dataclasses.replace(one, replace=(one.place, one.value) in marked) for one in find(headers, query, places, path)
+    )
 
 
 def replace(
@@ -126,7 +148,7 @@ def fingerprint(key: bytes, value: str) -> str:
 
 def _in_header(index: int, name: str, value: str, schemes: Sequence[str] | None) -> list[Presented]:
     if schemes is None:
-        keys = _virtual_in(value) or _VIRTUAL.findall(name)
+        keys = _virtual_in(value) or _spelled(name)
         return [Presented(AuthPlace(header=name), key, index, declared=False, virtual=True) for key in keys]
     text = value.strip(" \t")
     if not text:
@@ -145,6 +167,8 @@ def _in_header(index: int, name: str, value: str, schemes: Sequence[str] | None)
 
 def _in_subprotocols(index: int, value: str, words: Sequence[str]) -> list[Presented]:
     """The credentials among a WebSocket's subprotocols: where a browser, which sets no headers, puts a key."""
+    if value.count(",") > _ITEMS_MAX:  # nobody offers so many: one credential in no known form
+        return [_presented(AuthPlace(header=_SUBPROTOCOL), value, index, declared=False)]
     items = [item.strip(" \t") for item in value.split(",")]
     found = []
     for number, item in enumerate(items):
@@ -176,8 +200,23 @@ def _presented(place: AuthPlace, value: str, index: int, *, declared: bool) -> P
     return Presented(place, value, index, declared=declared, virtual=bool(_virtual_in(value, place.scheme)))
 
 
+def _plain(name: str, value: str) -> bool:
+    """Whether there is nothing in a line, as in nearly all: quicker than looking for all that could be."""
+    if not (name.isascii() and value.isascii()):
+        return False
+    value = value.lower()
+    return PREFIX not in value and "basic" not in value and PREFIX not in name
+
+
+def _spelled(text: str) -> list[str]:
+    # Nearly every text has none, which the pattern finds out slowly: it looks at each letter in both cases.
+    if text.isascii() and PREFIX not in text.lower():
+        return []
+    return _VIRTUAL.findall(text)
+
+
 def _virtual_in(value: str, scheme: str = "") -> list[str]:
-    keys = _VIRTUAL.findall(value)
+    keys = _spelled(value)
     if keys:
         return keys
     word, space, rest = value.strip(" \t").partition(" ")
@@ -186,6 +225,6 @@ def _virtual_in(value: str, scheme: str = "") -> list[str]:
         return []
     # user:password in Basic hides a key from a plain search.
     try:
-        return _VIRTUAL.findall(base64.b64decode(token.strip() + "==").decode("latin-1"))
+        return _spelled(base64.b64decode(token.strip() + "==").decode("latin-1"))
     except (binascii.Error, ValueError):
         return []

@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ log = logging.getLogger("weir.keys")
 
 _DENIED_FIRST_S, _DENIED_MAX_S = 60.0, 3600.0
 _LIMITED_FIRST_S, _LIMITED_MAX_S = 5.0, 600.0
+_WELL_S = 60.0  # a key that answered somebody so lately is not bad: a 401 then is about who asked, or what for
+_CALLERS_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key was taken out (``rest_s`` > 0 seconds) or came back (0), and the status that says why: for the record."""
+    """A key was taken out (``rest_s`` > 0 seconds) or came back (0), and the status that says why: for the record.
+
+    ``own``: it was taken from the caller who was turned away with it, and from nobody else.
+    """
 
     id: str
     status: int
     rest_s: float
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,8 @@ class Pool:
         self._lock = threading.Lock()
         self._rests = {member.id: _Rest() for member in members}
         self._credit = {member.id: 0 for member in members}
+        self._well: dict[str, float] = {}  # when it was taken last
+        self._own: OrderedDict[tuple[str, str], float] = OrderedDict()  # until when a caller does not get it
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -91,21 +100,34 @@ class Pool:
             usable = [member for member in self._members if member.secret.may_go_to(host) and _there(member.secret)]
             if not usable:
                 return None
-            good = [member for member in usable if self._rests[member.id].until <= now]
+            good = [
+                member
+                for member in usable
+                if self._rests[member.id].until <= now and self._own.get((affinity, member.id), now) <= now
+            ]
             if not good:
                 return min(usable, key=lambda member: self._rests[member.id].until)
+            if len(good) == 1:
+                return good[0]
             return max(good, key=lambda m: _share(affinity, m)) if affinity else self._turn(good)
 
-    def report(self, member_id: str, status: int, retry_after_s: float | None = None) -> Change | None:
+    def report(
+        self, member_id: str, status: int, retry_after_s: float | None = None, affinity: str = ""
+    ) -> Change | None:
         """Hear the provider's status for a request with this key; the change that follows, if any.
 
         401: the key is refused and rests a minute, twice as long each time in a row, up to an hour. 429: for as long
         as ``Retry-After`` says (at most ten minutes), else five seconds and twice as long each time. Any status below
-        400 brings it back. 403 is often one model's or one operation's, 5xx the provider's: neither is the key's fault.
+        400 brings it back. A 401 to a caller (``affinity``) with a key that was taken a moment ago takes it from that
+        caller only: nobody takes everybody's key out by asking for what makes a provider say 401. 403 is often one
+        model's or one operation's, 5xx the provider's: neither is the key's fault.
+
         Raises KeyError for an id that is not here.
         """
         with self._lock:
             rest, now = self._rests[member_id], self._mono()
+            if status < 400:
+                self._well[member_id] = now
             if status not in (401, 429):
                 if status >= 400 or not rest.failures:
                     return None
@@ -116,6 +138,8 @@ class Pool:
                 change = Change(member_id, status, 0.0)
             elif rest.until > now and rest.status == 401:
                 return None  # one refusal, heard from many requests that were under way
+            elif status == 401 and affinity and now - self._well.get(member_id, -_WELL_S) < _WELL_S:
+                return self._take_from(affinity, member_id, now)
             elif rest.until > now and status == 429 and not (retry_after_s and now + retry_after_s > rest.until):
                 return None
             else:
@@ -132,6 +156,15 @@ class Pool:
         with self._lock:
             now = self._mono()
             return tuple(self._health(member, self._rests[member.id], now) for member in self._members)
+
+    def _take_from(self, affinity: str, member_id: str, now: float) -> Change | None:
+        if self._own.get((affinity, member_id), now) > now:
+            return None
+        self._own[affinity, member_id] = now + _DENIED_FIRST_S
+        self._own.move_to_end((affinity, member_id))
+        while len(self._own) > _CALLERS_MAX:
+            self._own.popitem(last=False)
+        return Change(member_id, 401, _DENIED_FIRST_S, own=True)
 
     def _health(self, member: Member, rest: _Rest, now: float) -> Health:
         left = max(0.0, rest.until - now)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from weir.keys.held import Held, SecretStatus
+from weir.keys.held import Held, Schedule, SecretStatus
 
 __all__ = ["Refresher"]
 
 log = logging.getLogger("weir.keys")
 
 _WORKERS = 4
+_QUIET_S = 1.0  # how long a start waits without a word
 
 
 class Refresher:
@@ -54,21 +55,31 @@ class Refresher:
             kept = set(self._held.values())
             self._told = {held: told for held, told in self._told.items() if held in kept}
 
-    def hurry(self, keys: Iterable[str] | None = None) -> None:
-        """Fetch these secrets now, or all of them; one that is just being fetched is not fetched again."""
+    def reschedule(self, schedules: Mapping[str, Schedule]) -> None:
+        """From their next fetch on, these secrets go by these schedules."""
+        with self._change:
+            for key, schedule in schedules.items():
+                if key in self._held:
+                    self._held[key].reschedule(schedule)
+
+    def hurry(self, keys: Iterable[str] | None = None, *, after_s: float = 0.0) -> None:
+        """Fetch these secrets (or all) now, or ``after_s`` seconds at the latest; those being fetched not again."""
         with self._change:
             wanted = None if keys is None else set(keys)
             for key, held in self._held.items():
                 if (wanted is None or key in wanted) and held.due > 0:  # else it has not been tried yet
-                    held.due = min(held.due, self._mono())
+                    held.due = min(held.due, self._mono() + after_s)
             self._change.notify_all()
 
     def prime(self, timeout_s: float = 15.0) -> None:
         """Wait until each secret has been tried once, at most ``timeout_s`` seconds. Never on the event loop."""
         self.start()
-        deadline = time.monotonic() + timeout_s
         with self._change:
-            self._change.wait_for(self._all_tried, max(0.0, deadline - time.monotonic()))
+            if self._change.wait_for(self._all_tried, min(_QUIET_S, timeout_s)) or timeout_s <= _QUIET_S:
+                return
+            log.info("waiting for %s, at most %.0f s", self._untried(), timeout_s)
+            if not self._change.wait_for(self._all_tried, timeout_s - _QUIET_S):
+                log.warning("going on without %s", self._untried())
 
     def start(self) -> None:
         """Start the threads, once."""
@@ -94,6 +105,10 @@ class Refresher:
         with self._change:
             held = list(self._held.values())
         return tuple(sorted((one.status() for one in held), key=lambda status: status.name))
+
+    def _untried(self) -> str:
+        names = sorted(held.name for held in self._held.values() if held.due <= 0)
+        return f"{len(names)} {'secret' if len(names) == 1 else 'secrets'}: {', '.join(names)}"
 
     def _all_tried(self) -> bool:
         return self._closed or all(held.due > 0 for held in self._held.values())
@@ -125,8 +140,8 @@ class Refresher:
             return
         try:
             self._on_change(status)
-        except Exception:  # the thread serves the secrets first
-            log.exception("secret %s: its change could not be recorded", status.name)
+        except Exception as error:  # noqa: BLE001 - the thread serves the secrets first; its words may quote one
+            log.error("secret %s: its change could not be recorded (%s)", status.name, type(error).__name__)
 
     def _next(self) -> Held | None:
         """The next secret that is due, waiting for it; None when it is time to stop. Called with the lock held."""

@@ -12,9 +12,12 @@ from weir.keys.live import LiveSecret
 from weir.keys.virtual import VirtualKey
 from weir.model import Secret
 
-__all__ = ["UNCHECKED", "Asked", "Keyring", "key_refusal", "refusal"]
+__all__ = ["UNCHECKED", "Asked", "Keyring", "LookedUp", "key_refusal", "refusal"]
 
 UNCHECKED = "Virtual keys can't be checked just now, so none is taken. Try again later."
+_BESIDE = "Another credential stands beside the one that the company's key would replace. Send one."
+_MANY = "Too many credentials stand in this request. Send one."
+_MOST = 16  # each place costs time when the company's key goes in
 _WORDS = {
     "revoked": "revoked",
     "rotated": "replaced by a new one, and its time is over",
@@ -37,6 +40,27 @@ class Keyring(Protocol):
         """The record of a key; None when it was never issued."""
 
 
+class LookedUp:
+    """A keyring in which each key is looked up once: for one step of an exchange, since it may end before the next."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._found: dict[str, VirtualKey | None] = {}
+
+    @property
+    def trouble(self) -> str:
+        """As the keyring, now."""
+        return self._keyring.trouble
+
+    def lookup(self, presented: str) -> VirtualKey | None:
+        """As the keyring, when it was first asked."""
+        try:
+            return self._found[presented]
+        except KeyError:
+            found = self._found[presented] = self._keyring.lookup(presented)
+            return found
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a key is wanted for, as far as it is known: None is not asked about yet."""
@@ -47,11 +71,17 @@ class Asked:
     model: str | None = None
 
 
-def key_refusal(presented: Iterable[Presented], keyring: Keyring, asked: Asked, at: datetime) -> str:
+def key_refusal(
+    presented: Iterable[Presented], keyring: Keyring, asked: Asked, at: datetime, *, alone: bool = True
+) -> str:
     """A sentence for the client, without any key in it; "" when every virtual key is good for what is asked.
 
-    ``at`` is an aware time. Credentials that are not virtual do not matter here.
+    ``at`` is an aware time. ``alone``: what else stands in the provider's places would go up beside the company's key.
     """
+    presented = tuple(presented)
+    owner = ""
+    if sum(one.virtual for one in presented) > _MOST:
+        return _MANY
     for credential in presented:
         if not credential.virtual:
             continue
@@ -65,7 +95,16 @@ def key_refusal(presented: Iterable[Presented], keyring: Keyring, asked: Asked, 
             return f"This virtual key can't be used here: {_WORDS[why]}."
         if not credential.declared:
             return "A virtual key stands where this service takes no credential."
-    return ""
+        if owner not in ("", key.id):  # whose budget and limits, and whose name in the records?
+            return "Two virtual keys stand in this request. Send one."
+        owner = key.id
+    return _BESIDE if alone and owner and _others(presented) else ""
+
+
+def _others(presented: Sequence[Presented]) -> bool:
+    # The company's key would go up beside a key of the client's own: which one counts is for the provider to say, and a
+    # wrong one is a 401 that would have the company's key put to rest.
+    return any(not (one.virtual or one.replace) for one in presented)
 
 
 def refusal(
@@ -77,6 +116,7 @@ def refusal(
     at: datetime,
     *,
     allowed: bool = True,
+    alone: bool = True,
 ) -> str:
     """As `key_refusal`, and why the service's real key can't go where the request goes.
 
@@ -84,9 +124,14 @@ def refusal(
     when the connection upstream is not verified TLS), ``allowed`` whether the company's key may be used for the
     operation.
     """
-    why = key_refusal(presented, keyring, asked, at)
+    presented = tuple(presented)
+    why = key_refusal(presented, keyring, asked, at, alone=alone)
     if why:
         return why
+    if sum(one.replace for one in presented) > _MOST:
+        return _MANY
+    if alone and _others(presented) and any(one.replace for one in presented):
+        return _BESIDE
     if not allowed:
         return "A virtual key is good for models and what they answer, not for this operation."
     if secret is None or (isinstance(secret, LiveSecret) and not secret.available()):

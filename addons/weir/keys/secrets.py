@@ -64,8 +64,8 @@ def managed(
 ) -> LiveSecret:
     """Like ``resolve``, but held by ``refresher`` and renewed there; the value is there after ``refresher.prime()``.
 
-    ``form`` as in ``source``. Raises SecretUnavailable for what no waiting mends: a reference that is none, no hosts.
-    Blocks never.
+    One that is held already keeps its schedule: see ``Refresher.reschedule``. ``form`` as in ``source``. Raises
+    SecretUnavailable for what no waiting mends: a reference that is none, no hosts. Blocks never.
     """
     try:
         ask = source(reference, form)
@@ -83,8 +83,6 @@ def managed(
     held = refresher.hold(
         key_of(reference, form), lambda: Held(f"keys.{name}", fetch, scheme=scheme, schedule=schedule)
     )
-    if schedule is not None:
-        held.reschedule(schedule)  # it may have been held under another policy
     return LiveSecret(held, name=name, hosts=bound)
 
 

@@ -12,7 +12,8 @@ import pytest
 from harness.processes import until
 from weir import settings
 from weir.keys.company import Company, CompanyKey, report, single
-from weir.keys.pool import Member, Pool
+from weir.keys.held import Held
+from weir.keys.pool import Change, Member, Pool
 from weir.keys.refresh import Refresher
 from weir.model import Secret
 from weir.sections import Key
@@ -76,12 +77,16 @@ def test_a_key_without_hosts_is_a_problem(company: Company, monkeypatch: pytest.
     assert keys == {} and "no hosts are given" in problems["house"]
 
 
+def rest(change: Change | None) -> float | None:
+    return change.rest_s if change else None
+
+
 def test_a_policy_that_follows_goes_on_with_values_and_health(company: Company, tmp_path: Path) -> None:
     file = put(tmp_path / "key", "first")
     text = f'{{openai: {{secret: "file:{file}"}}}}'
     keys, _ = keys_of(company, text)
     company.settle(keys)
-    assert report(keys["openai"], "openai", 401, {}) == 60
+    assert rest(report(keys["openai"], "openai", 401, {})) == 60
     file.unlink()
     again, problems = keys_of(company, text)
     assert not problems and again["openai"] is keys["openai"] and value(again["openai"]) == "first"
@@ -98,6 +103,20 @@ def test_what_no_policy_names_is_forgotten(company: Company, monkeypatch: pytest
     company.settle(after)
     assert [one.name for one in company.refresher.statuses()] == ["keys.openai"]
     assert value(before["openai"]) == "one", "an exchange under the old policy ends with the key it began with"
+
+
+def test_a_policy_that_is_refused_leaves_nothing_behind(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ONE", "TWO"):
+        monkeypatch.setenv(f"WEIR_TEST_{name}", name.lower())
+    one, two = ('{openai: {secret: "env:WEIR_TEST_%s"}}' % name for name in ("ONE", "TWO"))  # noqa: UP031
+    in_force, _ = keys_of(company, one)
+    company.settle(in_force)
+    report(in_force["openai"], "openai", 401, {})
+    keys_of(company, two)  # built, and then a mistake elsewhere was found
+    company.settle(in_force)
+    assert [status.name for status in company.refresher.statuses()] == ["keys.openai"]
+    after, _ = keys_of(company, one)
+    assert after["openai"] is in_force["openai"] and after["openai"].health()[0].state == "resting"
 
 
 def test_a_key_the_provider_refused_is_fetched_again(company: Company, tmp_path: Path) -> None:
@@ -126,7 +145,7 @@ def test_a_key_the_provider_refused_is_fetched_again(company: Company, tmp_path:
 )
 def test_what_a_provider_answers(status: int, headers: dict[str, str], rests: float | None) -> None:
     key = CompanyKey(Pool([Member("a", Secret("one", hosts=HOSTS)), Member("b", Secret("two", hosts=HOSTS))]))
-    assert report(key, "a", status, headers) == rests
+    assert rest(report(key, "a", status, headers)) == rests
     if rests:
         assert {value(key) for _ in range(4)} == {"two"}
 
@@ -149,4 +168,33 @@ def test_a_start_does_not_wait_for_a_backend_that_does_not_answer() -> None:
 def test_a_request_that_names_an_account_says_nothing_about_the_key() -> None:
     key = single(Secret("one", name="a", hosts=HOSTS))
     assert report(key, "a", 401, {}, {"openai-organization": "org-x"}) is None
-    assert report(key, "a", 401, {}, {"accept": "*/*"}) == 60
+    assert rest(report(key, "a", 401, {}, {"accept": "*/*"})) == 60
+
+
+def test_a_policy_that_is_refused_changes_no_schedule(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIR_TEST_ONE", "one")
+    text = '{openai: {secret: "env:WEIR_TEST_ONE", keep_h: %d}}'
+    in_force, _ = keys_of(company, text % 24)
+    company.settle(in_force)
+    held = company.refresher.hold(in_force["openai"].held["openai"], lambda: pytest.fail("it is held"))
+    other, _ = keys_of(company, text % 1)
+    assert held.refresh() and kept_h(held) == 24, "built, and not in force"
+    company.settle(in_force)
+    assert held.refresh() and kept_h(held) == 24
+    company.settle(other)
+    assert held.refresh() and kept_h(held) == 1
+
+
+def kept_h(held: Held) -> int:
+    status = held.status()
+    assert status.expires is not None and status.fetched is not None
+    return round((status.expires - status.fetched).total_seconds() / 3600)
+
+
+def test_a_storm_of_reloads_fetches_everything_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, hurried = [100.0], []
+    company = Company(Refresher(), mono=lambda: clock[0])
+    monkeypatch.setattr(company.refresher, "hurry", lambda after_s: hurried.append(clock[0] + after_s))
+    for clock[0] in (100.0, 100.1, 104.0, 105.0, 105.5, 110.5, 130.0):
+        company.settle({})
+    assert hurried == [100, 105, 105, 110, 110, 115, 130], "never forgotten, and never sooner"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from base64 import b64encode
 
 import pytest
 
-from weir.keys.credentials import Presented, find, fingerprint, kind_of, remove, replace
+from weir.keys.credentials import Presented, find, fingerprint, found_again, kind_of, remove, replace
 from weir.keys.virtual import PREFIX
 from weir.keys.virtual import form as virtual
 from weir.model import AuthPlace
@@ -217,6 +218,12 @@ def test_subprotocols_without_a_key(value: str) -> None:
     assert find([(PROTOCOL, value)], "", (DOTTED, WORD)) == []
 
 
+@pytest.mark.parametrize("key", [VIRTUAL, RAW])
+def test_more_subprotocols_than_anybody_offers_are_one_credential(key: str) -> None:
+    (found,) = find([("Sec-WebSocket-Protocol", "a," * 101 + f"acme-key.{key}")], "", (DOTTED, WORD))
+    assert not found.declared and found.virtual is (key == VIRTUAL)
+
+
 def test_a_virtual_key_elsewhere_among_the_subprotocols() -> None:
     found = find([(PROTOCOL, f"acme-key.{RAW}, {VIRTUAL}")], "", (DOTTED,))
     assert [(p.value, p.declared, p.virtual) for p in found] == [(RAW, True, False), (VIRTUAL, False, True)]
@@ -252,3 +259,17 @@ def test_a_client_that_can_only_sign_has_the_virtual_key_for_its_access_key(decl
 def test_a_tab_becomes_a_space() -> None:
     lines = [("AUTHORIZATION", f"bearer\t{VIRTUAL}\t")]
     assert replace(lines, "", one(lines), REAL)[0] == [("AUTHORIZATION", f"bearer {REAL} ")]
+
+
+def test_what_moved_is_found_again_with_its_mark() -> None:
+    headers = [("content-encoding", "gzip"), ("authorization", f"Bearer {RAW}"), ("x-api-key", VIRTUAL)]
+    first, second = find(headers, "key=other", PLACES)[:2]
+    marked = (dataclasses.replace(first, replace=True), second)
+    again = found_again(marked, headers[1:], "alt=sse&key=other", PLACES)
+    assert [(one.value, one.index, one.replace) for one in again] == [
+        (RAW, 0, True),
+        (VIRTUAL, 1, False),
+        ("other", 1, False),
+    ]
+    lines, query = remove(headers[1:], "alt=sse&key=other", again)
+    assert (lines, query) == ([], "alt=sse")

@@ -105,6 +105,31 @@ def test_a_longer_wait_or_a_refusal_counts_after_a_limit() -> None:
     assert denied is not None and denied.rest_s >= 60
 
 
+def test_nobody_takes_everybodys_key_out() -> None:
+    """Asking in a place where no key of the company's is good, say: another region, somebody else's resource."""
+    one, clock = pool(member("a"), member("b"))
+    first = picks(one, 1, "mallory")[0]
+    one.report(first, 200, affinity="ada")
+    clock.now += 30
+    assert one.report(first, 401, affinity="mallory") == Change(first, 401, 60, own=True)
+    assert one.report(first, 401, affinity="mallory") is None
+    assert {health.state for health in one.health()} == {"good"}
+    assert first not in picks(one, 3, "mallory") and first in picks(one, 100)
+    clock.now += 60
+    assert picks(one, 1, "mallory") == [first]
+    assert one.report(first, 401, affinity="mallory") == Change(first, 401, 60), "nobody was answered for a minute"
+
+
+def test_callers_that_were_turned_away_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.keys.pool._CALLERS_MAX", 3)
+    one, _ = pool(member("a"), member("b"))
+    one.report("a", 200)
+    for number in range(9):
+        one.report("a", 401, affinity=f"user-{number}")
+    assert [len(one._own), {health.state for health in one.health()}] == [3, {"good"}]
+    assert picks(one, 1, "user-8") == ["b"]
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503, 529])
 def test_what_is_not_the_keys_fault(status: int) -> None:
     one, _ = pool(member("a"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from weir.keys import refresh
 from weir.keys.backends import SecretUnavailable
 from weir.keys.held import Fetched, Held, Schedule, SecretStatus
 from weir.keys.refresh import Refresher
@@ -109,6 +110,7 @@ def test_each_change_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
         until(lambda: len(told) == 3)  # the thread outlived what the listener raised
         assert told[1:] == [("stale", "down"), ("fresh", "")]
         assert held.current() == VALUE and VALUE not in caplog.text
+        assert "its change could not be recorded (OSError)" in caplog.text and "disk" not in caplog.text
     finally:
         refresher.close()
 
@@ -131,5 +133,36 @@ def test_a_secret_is_fetched_before_its_time_when_it_has_to_be() -> None:
         assert other.asked == 1
         refresher.hurry()
         until(lambda: (one.asked, other.asked) == (3, 2))
+        refresher.hurry(["other"], after_s=3600)
+        refresher.hurry(["one"], after_s=0.02)
+        until(lambda: one.asked == 4)
+        assert other.asked == 2
     finally:
         refresher.close()
+
+
+def test_a_start_that_waits_says_for_what(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(refresh, "_QUIET_S", 0.05)
+    gate, refresher = threading.Event(), Refresher()
+
+    def stuck() -> Fetched:
+        gate.wait(20)
+        return Fetched(VALUE)
+
+    refresher.hold("there", lambda: Held("keys.there", lambda: Fetched(VALUE)))
+    refresher.prime(20)
+    refresher.hold("b", lambda: Held("keys.slow-2", stuck))
+    refresher.hold("a", lambda: Held("keys.slow-1", stuck))
+    try:
+        with caplog.at_level("INFO", "weir.keys"):
+            refresher.prime(0.1)
+            gate.set()
+            refresher.prime(20)
+            refresher.prime(20)
+    finally:
+        gate.set()
+        refresher.close()
+    assert [one.message for one in caplog.records] == [
+        "waiting for 2 secrets: keys.slow-1, keys.slow-2, at most 0 s",
+        "going on without 2 secrets: keys.slow-1, keys.slow-2",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ SECRET = Secret("value", hosts=(HOST,))
 OPENAI = Asked("openai")
 KEYS = {
     "good": VirtualKey("vk-1"),
+    "else": VirtualKey("vk-8"),
     "revoked": VirtualKey("vk-2", revoked=NOW),
     "expired": VirtualKey("vk-3", expires=NOW - timedelta(seconds=1)),
     "narrow": VirtualKey("vk-4", services=("anthropic",)),
@@ -39,11 +41,22 @@ def shown(value: str, *, declared: bool = True, virtual: bool = True) -> Present
     return Presented(AuthPlace(header="authorization"), value, 0, declared=declared, virtual=virtual)
 
 
+def replaced(value: str) -> Presented:
+    return dataclasses.replace(shown(value, virtual=False), replace=True)
+
+
 @pytest.mark.parametrize(
     ("presented", "secret", "names", "said"),
     [
         ([shown("good")], SECRET, (HOST,), ""),
-        ([shown("good"), shown("raw", virtual=False)], SECRET, (HOST,), ""),
+        ([shown("good"), shown("raw", virtual=False)], SECRET, (HOST,), "Another credential stands beside"),
+        ([replaced("raw"), shown("raw", virtual=False)], SECRET, (HOST,), "Another credential stands beside"),
+        ([replaced("raw"), replaced("own")], SECRET, (HOST,), ""),
+        ([shown("good"), shown("good")], SECRET, (HOST,), ""),
+        ([shown("good")] * 16, SECRET, (HOST,), ""),
+        ([shown("good")] * 17, SECRET, (HOST,), "Too many"),
+        ([replaced("raw")] * 17, SECRET, (HOST,), "Too many"),
+        ([shown("good"), shown("else")], SECRET, (HOST,), "Two virtual keys"),
         ([shown("never-issued")], SECRET, (HOST,), "not known"),
         ([shown("revoked")], SECRET, (HOST,), "revoked"),
         ([shown("expired")], SECRET, (HOST,), "expired"),

@@ -6,27 +6,38 @@ follows comes here again and is decided on anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from mitmproxy import http
 
 from weir.edge.trace import Trace
-from weir.edge.wire.pipe import Reader
+from weir.edge.wire.pipe import Reader, ReplyPipe
 from weir.model import Reply
 from weir.ports import ReplyReader
 
-__all__ = ["Echo", "Quiet", "echo_of", "hide"]
+__all__ = ["REPEATS", "Echo", "Quiet", "echo_of", "hide", "hide_in"]
 
+REPEATS = 300  # from this status on replies speak of the request, and may repeat the key it came with
 _SHORTEST = 12  # a shorter "key" would be found in texts by chance
+
+
+_SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda text: quote(text, safe=""),
+    lambda text: quote(text, safe="/"),
+    lambda text: re.sub("%..", lambda code: code[0].lower(), quote(text, safe="")),
+    lambda text: text.replace("/", r"\/"),  # as some write JSON
+)
 
 
 class Echo:
     """One key and what is said in its place, in the spellings that a URL, JSON and plain text have for it."""
 
     def __init__(self, real: str, own: str) -> None:
-        plain, quoted = (real.encode(), own.encode()), (quote(real, safe="").encode(), quote(own, safe="").encode())
-        self._pairs = (plain,) if plain[0] == quoted[0] else (plain, quoted)
+        pairs = [(spell(real).encode(), spell(own).encode()) for spell in _SPELLINGS]
+        self._pairs = tuple(dict(reversed(pairs)).items())  # each spelling once
         self.longest = max(len(said) for said, _ in self._pairs)
 
     def __repr__(self) -> str:
@@ -82,6 +93,19 @@ class Quiet:
         return data[: len(data) - keep]
 
 
+class _Unread:
+    """A reader of what nobody reads: it passes as it comes."""
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def close(self) -> bytes:
+        return b""
+
+    def reply(self) -> Reply:
+        return Reply()
+
+
 def echo_of(trace: Trace) -> Echo | None:
     """What must not come back of this exchange; None when no key of the company's went out as it is."""
     own = next((p.value for p in trace.presented if p.virtual or p.replace), "")
@@ -92,10 +116,29 @@ def echo_of(trace: Trace) -> Echo | None:
 
 
 def hide(trace: Trace, flow: http.HTTPFlow) -> None:
-    """Take the company's key out of the headers of a reply."""
-    if flow.response is None or (echo := echo_of(trace)) is None:
+    """Take the company's key out of the headers of a reply, and see that it goes out of a body that nobody reads."""
+    response = flow.response
+    if response is None or (echo := echo_of(trace)) is None:
         return
-    fields: Iterable[tuple[bytes, bytes]] = flow.response.headers.fields
+    hide_in(trace, response.headers)
+    bodiless = response.headers.get("content-length") == "0" or flow.request.method == "HEAD"
+    ours = trace.look is not None and trace.look.refused
+    if ours or bodiless or trace.pipe is not None or response.status_code < REPEATS or response.status_code == 304:
+        return
+    limit = trace.snapshot.settings.limits.reply_bytes_max
+    coding = response.headers.get("content-encoding", "")
+    trace.pipe = ReplyPipe(Quiet(_Unread(), echo), coding, editing=True, limit=limit)
+    # As for every reply that is edited: the original tells how the upstream side ends.
+    response = flow.response = response.copy()
+    response.headers.pop("content-length", None)
+    response.headers.pop("content-encoding", None)
+
+
+def hide_in(trace: Trace, headers: http.Headers) -> None:
+    """Take the company's key out of these headers or trailers."""
+    if (echo := echo_of(trace)) is None:
+        return
+    fields: Iterable[tuple[bytes, bytes]] = headers.fields
     clean = tuple((name, echo.out_of(value)) for name, value in fields)
     if clean != fields:
-        flow.response.headers = http.Headers(clean)
+        headers.fields = clean

@@ -18,7 +18,8 @@ from weir.datadir import write_private
 from weir.edge import records
 from weir.edge.guard import guarded
 from weir.edge.keys.echoes import hide
-from weir.edge.keys.managed import refuse
+from weir.edge.keys.managed import COMPANYS, caller_of, refuse
+from weir.edge.net import Net
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.keys.company import names_account, report, turned_away
@@ -43,17 +44,19 @@ def hear(state: State, trace: Trace, flow: http.HTTPFlow) -> None:
         return
     code = trace.look.status_code if trace.look else response.status_code  # before a rule of policy's answered
     headers = response.headers
-    rest_s = report(key, trace.managed_key, code, headers, flow.request.headers)
-    if rest_s is not None:
-        told = f"rests {rest_s:.0f} s after {code}" if rest_s else "is taken again"
+    change = report(key, trace.managed_key, code, headers, flow.request.headers, caller_of(trace))
+    if change is not None:
+        told = f"rests {change.rest_s:.0f} s after {code}" if change.rest_s else "is taken again"
+        told += f", for {caller_of(trace)} alone: others are answered" if change.own else ""
         state.spool.put(records.event_record("config", f"key {trace.managed_key} {told}", trace.snapshot.settings.hash))
-        if rest_s and code != 429:
+        if change.rest_s and code != 429:
             state.company.refused(key, trace.managed_key)
     if code == 429 and len(key.health()) > 1 and any(one.state == "good" for one in key.health()):
         headers.pop("retry-after-ms", None)
         headers["retry-after"] = "1"  # another key has room
     if trace.look is not None and not trace.look.refused and turned_away(code, headers):
-        refuse(flow, trace, 503, _TURNED_AWAY.format(service=trace.service.id, code=code))
+        told = f"the provider turned the company's key {trace.managed_key} away ({code})"
+        refuse(flow, trace, 503, _TURNED_AWAY.format(service=trace.service.id, code=code), COMPANYS, told)
         if flow.response is not None and not names_account(flow.request.headers):
             flow.response.headers.update({"retry-after": "1", "x-should-retry": "true"})
         trace.look.refused = trace.look.stopped = True
@@ -134,13 +137,11 @@ class Managed:
         return self.state.data.run / "secrets.json"
 
     async def _tell(self) -> None:
-        written = b""
+        written, net = b"", Net(log.warning, f"how it stands with the company's keys is not in {self._file}")
         while True:
-            now = status(self.state)
-            if now != written and (written or self.state.snapshot.secrets):
-                try:
+            with net:  # no key depends on it
+                now = status(self.state)
+                if now != written and (written or self.state.snapshot.secrets):
                     await asyncio.to_thread(write_private, self._file, now)
                     written = now
-                except OSError as error:  # no key depends on it
-                    log.warning("cannot write %s: %s", self._file, error.strerror)
             await asyncio.sleep(_TELL_S)

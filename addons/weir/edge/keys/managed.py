@@ -12,18 +12,21 @@ from functools import partial
 from mitmproxy import http
 
 from weir.edge.answer import answer
-from weir.edge.identity.callers import address_of
+from weir.edge.identity.who import address_of
 from weir.edge.trace import Trace
 from weir.keys import credentials
 from weir.keys.backends import SecretUnavailable
 from weir.keys.company import CompanyKey
+from weir.keys.placing import placed
 from weir.keys.pool import Member
 from weir.keys.signing.sigv4 import SCHEME, SigningError, sign_with, spelt
 from weir.model import Secret
 
-__all__ = ["RULE", "give", "header_lines", "refuse"]
+__all__ = ["COMPANYS", "RULE", "caller_of", "give", "header_lines", "refuse"]
 
 RULE = "virtual-key"
+COMPANYS = "company-key"  # the caller's key is good, it is the company's that is not
+_COMPATIBLE = "openai_"  # another provider's addresses that speak as OpenAI's do take any key behind `Bearer`
 _NO_VALUE = "The company's key for {service} cannot be had just now. This is for the company to mend, not for you."
 _NOT_SIGNED = "The company's key for {service} signs requests, and this one cannot be signed: {why}."
 _ACCESS_KEY = "This service's key of the company's is no AWS access key: send the virtual key as an API key."
@@ -36,10 +39,13 @@ def header_lines(flow: http.HTTPFlow) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in flow.request.headers.fields]
 
 
-def refuse(flow: http.HTTPFlow, trace: Trace, status: int, why: str) -> None:
-    """Answer in place of the provider. 401: the caller's key is not good for this. 503: the company's is not there."""
-    trace.refused_by, trace.refused_why = RULE, why
-    answer(flow, trace, status, RULE, why)
+def refuse(flow: http.HTTPFlow, trace: Trace, status: int, why: str, rule: str = RULE, reason: str = "") -> None:
+    """Answer in place of the provider. 401: the caller's key is not good for this. 503: the company's is not there.
+
+    The client reads ``why``, the record says ``reason`` where that is another.
+    """
+    trace.refused_by, trace.refused_why = rule, reason or why
+    answer(flow, trace, status, rule, why)
     if status == 503 and flow.response is not None:
         flow.response.headers["retry-after"] = str(RETRY_S)
 
@@ -50,9 +56,13 @@ def give(trace: Trace, flow: http.HTTPFlow, key: CompanyKey) -> Awaitable[None] 
     The caller has made sure that the virtual keys are good and that the request goes to one host over verified TLS.
     What is to be awaited signs a large body elsewhere; awaiting raises what `Workers.run` raises.
     """
-    member = key.pick(trace.names[0], _caller(trace))
+    path, _, query = flow.request.path.partition("?")
+    places = trace.provider.auth if trace.provider else ()
+    if (flow.request.headers.fields, flow.request.path) != trace.presented_in:
+        trace.presented = credentials.found_again(trace.presented, header_lines(flow), query, places, path)
+    member = key.pick(trace.names[0], caller_of(trace))
     if member is None:
-        refuse(flow, trace, 503, _NO_VALUE.format(service=trace.service.id))
+        _not_there(trace, flow, key.problem())
         return None
     if key.form == "aws":
         return _sign(trace, flow, member)
@@ -74,10 +84,16 @@ def _cannot(trace: Trace, flow: http.HTTPFlow, error: Exception) -> None:
     if isinstance(error, SigningError):
         refuse(flow, trace, 400, _NOT_SIGNED.format(service=trace.service.id, why=error))
     else:
-        refuse(flow, trace, 503, _NO_VALUE.format(service=trace.service.id))
+        _not_there(trace, flow, str(error))
 
 
-def _caller(trace: Trace) -> str:
+def _not_there(trace: Trace, flow: http.HTTPFlow, problem: str) -> None:
+    service = trace.service.id
+    reason = f"no key of the company's for {service} has a value now" + (f": {problem}" if problem else "")
+    refuse(flow, trace, 503, _NO_VALUE.format(service=service), COMPANYS, reason)
+
+
+def caller_of(trace: Trace) -> str:
     """Whose requests should go with the same key: files, stored answers and prompt caches belong to it."""
     who = trace.principal
     return who.key_id or who.user or who.app or who.team
@@ -89,6 +105,9 @@ def _replace(trace: Trace, flow: http.HTTPFlow, secret: Secret) -> None:
     for presented in trace.presented:
         if presented.virtual or presented.replace:
             lines, query = credentials.replace(lines, query, presented, value)
+    provider = trace.provider
+    if provider is not None and not (trace.endpoint and trace.endpoint.dialect.startswith(_COMPATIBLE)):
+        lines = placed(lines, value, provider.bearer, provider.auth, provider.key_patterns)
     _set(flow, lines)
     flow.request.path = path + mark + query
     trace.given = Secret(value)

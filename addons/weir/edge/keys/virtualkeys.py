@@ -16,12 +16,14 @@ from mitmproxy import http
 
 from weir.edge import records
 from weir.edge.guard import guarded
-from weir.edge.identity.callers import address_of, by_key
+from weir.edge.identity.callers import by_key
+from weir.edge.identity.who import address_of
 from weir.edge.keys.managed import RULE, refuse
+from weir.edge.net import Net
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.keys.credentials import Presented
-from weir.keys.refusal import UNCHECKED, Asked, key_refusal, refusal
+from weir.keys.refusal import UNCHECKED, Asked, LookedUp, key_refusal, refusal
 from weir.limits.estimate import counted
 from weir.model import Secret
 
@@ -30,6 +32,7 @@ __all__ = ["Keyholders", "meet", "why_not"]
 log = logging.getLogger("weir.keys")
 FRESH_S = 1.0  # how long a key nobody knows is looked for: it may have been issued a moment ago
 LOOK_S = 1.0
+_NAMED_MAX = 8  # keys of one request that the record names
 
 
 def meet(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -38,24 +41,27 @@ def meet(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | N
     if not virtual:
         return None
     trace.credential, trace.key_kind = "virtual", "virtual"
-    unknown = next((one for one in virtual if state.virtual_keys.lookup(one.value) is None), None)
+    ring = LookedUp(state.virtual_keys)
+    unknown = next((one for one in virtual if ring.lookup(one.value) is None), None)
     waits = None if unknown is None else state.virtual_keys.fresh(unknown.value)
     if waits is not None:
         return _wait(state, trace, flow, virtual, waits)
-    _know(state, trace, flow, virtual)
+    _know(ring, trace, flow, virtual)
     return None
 
 
 async def _wait(state: State, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented], waits: Future[None]) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.wrap_future(waits), FRESH_S)
-    _know(state, trace, flow, virtual)
+    _know(LookedUp(state.virtual_keys), trace, flow, virtual)
 
 
-def _know(state: State, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented]) -> None:
-    key = state.virtual_keys.lookup(virtual[0].value)
-    if key is not None:  # a revoked one too: it will be refused, and the record must say whose it was
-        by_key(trace, key.principal())
+def _know(ring: LookedUp, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented]) -> None:
+    keys = {key.id: key for one in virtual[:_NAMED_MAX] if (key := ring.lookup(one.value)) is not None}
+    if keys:  # a revoked one too: it will be refused, and the record must say whose it was
+        by_key(trace, next(iter(keys.values())).principal())
+    if len(keys) > 1:
+        trace.extra = {**trace.extra, "virtual_keys": " ".join(keys)}
     if flow.response is not None:
         return
     endpoint = trace.endpoint
@@ -65,7 +71,7 @@ def _know(state: State, trace: Trace, flow: http.HTTPFlow, virtual: list[Present
         endpoint.operation if endpoint else "",
         (endpoint.model or None) if endpoint else None,
     )
-    why = key_refusal(virtual, state.virtual_keys, asked, datetime.now(UTC))
+    why = key_refusal(trace.presented, ring, asked, datetime.now(UTC), alone=_alone(trace))
     if why:
         refuse(flow, trace, _status(why), why)
 
@@ -76,10 +82,17 @@ def why_not(
     """Why the virtual keys can't be replaced by ``secret`` now that all is known of the request; "" when they can."""
     at, address = datetime.now(UTC), address_of(flow.client_conn)
     asked = Asked(trace.service.id, address, trace.endpoint.operation if trace.endpoint else "", _model(trace))
-    why = refusal(trace.presented, state.virtual_keys, secret, asked, names, at, allowed=allowed)
+    ring = LookedUp(state.virtual_keys)
+    why = refusal(trace.presented, ring, secret, asked, names, at, allowed=allowed, alone=_alone(trace))
     if not why:
-        _used(state, trace, address, at)
+        _used(state, ring, trace, address, at)
     return why
+
+
+def _alone(trace: Trace) -> bool:
+    """Whether the client's other credentials would go up too: a signature or a token leaves nothing of them."""
+    key = trace.snapshot.secrets.get(trace.service.id)
+    return key is None or key.form == "key"
 
 
 def _model(trace: Trace) -> str | None:
@@ -89,9 +102,9 @@ def _model(trace: Trace) -> str | None:
     return named or ("" if counted(trace.method, operation, "") else None)
 
 
-def _used(state: State, trace: Trace, address: str, at: datetime) -> None:
+def _used(state: State, ring: LookedUp, trace: Trace, address: str, at: datetime) -> None:
     for one in trace.presented:
-        key = state.virtual_keys.lookup(one.value) if one.virtual else None
+        key = ring.lookup(one.value) if one.virtual else None
         if key is not None:
             state.virtual_keys.used(key, address, at)
 
@@ -110,7 +123,7 @@ def message(state: State, trace: Trace, flow: http.HTTPFlow) -> None:
         return
     operation = trace.endpoint.operation if trace.endpoint else ""
     asked = Asked(trace.service.id, address_of(flow.client_conn), operation, socket.model)
-    why = key_refusal(trace.presented, state.virtual_keys, asked, datetime.now(UTC))
+    why = key_refusal(trace.presented, state.virtual_keys, asked, datetime.now(UTC), alone=_alone(trace))
     if not why:
         return
     got.drop()
@@ -127,6 +140,7 @@ class Keyholders:
     def __init__(self, state: State) -> None:
         self.state = state
         self._task: asyncio.Task[None] | None = None
+        self._told, self._again = "", 0
 
     def running(self) -> None:
         """Begin to follow the store."""
@@ -146,18 +160,27 @@ class Keyholders:
             message(self.state, trace, flow)
 
     async def _watch(self) -> None:
-        """Tell the audit when the store is away and when keys are refused for that; and when it is back."""
-        keys, told = self.state.virtual_keys, ""
+        net = Net(log.warning, "the store of virtual keys could not be watched")
         while True:
-            keys.break_off()
-            now = "refused" if keys.trouble else "away" if keys.away else ""
-            if now != told:
-                says = {
-                    "": "the store of virtual keys can be read again",
-                    "away": "the store of virtual keys can't be read; those known hold for a moment",
-                    "refused": "virtual keys are refused: their store can't be read",
-                }[now]
-                self.state.spool.put(records.event_record("config", says, self.state.snapshot.settings.hash))
-                log.warning("%s", says)  # an error while it starts would end the process
-                told = now
+            with net:
+                self._look()
             await asyncio.sleep(LOOK_S)
+
+    def _look(self) -> None:
+        """Tell the audit when the store is away and when keys are refused for that; and when it is back."""
+        keys = self.state.virtual_keys
+        if keys.revoked_again > self._again:
+            says = f"{keys.revoked_again - self._again} revoked keys came back in their store and are revoked again"
+            self.state.spool.put(records.event_record("config", says, self.state.snapshot.settings.hash))
+            self._again = keys.revoked_again
+        now = "refused" if keys.trouble else "away" if keys.away else ""
+        if now != self._told:
+            says = {
+                "": "the store of virtual keys can be read again",
+                "away": "the store of virtual keys can't be read; those known hold for a moment",
+                "refused": "virtual keys are refused: their store can't be read",
+            }[now]
+            self.state.spool.put(records.event_record("config", says, self.state.snapshot.settings.hash))
+            log.warning("%s", says)  # an error while it starts would end the process
+            self._told = now
+        keys.break_off()

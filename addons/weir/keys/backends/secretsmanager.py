@@ -23,6 +23,12 @@ _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:.+"
 _REFUSED = frozenset(
     {"AccessDeniedException", "DecryptionFailure", "InvalidRequestException", "ResourceNotFoundException"}
 )
+_WHO = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role"
+_REMEDIES = {
+    "NoRegionError": "set AWS_DEFAULT_REGION, or name the secret by its ARN",
+    "NoCredentialsError": _WHO,
+    "PartialCredentialsError": _WHO,
+}
 
 _clients: dict[str, Any] = {}
 _lock = threading.Lock()
@@ -67,7 +73,9 @@ def _text(name: str, region: str, where: str) -> str:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         raise SecretUnavailable(f"{where}: AWS answers {code}", refused=code in _REFUSED) from None
     except (BotoCoreError, ValueError) as error:
-        raise SecretUnavailable(f"{where}: cannot be asked for ({type(error).__name__})") from None
+        name = type(error).__name__
+        remedy = f"; {_REMEDIES[name]}" if name in _REMEDIES else ""
+        raise SecretUnavailable(f"{where}: cannot be asked for ({name}){remedy}") from None
     text = reply.get("SecretString")
     if not isinstance(text, str):
         raise SecretUnavailable(f"{where}: holds bytes, not text", refused=True)

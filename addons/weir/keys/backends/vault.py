@@ -50,6 +50,7 @@ class _Session:
         self._lock = threading.Lock()
         self._approle = bool(_variable("ROLE_ID"))
         self._renew_at = 0.0  # monotonic; 0: nothing is known of the token yet
+        self._pressing = False  # whether the token would end for want of a renewal
         self._token = ""
         self._silent: tuple[float, str] = (0.0, "")  # until when nobody asks again, and why
 
@@ -74,8 +75,8 @@ class _Session:
             return self._kv(mount, path, where)
 
     def renew_in(self) -> float | None:
-        """Seconds, at least one; None before there is a token."""
-        return max(1.0, self._renew_at - time.monotonic()) if self._renew_at else None
+        """Seconds, at least one; None before there is a token, and when no renewal would keep it."""
+        return max(1.0, self._renew_at - time.monotonic()) if self._renew_at and self._pressing else None
 
     def _kv(self, mount: str, path: str, where: str, passing: type[Exception] | tuple[()] = ()) -> dict[str, object]:
         read = self._client.secrets.kv.v2.read_secret_version
@@ -101,16 +102,17 @@ class _Session:
 
     def _renewed(self, where: str) -> bool:
         """True when the token lives on for a while; False when it cannot be renewed, which is no error by itself."""
-        from hvac.exceptions import VaultError
+        from hvac.exceptions import Forbidden, InvalidRequest, VaultError
 
         if not self._token:
             return False
         try:
             auth = self._call(lambda: self._client.auth.token.renew_self()["auth"], where, passing=VaultError)
-        except VaultError:
+        except VaultError as error:
             # A root or batch token cannot be renewed, an ended one neither: whether it still opens anything shows
-            # when the secret is read. Not asked again at once.
+            # when the secret is read. Not asked again at once, and after a no only when the secret is read anyway.
             self._renew_at = time.monotonic() + 60
+            self._pressing = not isinstance(error, InvalidRequest | Forbidden)
             return False
         self._until(auth)
         return True
@@ -130,6 +132,7 @@ class _Session:
         lease = auth.get("lease_duration") or 0
         # Two thirds of its life: time for several tries before it ends. No lease: a token without end.
         self._renew_at = time.monotonic() + (lease * 2 / 3 if lease else 3600)
+        self._pressing = bool(lease)
 
     def _call(self, ask: Callable[[], Any], where: str, passing: type[Exception] | tuple[()] = ()) -> Any:
         import requests

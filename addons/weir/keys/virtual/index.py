@@ -6,6 +6,7 @@ look-up takes tells nobody anything about a key: who can't compute HMACs can't s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import OrderedDict
@@ -30,6 +31,7 @@ __all__ = ["STALE_S", "VirtualKeys"]
 log = logging.getLogger("weir.keys")
 STALE_S = 30.0  # after that long without the store nobody knows which keys are revoked: all are refused
 ASKED_MAX = 4096
+_ANOTHER = ("", 0)  # the mark of no store: all keys are read again
 
 
 class VirtualKeys(Kept):
@@ -59,6 +61,7 @@ class VirtualKeys(Kept):
         self._issued: dict[str, Issued] = {}
         self._read_at: float | None = None
         self._why = "they have not been read yet"
+        self.revoked_again = 0  # keys that came back in the store as if nobody had revoked them
         self._asked: OrderedDict[bytes, Future[None]] = OrderedDict()
         self._gathered = Gathered()
         self._watch = Watch(self._look, self.write_uses)
@@ -149,6 +152,8 @@ class VirtualKeys(Kept):
                 self._take_over()
             except VirtualKeysError as error:
                 self._why = str(error)
+                if self._mark is not None:
+                    self._mark = _ANOTHER  # a backup may be put back meanwhile, and its count come to the same number
                 self._let_go()  # the next time it is opened anew: another file may lie in its place
                 raise
             self._read_at, self._why = began, ""
@@ -201,16 +206,34 @@ class VirtualKeys(Kept):
         index: dict[bytes, VirtualKey] = {} if changes.whole else self._index
         # Before the keys themselves: none must be good for a moment without its budget.
         self._tell_budgets(one.record for one in changes.keys)
-        for one in changes.keys:
+        for one in self._still_revoked(changes.keys):
             before = issued.get(one.record.id)
             for digest in () if before is None else (before.digest, before.old_digest):
                 if digest not in (None, one.digest, one.old_digest):
                     index.pop(bytes.fromhex(digest), None)
-            if one.old_digest is not None:
-                index[bytes.fromhex(one.old_digest)] = replace(one.record, grace_until=one.old_until)
             index[bytes.fromhex(one.digest)] = one.record
             issued[one.record.id] = one
+        for one in changes.keys:  # after those in force: no key that was rotated out stands for another's
+            old = issued[one.record.id]
+            if old.old_digest is not None and index.get(bytes.fromhex(old.old_digest), old.record).id == old.record.id:
+                index[bytes.fromhex(old.old_digest)] = replace(old.record, grace_until=old.old_until)
         self._issued, self._index, self._mark = issued, index, changes.mark
+
+    def _still_revoked(self, keys: Iterable[Issued]) -> Sequence[Issued]:
+        """The keys, those revoked that were: a backup that is put back makes none good again while weir runs."""
+        held, again = [], []
+        for one in keys:
+            before = self._issued.get(one.record.id)
+            if before is not None and before.record.revoked is not None and one.record.revoked is None:
+                one = replace(one, record=replace(one.record, revoked=before.record.revoked))
+                again.append(one)
+            held.append(one)
+        if again:
+            self.revoked_again += len(again)
+            log.warning("%d revoked keys came back in the store, as with an old backup; revoked again", len(again))
+            with contextlib.suppress(VirtualKeysError):  # they stay revoked here, whatever becomes of that
+                self.store.put(again)
+        return held
 
     def _tell_budgets(self, records: Iterable[VirtualKey]) -> None:
         given = [(record.id, record.budget) for record in records if record.budget is not None]

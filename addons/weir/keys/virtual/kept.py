@@ -5,6 +5,7 @@ Every call waits for the store, for its timeout at most, and raises VirtualKeysE
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weir.keys.virtual.form import new_key
-from weir.keys.virtual.record import Grant, Uses, VirtualKey
+from weir.keys.virtual.record import Grant, Uses, VirtualKey, VirtualKeysError
 
 if TYPE_CHECKING:
     from weir.keys.virtual.rows import Issued
@@ -59,7 +60,7 @@ class Kept:
         key = new_key()
         with self._lock:
             self.store.put([Issued(record, self._digest(key).hex())])
-            self.refresh()
+            self._follow()
         return record, key
 
     def create(self, **given: Any) -> tuple[VirtualKey, str]:
@@ -81,7 +82,7 @@ class Kept:
             return False
         with self._lock:
             before = self.store.revoke(key_id, _now())
-            self.refresh()
+            self._follow()
         return before is not None
 
     def rotate(self, key_id: str, grace: timedelta) -> tuple[VirtualKey, str] | None:
@@ -95,7 +96,7 @@ class Kept:
             return None
         with self._lock:
             record = self.store.rotate(key_id, self._digest(key).hex(), now, now + grace)
-            self.refresh()
+            self._follow()
         return None if record is None else (record, key)
 
     def every(self) -> list[tuple[Issued, Uses]]:
@@ -110,7 +111,7 @@ class Kept:
         that are there already, how many were revoked by it."""
         with self._lock:
             done = self.store.put(keys)
-            self.refresh()
+            self._follow()
         return done
 
     @staticmethod
@@ -133,14 +134,15 @@ class Kept:
         made.update(key.encode())
         return made.digest()
 
+    def _follow(self) -> None:
+        # The change stands in the store: were its reading an error, nobody would ever see a key that is good.
+        with contextlib.suppress(VirtualKeysError):
+            self.refresh()
+
     def _let_go(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
-
-
-def _by_id(keys: Iterable[Issued]) -> dict[str, VirtualKey]:
-    return {one.record.id: one.record for one in keys}
 
 
 def _now() -> datetime:

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
+from weir.addresses import Address, plain
 from weir.globs import fits
 from weir.model import Principal
 
@@ -26,6 +27,7 @@ TEXT_MAX = 200
 ITEMS_MAX = 100
 _AMOUNT_MAX = 10**15
 _BUDGET = re.compile(r"\$?\s*(?P<amount>[0-9][0-9_]*(?:\.[0-9]+)?)\s*(?P<unit>usd|tokens)?\s*/\s*(?P<per>[a-z]+)")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # in records, budgets, tables and commands
 _V4_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -151,10 +153,6 @@ class VirtualKey:
             return "operation"
         return "model" if model is not None and self.models and not (model and fits(model, self.models)) else ""
 
-    def allows(self, service_id: str, at: datetime) -> bool:
-        """True when the key may be used for ``service_id`` at the aware time ``at``."""
-        return not self.refusal(service_id, at)
-
     def state(self, at: datetime) -> str:
         """``active``, ``revoked`` or ``expired``."""
         return "revoked" if self.revoked else "expired" if self.expires and at >= self.expires else "active"
@@ -186,12 +184,11 @@ def network(text: str) -> Network:
 
 
 @lru_cache(4096)
-def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ip(address: str) -> Address | None:
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])  # a zone such as %eth0 names an interface
+        return plain(address)
     except ValueError:
         return None
-    return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
 
 
 def _within(address: str, networks: Iterable[Network]) -> bool:
@@ -234,8 +231,10 @@ def from_json(entry: Mapping[str, Any]) -> VirtualKey:
     if not all(isinstance(value, list) and len(value) <= ITEMS_MAX for value in lists.values()):
         raise TypeError
     budget = entry.get("budget")
+    if not _ID.fullmatch(entry["id"]):
+        raise ValueError("id")
     return VirtualKey(
-        id=checked("id", entry["id"]),
+        id=entry["id"],
         app=checked("app", entry.get("app", "")),
         team=checked("team", entry.get("team", "")),
         user=checked("user", entry.get("user", "")),
@@ -262,4 +261,7 @@ def _time(value: object) -> datetime | None:
     time = datetime.fromisoformat(value)
     if time.tzinfo is None:
         raise ValueError
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # the first or last hours of the calendar
+        raise ValueError("time") from None

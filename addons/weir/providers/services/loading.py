@@ -22,7 +22,7 @@ _STREAM_USAGE = ("on_request", "always")
 _FIELDS = frozenset(
     {
         "id", "name", "hosts", "shared_hosts", "key_hosts", "auth", "key_patterns", "operations", "stream_usage",
-        "virtual_key_operations", "headers", "session_cookies", "shapes", "pages", "unverified", "evidence",
+        "virtual_key_operations", "headers", "session_cookies", "shapes", "pages", "unverified", "evidence", "bearer",
     }
 )  # fmt: skip
 _DOUBTABLE = frozenset({"hosts", "auth", "key_patterns", "operations", "stream_usage", "headers", "session_cookies"})
@@ -98,13 +98,16 @@ def _read(text: str, file: str, dialects: frozenset[str], *, trusted: bool) -> L
         virtual_key_operations=_managed(reader, nodes, frozenset(o.operation for o in operations)),
         stream_usage=usage,
         shared_hosts=tuple(host for host, (field, _) in hosts.items() if field == "shared_hosts"),
-        key_hosts=_key_hosts(reader, nodes, hosts),
+        key_hosts=_key_hosts(reader, nodes, hosts) if "key_hosts" in nodes else None,
+        bearer=reader.text(nodes.get("bearer"), "bearer"),
         session_cookies=tuple(name for _, name in reader.texts(nodes.get("session_cookies"), "session_cookies")),
         headers=_noted(reader, nodes.get("headers")),
         shapes=reader.flag(nodes.get("shapes"), "shapes"),
         pages=reader.flag(nodes.get("pages"), "pages"),
         evidence=_evidence(reader, nodes),
     )
+    if provider.bearer and provider.bearer not in {kind for _, kind in provider.key_patterns}:
+        reader.wrong(nodes["bearer"], "bearer", "is no kind of key here", "write a kind of key_patterns")
     marked = any(operation.shared for operation in operations)
     if marked != bool(provider.hosts and provider.shared_hosts):
         remedy = "mark the operations of shared_hosts with `shared: true`, where there are hosts too"

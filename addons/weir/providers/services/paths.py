@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote
+from itertools import takewhile
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
-__all__ = ["Template", "is_plain_path", "readings", "split_query"]
+__all__ = ["Template", "is_plain_path", "names_two_models", "readings", "split_query"]
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _MATRIX = re.compile(r";[^/]*")
 _SEGMENTS_MAX = 64
+_MODEL = ("model", "deployment")
 # Encoded slashes, backslashes, dots, percent and control characters; matrix parameters; what is not ASCII at all.
 _AMBIGUOUS = re.compile(r"%(?:2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])|[\\;#\x00-\x20\x7f-\U0010ffff]")
 
@@ -61,6 +63,15 @@ def is_plain_path(path: str) -> bool:
     return not any(part in ("", ".", "..") for part in plain[1:].removesuffix("/").split("/"))
 
 
+def names_two_models(path: str) -> bool:
+    """True when the query of a request target names a model more than once: servers differ in which one counts."""
+    query = path.partition("#")[0].partition("?")[2]
+    if not query:
+        return False
+    names = [unquote_plus(part.partition("=")[0]).lower() for part in query.split("&")]
+    return sum(name in _MODEL for name in names) > 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One segment of a template: a literal, or a parameter with literal text around it."""
@@ -104,6 +115,11 @@ class Template:
             before, _, rest = segment.partition("{")
             parts.append(_Part(before.lower(), found[0] if found else "", rest.partition("}")[2].lower()))
         return cls(text, tuple(parts))
+
+    def begins(self, segments: tuple[str, ...]) -> int:
+        """With how many of its parts ``segments`` begin."""
+        pairs = zip(self.parts, segments, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0].match(pair[1]) is not None, pairs))
 
     def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The values of its parameters when ``segments`` fit, else None."""

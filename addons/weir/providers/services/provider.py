@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from weir.model import AuthPlace, Endpoint
-from weir.providers.services.paths import Template, is_plain_path, readings, split_query
+from weir.providers.services.paths import Template, is_plain_path, names_two_models, readings, split_query
 from weir.providers.services.shapes import guess
 
 __all__ = ["MANAGED", "PASSIVE", "Noted", "Operation", "Provider", "Sign", "is_passive"]
@@ -112,7 +112,10 @@ class Provider:
     virtual_key_operations: frozenset[str] = MANAGED
     stream_usage: str = "on_request"  # always: streams report usage without being asked
     shared_hosts: tuple[str, ...] = ()  # hosts that serve other things too: only the paths of operations count there
-    key_hosts: tuple[str, ...] = ()  # where the company's key may go when the policy names no hosts; none: all of them
+    key_hosts: tuple[str, ...] | None = (
+        None  # where the company's key goes unless policy names hosts; None: all of them
+    )
+    bearer: str = ""  # the only kind of key taken behind `Bearer`; every other goes to the first header of ``auth``
     session_cookies: tuple[str, ...] = ()  # globs of names: whoever is signed in to a web app sends these
     headers: Noted = Noted()
     shapes: bool = False  # unlisted paths are read by what they look like: a gateway passes on anybody's
@@ -130,7 +133,9 @@ class Provider:
 
         Not to all of a shared ``*.example.com``: there everybody has a host, and the company's own is for it to name.
         """
-        return self.key_hosts or (*self.hosts, *(host for host in self.shared_hosts if "*" not in host))
+        if self.key_hosts is not None:
+            return self.key_hosts
+        return (*self.hosts, *(host for host in self.shared_hosts if "*" not in host))
 
     def endpoint(self, method: str, path: str, headers: Mapping[str, str] = _NO_HEADERS) -> Endpoint:
         """Which operation a request is; ``path`` is the request target with its query.
@@ -160,6 +165,18 @@ class Provider:
             return Endpoint(self.id, "" if bodiless else "web_json", "read" if bodiless else "page")
         return replace(guess(path), service=self.id) if self.shapes else Endpoint(self.id, "", "")
 
+    def voice(self, path: str) -> str:
+        """In which dialect a client expects an error where none reads the request: that of the nearest listed path.
+
+        ``""`` for the pages of a web app, and when nothing listed has a dialect.
+        """
+        if self.pages:
+            return ""
+        segments = readings(split_query(path)[0])[0]
+        spoken = (operation for operation in self.operations if operation.dialect)
+        nearest = max(spoken, key=lambda operation: operation.template.begins(segments), default=None)
+        return nearest.dialect if nearest else ""
+
     def claims(self, method: str, path: str) -> bool:
         """Whether a request to one of the shared hosts is for this provider: only what is listed, and nothing else."""
         for segments in readings(split_query(path)[0]):
@@ -172,9 +189,12 @@ class Provider:
         """Whether a request to ``endpoint`` (as `endpoint` read it) may be made with the company's key.
 
         Only a listed operation under its documented ``method``. With ``path``, the request target, also only when that
-        is plainly spelt: where servers differ in what they read, ours may be the wrong reading.
+        is plainly spelt, and its query names one model: where servers differ in what they read, ours may be the wrong
+        reading.
         """
         if endpoint.operation not in self.virtual_key_operations or (path and not is_plain_path(path)):
+            return False
+        if names_two_models(path):
             return False
         if endpoint.operation == "realtime" and method.upper() != "GET":
             return False  # a GET opens the socket; what is posted makes sessions and gives out credentials for them

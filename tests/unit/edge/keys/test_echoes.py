@@ -10,7 +10,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from weir.edge.keys.echoes import Echo, Quiet, echo_of, hide
+from weir.edge.keys.echoes import Echo, Quiet, echo_of, hide, hide_in
 from weir.keys.credentials import Presented
 from weir.model import AuthPlace, Reply, Secret
 
@@ -34,6 +34,9 @@ class _Plain:
 def trace(*, given: str | None = REAL, virtual: bool = True) -> Any:
     return SimpleNamespace(
         given=None if given is None else Secret(given),
+        look=None,
+        pipe=None,
+        snapshot=SimpleNamespace(settings=SimpleNamespace(limits=SimpleNamespace(reply_bytes_max=1 << 20))),
         presented=(Presented(AuthPlace(header="authorization"), OWN, 0, declared=True, virtual=virtual),),
     )
 
@@ -61,6 +64,34 @@ def test_headers() -> None:
     assert flow.response and dict(flow.response.headers) == {
         "location": f"https://x.example/?key={OWN}", "x-a": "1", "content-length": "0",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        REAL,
+        REAL.replace("/", r"\/"),
+        "real-synthetic%2bkey-of%2fthe%3dcompany",
+        "real-synthetic%2Bkey-of/the%3Dcompany",
+    ],
+)
+def test_spellings(said: str) -> None:
+    assert Echo(REAL, OWN).out_of(f'{{"key": "{said}"}}'.encode()) == f'{{"key": "{OWN}"}}'.encode()
+    plain = Echo(REAL.replace("/", "").replace("+", "").replace("=", ""), OWN)
+    assert len(plain._pairs) == 1
+
+
+def test_trailers() -> None:
+    trailers = http.Headers([(b"x-asked", f"/?key={REAL}".encode())])
+    hide_in(trace(), trailers)
+    assert trailers["x-asked"] == f"/?key={OWN}"
+
+
+def test_a_body_that_nobody_else_reads() -> None:
+    flow, seen = tflow.tflow(resp=http.Response.make(403, b"x", {"content-type": "text/html"})), trace()
+    hide(seen, flow)
+    assert flow.response and "content-length" not in flow.response.headers
+    assert b"".join([*seen.pipe.feed(SAID[:40]), *seen.pipe.feed(SAID[40:]), *seen.pipe.close()]) == CLEAN
 
 
 @pytest.mark.parametrize(

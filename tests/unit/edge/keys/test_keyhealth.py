@@ -16,6 +16,7 @@ from harness.processes import until
 from harness.rig import Rig, chat
 from weir.audit.record import AuditRecord
 from weir.edge.keys import keyhealth
+from weir.edge.state import State
 from weir.edge.trace import Trace
 from weir.keys.company import CompanyKey
 from weir.keys.held import SecretStatus
@@ -81,7 +82,8 @@ def test_what_a_provider_says_of_the_companys_key_is_not_the_clients_to_read(rig
     assert events(rig) == ["key openai-1 rests 60 s after 401"]
     assert caller()[1].managed_key == "openai-1", "tried all the same when there is no other"
     record = next(record for record in rig.records if record.kind == "response")
-    assert (record.http_status, record.rule_id, record.managed_key) == (503, "virtual-key", "openai-1")
+    assert (record.http_status, record.rule_id, record.managed_key) == (503, "company-key", "openai-1")
+    assert record.reason == "the provider turned the company's key openai-1 away (401)"
 
 
 def test_nobody_puts_a_key_to_rest_by_naming_another_account(rig: Rig, caller: Caller) -> None:
@@ -90,6 +92,18 @@ def test_nobody_puts_a_key_to_rest_by_naming_another_account(rig: Rig, caller: C
     rig.reply(flow, b"{}", status=401)
     assert events(rig) == [] and {one.state for one in key.health()} == {"good"}
     assert flow.response is not None and flow.response.headers["x-should-retry"] == "false"
+
+
+def test_nobody_puts_everybodys_key_to_rest(rig: Rig, caller: Caller) -> None:
+    key = have(rig, 2)
+    flow, trace = caller()
+    rig.reply(flow, b"{}")
+    flow, again = caller()
+    rig.reply(flow, b"{}", status=401)
+    assert again.managed_key == trace.managed_key and {one.state for one in key.health()} == {"good"}
+    who = again.principal.key_id
+    assert events(rig) == [f"key {trace.managed_key} rests 60 s after 401, for {who} alone: others are answered"]
+    assert caller()[1].managed_key != trace.managed_key
 
 
 def test_a_client_with_a_key_of_its_own_hears_the_provider(rig: Rig) -> None:
@@ -143,3 +157,28 @@ def test_other_commands_can_read_how_it_stands(rig: Rig, tmp_path: Path) -> None
 
     asyncio.run(asyncio.wait_for(run(), 10))
     until(lambda: not file.exists(), "the file's end")
+
+
+def test_a_surprise_does_not_end_the_telling(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keyhealth, "_TELL_S", 0.01)
+    addon, file, real, failed = rig.addon("managed"), rig.state.data.run / "secrets.json", keyhealth.status, []
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+    def status(state: State) -> bytes:
+        if len(failed) < 2:
+            failed.append(1)
+            raise RuntimeError("canary")
+        return real(state)
+
+    monkeypatch.setattr(keyhealth, "status", status)
+
+    async def run() -> None:
+        addon.running()
+        await asyncio.to_thread(until, file.exists, "the file")
+        await addon.done()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert caplog.text.count("RuntimeError at keyhealth.py:") + caplog.text.count("RuntimeError at test_keyh") == 1
+    assert "canary" not in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -131,6 +132,27 @@ def test_vertex_gets_a_token_whatever_place_the_client_chose(rig: Rig, headers: 
     assert flow.request.path == GENERATE + ("?alt=sse" if "alt" in query else "")
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "place"),
+    [
+        (VERTEX, GENERATE, "x-goog-api-key"),
+        (VERTEX, GENERATE, "authorization"),
+        ("api.openai.com", "/v1/chat/completions", "authorization"),
+    ],
+)
+def test_a_line_that_goes_with_a_changed_body_moves_no_key(rig: Rig, host: str, path: str, place: str) -> None:
+    """``content-encoding`` stands before the virtual key, and goes when the body is sent as policy left it."""
+    key, text = virtual(rig), b"Tell jane.doe@example.org about it."
+    plain = GEMINI.replace(b"How high?", text) if host == VERTEX else chat(text.decode())
+    shown = key if place == "x-goog-api-key" else f"Bearer {key}"
+    headers = {"content-encoding": "gzip", place: shown, "x-after": "1"}
+    flow, trace = asked(rig, headers, host=host, path=path, body=gzip.compress(plain))
+    assert flow.response is None and trace.edited and "content-encoding" not in flow.request.headers
+    assert key not in str(flow.request.headers) and flow.request.headers["x-after"] == "1"
+    real = TOKEN if host == VERTEX else REAL_KEY
+    assert flow.request.headers.get_all("authorization") == [f"Bearer {real}"]
+
+
 def test_a_key_whose_backend_has_nothing_is_a_503_that_nobody_retries(rig: Rig) -> None:
     held = Held("keys.openai", lambda: Fetched("unused"))
     have(
@@ -141,7 +163,10 @@ def test_a_key_whose_backend_has_nothing_is_a_503_that_nobody_retries(rig: Rig) 
     assert flow.response is not None and flow.response.status_code == 503 and trace.managed_key == ""
     assert flow.response.headers["x-should-retry"] == "false" and flow.response.headers["retry-after"] == "30"
     assert json.loads(flow.response.content or b"")["error"]["message"].startswith("The company's key for openai")
-    assert (rig.records[-1].kind, rig.records[-1].rule_id) == ("block", "virtual-key")
+    assert flow.response.headers["x-weir-rule"] == "company-key"
+    assert (rig.records[-1].kind, rig.records[-1].rule_id) == ("block", "company-key")
+    said = "no key of the company's for openai has a value now: keys.openai: has not been fetched yet"
+    assert rig.records[-1].reason == said
 
 
 def test_a_large_body_is_signed_elsewhere(rig: Rig) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +19,7 @@ from harness.rig import REAL_KEY, Rig, chat
 from weir.edge.keys import virtualkeys
 from weir.edge.keys.virtualkeys import Keyholders
 from weir.edge.trace import trace_of
+from weir.keys import credentials, raw
 from weir.keys.virtual import STALE_S, KeyBudget, VirtualKeys, network
 
 
@@ -139,7 +142,7 @@ def test_a_key_another_process_has_just_issued_is_waited_for(rig: Rig) -> None:
 def test_the_audit_is_told_when_the_store_goes_and_comes_back(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtualkeys, "LOOK_S", 0.01)
     where = rig.state.virtual_keys.where
-    rig.state.virtual_keys.create(app="a")
+    record, _ = rig.state.virtual_keys.create(app="a")
     assert not isinstance(where, str)
 
     def told() -> list[str]:
@@ -150,6 +153,11 @@ def test_the_audit_is_told_when_the_store_goes_and_comes_back(rig: Rig, monkeypa
         await until(lambda: any("can't be read" in text for text in told()))
         where.with_name("away").rename(where)
         await until(lambda: any("can be read again" in text for text in told()))
+        rig.state.virtual_keys.revoke(record.id)
+        with sqlite3.connect(where) as database:  # as an old backup would
+            database.execute("UPDATE weir_keys SET revoked = NULL")
+            database.execute("UPDATE weir_keys_state SET changes = changes - 1")
+        await until(lambda: any("1 revoked keys came back" in text for text in told()))
 
     during(rig, body)
 
@@ -198,9 +206,83 @@ def test_a_message_that_names_another_model(rig: Rig, talk: Callable[..., Any]) 
     assert say(rig, flow, json.dumps(other).encode()).dropped
 
 
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often keys were looked up, and how often a request was looked through for credentials."""
+    counted: Counter[str] = Counter()
+
+    def watch(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*given: Any, **more: Any) -> Any:
+            counted[name] += 1
+            return real(*given, **more)
+
+        monkeypatch.setattr(owner, name, call)
+
+    watch(VirtualKeys, "lookup")
+    watch(credentials, "find")
+    watch(raw, "find")
+    return counted
+
+
+def test_a_request_is_looked_through_once_and_its_key_looked_up_once_a_step(rig: Rig, work: Counter[str]) -> None:
+    _, key = rig.state.virtual_keys.create(app="a")
+    flow = rig.flow(chat(), headers=bearer(key))
+    rig.play(flow, "requestheaders")
+    assert work == {"find": 1, "lookup": 1}
+    rig.play(flow, "request")
+    assert work == {"find": 1, "lookup": 2} and flow.request.headers["authorization"] == f"Bearer {REAL_KEY}"
+
+
+def test_a_request_that_became_another_is_looked_through_again(rig: Rig, work: Counter[str]) -> None:
+    _, key = rig.state.virtual_keys.create(app="a")
+    flow = rig.flow(chat(), headers={"x-first": "1", **bearer(key)})
+    rig.play(flow, "requestheaders")
+    del flow.request.headers["x-first"]
+    rig.play(flow, "request")
+    assert work["find"] == 2 and flow.request.headers["authorization"] == f"Bearer {REAL_KEY}"
+
+
+def test_where_others_take_their_keys_is_looked_too(rig: Rig, work: Counter[str]) -> None:
+    _, key = rig.state.virtual_keys.create(app="a")
+    trace = rig.play(rig.flow(chat(), headers={**bearer(key), "x-api-key": "sk-ant-of-somebody"}), "requestheaders")
+    assert work["find"] == 2 and len(trace.raw) == 1
+
+
+def test_a_key_that_is_revoked_between_two_steps(rig: Rig) -> None:
+    record, key = rig.state.virtual_keys.create(app="a")
+    flow = rig.flow(chat(), headers=bearer(key))
+    rig.play(flow, "requestheaders")
+    rig.state.virtual_keys.revoke(record.id)
+    trace = rig.play(flow, "request")
+    assert flow.response is not None and "revoked" in trace.refused_why
+
+
 def test_a_rotated_key_ends_with_its_grace(rig: Rig) -> None:
     record, old = rig.state.virtual_keys.create(app="a")
     rig.state.virtual_keys.rotate(record.id, timedelta(0))
     flow = rig.flow(chat(), headers=bearer(old))
     trace = rig.play(flow, "requestheaders")
     assert flow.response is not None and "replaced" in trace.refused_why and trace.principal.key_id == record.id
+
+
+def test_a_surprise_does_not_end_the_watch(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(virtualkeys, "LOOK_S", 0.01)
+    keys, steps = rig.state.virtual_keys, []
+
+    def break_off() -> None:
+        steps.append(1)
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(keys, "break_off", break_off)
+
+    async def body(_: Keyholders) -> None:
+        await until(lambda: len(steps) > 1)
+        monkeypatch.setattr(keys, "_why", "gone")
+        await until(lambda: any("can't be read" in row.reason for row in rig.records))
+
+    during(rig, body)
+    assert "could not be watched: RuntimeError at test_virtualkeys.py:" in caplog.text and "canary" not in caplog.text

@@ -182,4 +182,12 @@ def test_the_region_is_the_one_the_machine_tells(url: str, monkeypatch: pytest.M
     assert secretsmanager.fetch("weir/region") == VALUE, "AWS_REGION alone, as Lambda and ECS set it"
     secretsmanager.forget()
     monkeypatch.delenv("AWS_REGION")
-    assert "NoRegionError" in str(refused("weir/region"))
+    said = str(refused("weir/region"))
+    assert "NoRegionError" in said and "; set AWS_DEFAULT_REGION" in said
+
+
+def test_who_weir_is_can_be_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    said = str(refused("weir/nobody"))
+    assert "(NoCredentialsError); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in said

@@ -260,3 +260,15 @@ def test_nothing_secret_is_logged(with_role: Kv2, caplog: pytest.LogCaptureFixtu
     assert vault.fetch("secret/one") == VALUE
     token = next(iter(with_role.tokens))
     assert not any(planted in caplog.text for planted in (VALUE, SECRET_ID, token))
+
+
+@pytest.mark.parametrize("token", [Token(renewable=False), Token(), Token(ends=1_000_100.0, renewable=False)])
+def test_a_token_that_no_renewal_keeps_asks_for_no_fetch(with_token: Kv2, clock: Clock, token: Token) -> None:
+    with_token.tokens[TOKEN] = token
+    assert vault.fetch("secret/one") == VALUE
+    assert vault.renew_in() is None, "the secret's own refresh_s is enough"
+    clock.now += 61
+    assert vault.fetch("secret/one") == VALUE and vault.renew_in() is None
+    with_token.tokens[TOKEN] = Token(ttl=90)  # it can be now
+    clock.now += 3600
+    assert vault.fetch("secret/one") == VALUE and vault.renew_in() == pytest.approx(60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from weir.keys.virtual.form import PREFIX, looks_virtual, new_key
@@ -37,3 +39,9 @@ def test_look_alikes_are_no_keys(plain: str, alike: str) -> None:
 def test_digits_of_other_scripts_are_no_digits() -> None:
     key = new_key()
     assert not looks_virtual(key[:10] + "٣" + key[11:])
+
+
+def test_no_key_stays_in_memory_for_having_been_asked_about() -> None:
+    key = new_key()
+    before = sys.getrefcount(key)
+    assert looks_virtual(key) and sys.getrefcount(key) == before

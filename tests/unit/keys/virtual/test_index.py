@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import subprocess
 import sys
 import time
@@ -14,8 +16,9 @@ import pytest
 
 from harness.processes import ROOT, until
 from harness.servers import Server
-from weir.keys.virtual import STALE_S, KeyBudget, VirtualKeys, VirtualKeysError, looks_virtual, new_key
+from weir.keys.virtual import STALE_S, KeyBudget, VirtualKey, VirtualKeys, VirtualKeysError, looks_virtual, new_key
 from weir.keys.virtual.index import ASKED_MAX
+from weir.keys.virtual.rows import Issued
 from weir.keys.virtual.watch import WAITING_MAX
 
 Opened = Callable[..., VirtualKeys]
@@ -187,6 +190,41 @@ def test_another_store_in_its_place_is_taken_whole(opened: Opened, tmp_path: Pat
         ring.refresh()
     ring.refresh()
     assert ring.lookup(key) is None and good(ring, theirs)
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["while weir looks on", "while the store is away"])
+def test_a_backup_that_is_put_back_undoes_no_revocation(opened: Opened, tmp_path: Path, running: bool) -> None:
+    file, backup = tmp_path / "limits.db", tmp_path / "backup"
+    ring = opened()
+    record, key = ring.create(app="a")
+    ring.stop()
+    shutil.copy2(file, backup)
+    ring.revoke(record.id)
+    ring.stop()
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"limits.db{end}").unlink(missing_ok=True)
+    if not running:
+        with pytest.raises(VirtualKeysError, match="is gone"):
+            ring.refresh()
+    shutil.copy2(backup, file)
+    if not running:
+        opened().create(app="b")  # as many changes as before
+    with contextlib.suppress(VirtualKeysError):
+        ring.refresh()
+    ring.refresh()
+    assert not good(ring, key) and len(ring.list()) == (1 if running else 2)
+    assert not good(opened(), key), "and in the store"
+
+
+def test_what_was_rotated_out_stands_for_no_other_key(opened: Opened) -> None:
+    """A file that is imported may say of any hash that it is the old one of a key that may do all."""
+    ring = opened()
+    record, key = ring.create(app="narrow", services=["openai"])
+    (narrow, _), *_ = ring.every()
+    wide = Issued(VirtualKey("vk-0", app="wide"), "ab" * 32, narrow.digest, datetime.now(UTC) + timedelta(days=9))
+    ring.take([wide])
+    for one in (ring, opened()):
+        assert one.lookup(key) == record
 
 
 def test_files_that_are_not_private_or_no_store_are_refused(opened: Opened, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ headers:
   request: [X-Project]
   response: [x-request-id, 'x-ratelimit-*']
 session_cookies: [rich-session*]
+bearer: api
 shapes: true
 evidence:
   - sdk
@@ -72,9 +73,11 @@ def test_all_of_the_schema() -> None:
     assert provider.hosts == ("api.rich.example", "run.*.rich.example")
     assert provider.shared_hosts == ("*.shared.example",)
     assert provider.bound_hosts == ("api.rich.example",)
+    nowhere = read_text(RICH.replace("key_hosts: [api.rich.example]", "key_hosts: []"), "rich.yaml", DIALECTS)
+    assert nowhere.bound_hosts == ()
     assert provider.auth == (AuthPlace(header="x-key"), AuthPlace(subprotocol="rich-key."))
     assert provider.headers == Noted(("x-project",), ("x-request-id", "x-ratelimit-*"))
-    assert provider.session_cookies == ("rich-session*",)
+    assert provider.session_cookies == ("rich-session*",) and provider.bearer == "api"
     assert provider.shapes and provider.evidence == ("sdk", "https://rich.example/docs")
     assert provider.unverified == ("key_patterns", "run.*.rich.example", "/v1/go", "x-project")
     assert [o.shared for o in provider.operations] == [True, False]
@@ -95,10 +98,11 @@ def test_all_of_the_schema() -> None:
         ("[X-Project]", "['X Project']", ":15: headers.request[0]: is not a header's name"),
         ("[X-Project]", "[Authorization]", ":15: headers.request[0]: holds credentials"),
         ("request: [", "sent: [", ":15: headers.sent: is not known"),
-        ("shapes: true", "shapes: often", ":18: shapes: is not a yes or no"),
-        ("- sdk", "- hearsay", ":20: evidence[0]: is not a source"),
-        ("- /v1/go\n", "- /v1/gone\n", ":25: unverified[2]: does not stand in this file"),
-        ("- key_patterns\n", "- stream_usage\n", ":23: unverified[0]: does not stand in this file"),
+        ("bearer: api", "bearer: oauth", ":18: bearer: is no kind of key here"),
+        ("shapes: true", "shapes: often", ":19: shapes: is not a yes or no"),
+        ("- sdk", "- hearsay", ":21: evidence[0]: is not a source"),
+        ("- /v1/go\n", "- /v1/gone\n", ":26: unverified[2]: does not stand in this file"),
+        ("- key_patterns\n", "- stream_usage\n", ":24: unverified[0]: does not stand in this file"),
         (", shared: true", "", ":7: shared_hosts: don't fit the operations; mark the operations"),
     ],
 )

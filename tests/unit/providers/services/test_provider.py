@@ -86,6 +86,7 @@ def test_where_keys_may_go() -> None:
     both = replace(PROVIDER, shared_hosts=("x.example", "*.tenants.example"))
     assert both.bound_hosts == ("api.p.example", "x.example")
     assert replace(both, key_hosts=("api.p.example",)).bound_hosts == ("api.p.example",)
+    assert replace(both, key_hosts=()).bound_hosts == (), "where anybody has a host, policy names the company's own"
 
 
 def test_headers_worth_keeping() -> None:
@@ -130,6 +131,9 @@ def test_passive_is_known_and_without_content() -> None:
         ("POST", "/v1/x/../chat", False),
         ("POST", "/v1/admin%2f..%2fchat", False),
         ("POST", "/v1/chat;x", False),
+        ("POST", "/v1/chat?model=a", True),
+        ("POST", "/v1/chat?model=a&x=1&Model=b", False),
+        ("POST", "/v1/chat?model=a&d%65ployment=b", False),
     ],
 )
 def test_what_a_virtual_key_opens(method: str, path: str, allowed: bool) -> None:
@@ -141,3 +145,25 @@ def test_what_a_virtual_key_opens_is_data() -> None:
     assert only.allows_managed(only.endpoint("POST", "/v1/thing"), "POST")
     assert not only.allows_managed(only.endpoint("POST", "/v1/chat"), "POST")
     assert not only.allows_managed(Endpoint("p", "", ""), "POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("/v1/models", "gemini_generate"),
+        ("/v1/models?page=2", "gemini_generate"),
+        ("/compat/v1/models", "openai_chat"),
+        ("/nowhere", "gemini_generate"),
+    ],
+)
+def test_what_no_dialect_reads_has_errors_like_the_nearest_path(path: str, dialect: str) -> None:
+    provider = replace(
+        PROVIDER,
+        operations=(
+            operation("GET", "/v1/models", "", "models"),
+            operation("POST", "/v1/models/{model}", "gemini_generate", "generate_content"),
+            operation("POST", "/compat/v1/chat", "openai_chat", "chat"),
+        ),
+    )
+    assert provider.voice(path) == dialect
+    assert replace(provider, pages=True).voice(path) == "" == Provider("q", "Q", ()).voice(path)

@@ -221,6 +221,11 @@ def test_every_dialect_is_open_to_virtual_keys() -> None:
                 assert operation.operation in provider.virtual_key_operations, (provider.id, operation.template.text)
 
 
+def test_a_companys_key_goes_to_its_own_issuer() -> None:
+    """Resellers of Claude take credentials of their own: Anthropic's key would be shown to them and turned away."""
+    assert REGISTRY.bound_hosts("anthropic") == ("api.anthropic.com",)
+
+
 def test_unknown_dialect() -> None:
     with pytest.raises(KeyError):
         REGISTRY.dialect("klingon")
