@@ -67,7 +67,7 @@ def test_a_proxy_that_has_a_parent_takes_tls_and_certificates_too(
     place: Place, start_house: Callable[..., House]
 ) -> None:
     parent = place.house
-    names = [{"san": "uri:*", "app": "report-bot"}]
+    names = [{"san": "uri:**", "app": "report-bot"}]
     options = ["--mode", f"upstream:{parent.weir.url}", "--upstream-ca", str(parent.weir.ca)]
     child = start_house(key=False, options=options, identity={"certificates": {"ca": str(place.ca), "names": names}})
     near = Place(child, 0, 0, place.papers, place.ca)
@@ -112,7 +112,7 @@ def test_a_client_that_does_not_trust_the_proxy_is_recorded_without_a_request(pl
 def handshake(place: Place, port: int, *more: str) -> str:
     """What OpenSSL says of a handshake with that port."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(place.house.weir.ca), *more]
-    return subprocess.run(command, input="", capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=20).stdout
 
 
 def test_the_proxy_asks_for_certificates_of_the_policys_ca_and_speaks_http1(place: Place) -> None:
@@ -157,7 +157,7 @@ def test_no_session_is_resumed_so_that_each_connection_proves_its_key(version: s
 
 def test_a_policy_without_certificates_asks_for_none(house: House) -> None:
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{house.weir.port}", "-CAfile", str(house.weir.ca)]
-    said = subprocess.run(command, input="", capture_output=True, text=True, timeout=20).stdout
+    said = subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=20).stdout
     assert "No client certificate CA names sent" in said and "Verify return code: 0 (ok)" in said
 
 
@@ -214,7 +214,8 @@ def test_what_is_no_socks5_login_gets_nowhere(pieces: list[bytes], answer: bytes
 
 def test_a_connection_that_passes_undecrypted_is_recorded_with_its_caller(place: Place) -> None:
     place.socks5(f"jane:{PASSWORD}", METERED)
-    rows = place.house.until(2)
+    place.house.until(1, "meter")  # the last of the two; a test before this one may leave a record of another kind
+    rows = place.house.records("request", "meter")
     assert {(row["kind"], row["user"], row["auth_method"]) for row in rows} == {
         ("request", "jane", "basic"), ("meter", "jane", "basic")
     }  # fmt: skip

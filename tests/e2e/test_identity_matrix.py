@@ -18,10 +18,12 @@ import httpx
 import pytest
 
 from e2e.curls import Got, curl
+from e2e.identities import ENTRIES, LDAP_PASSWORD, SERVICE_PASSWORD
 from e2e.support import House, chat_body, command, issue
 from harness.canary import CANARIES
 from harness.clientca import ClientCA
 from harness.clientca import Identity as Paper
+from harness.directory import Directory
 from harness.doubles import Doubles
 from harness.issuer import claims, ec_key, jwks
 from harness.issuer_site import Site
@@ -41,9 +43,12 @@ BELIEVED = {
     "certificate": frozenset(MODES),
     "jwt": PROXIES,
     "basic": PROXIES | {"socks5"},
+    "ldap": PROXIES | {"socks5"},  # a name and a password too, that a directory knows
     "process": frozenset(MODES) - {"transparent"},
     "network": frozenset(MODES),
 }
+# What a source is called where the policy orders them.
+ASKED = {source: "basic" if source == "ldap" else source for source in BELIEVED}
 PASSWORD = CANARIES.plant(f"heron-{secrets.token_hex(8)}", "a proxy password")
 WRONG = CANARIES.plant(f"eagle-{secrets.token_hex(8)}", "a wrong proxy password")
 
@@ -88,7 +93,7 @@ class Town:
 
 @pytest.fixture(scope="module")
 def shared_town(start_module_house: Callable[..., House], shared_doubles: Doubles) -> Iterator[Town]:
-    site = Site()
+    site, directory = Site(), Directory(ENTRIES)
     made: dict[str, Any] = {}
     site.pages["/keys"] = (200, jwks(ec_key()), {"content-type": "application/json"})
     ports = dict(zip(("connect", "socks5", "reverse", "transparent"), _free_ports(4), strict=True))
@@ -112,6 +117,13 @@ def shared_town(start_module_house: Callable[..., House], shared_doubles: Double
             "identity": {
                 "required": True,
                 "users": str(users),
+                "ldap": {
+                    "server": directory.url,
+                    "base": "dc=example,dc=com",
+                    "bind": "cn=weir,dc=example,dc=com",
+                    "password": "env:DIRECTORY_PASSWORD",
+                    "teams": {"analysts": "finance"},
+                },
                 "networks": [{"cidr": f"{NETWORK}/32", "team": "laboratory", "device": "bench-9"}],
                 "issuers": [{"issuer": site.url, "audience": "weir", "jwks": f"{site.url}/keys"}],
                 "certificates": {"ca": str(people.pem), "names": [{"san": f"uri:{bot}", "app": "report-bot"}]},
@@ -131,7 +143,7 @@ def shared_town(start_module_house: Callable[..., House], shared_doubles: Double
             *(word for mode in modes for word in ("--mode", mode)),
             *("--resolve", f"{host}:{port}:127.0.0.1:{shared_doubles.tls}"),
         ],
-        environment={"WEIR_TEST_DESTINATION": DESTINATION},
+        environment={"WEIR_TEST_DESTINATION": DESTINATION, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
         program=[str(Path(__file__).parents[1] / "harness" / "redirected.py")],
         prepare=prepare,
     )
@@ -144,6 +156,7 @@ def shared_town(start_module_house: Callable[..., House], shared_doubles: Double
     until(lambda: town.ask("connect", "--proxy-header", bearer).status == 200, "the issuer's keys", every=0.1)
     yield town
     site.close()
+    directory.close()
 
 
 @pytest.fixture
@@ -166,10 +179,12 @@ def shown(town: Town, source: str, mode: str, outcome: str) -> tuple[Sequence[st
     if source == "certificate":
         paper, side = town.papers["right" if right else "foreign"], "proxy-" if mode in PROXIES else ""
         return (f"--{side}cert", str(paper.chain), f"--{side}key", str(paper.key)), {"tls": True}
-    if source == "basic" and mode in BELIEVED["basic"]:
-        return ("--proxy-user", f"jane:{PASSWORD if right else WRONG}"), {}
+    name, password = ("grace", LDAP_PASSWORD) if source == "ldap" else ("jane", PASSWORD)
+    password = password if right else WRONG
+    if source in ("basic", "ldap") and mode in BELIEVED[source]:
+        return ("--proxy-user", f"{name}:{password}"), {}
     token = town.tokens[outcome]
-    value = f"Bearer {token}" if source == "jwt" else httpx.BasicAuth("jane", PASSWORD if right else WRONG)._auth_header
+    value = f"Bearer {token}" if source == "jwt" else httpx.BasicAuth(name, password)._auth_header
     return ("--proxy-header" if mode in PROXIES else "-H", f"Proxy-Authorization: {value}"), {}
 
 
@@ -178,6 +193,7 @@ WHO = {
     "certificate": {"app": "report-bot", "auth_method": "certificate", "auth_strength": 3},
     "jwt": {"user": "ada", "auth_method": "jwt", "auth_strength": 3},
     "basic": {"user": "jane", "team": "research", "auth_method": "basic", "auth_strength": 2},
+    "ldap": {"user": "grace", "team": "finance", "auth_method": "ldap", "auth_strength": 2},
     "process": {"app": "beacon", "auth_method": "process", "auth_strength": 2},
     "network": {"team": "laboratory", "device": "bench-9", "auth_method": "network", "auth_strength": 1},
 }
@@ -205,7 +221,7 @@ def test_what_is_right_gets_in_where_it_can_speak(source: str, mode: str, town: 
     assert (got.code, got.status) == (0, 200), got
     row = town.house.only("response")
     assert caller_of(row) == WHO[source]
-    assert f"{source}=yes" in row["auth_asked"].split()
+    assert f"{ASKED[source]}=yes" in row["auth_asked"].split()
     received = town.house.doubles.only()
     assert not received.header("proxy-authorization")
     if source == "process":
@@ -218,7 +234,7 @@ def turned_away(town: Town, got: Got, source: str, mode: str) -> None:
     row = town.house.only()
     assert (row["kind"], row["action"], row["rule_id"]) == ("block", "block", "identity-required")
     assert not {"user", "team", "app", "device"} & set(caller_of(row))
-    assert f"{source}=yes" not in row["auth_asked"].split()
+    assert f"{ASKED[source]}=yes" not in row["auth_asked"].split()
     assert town.house.doubles.requests() == []
 
 
@@ -237,12 +253,12 @@ def test_what_is_wrong_is_refused(source: str, mode: str, town: Town) -> None:
     if source == "virtual_key":
         assert (got.status, row["rule_id"]) == (401, "virtual-key")
         return
-    assert row["rule_id"] == "identity-required" and row["reason"].startswith(f"{source}: ")
-    assert f"{source}=wrong" in row["auth_asked"].split()
-    if mode == "socks5" and source == "basic":
+    assert row["rule_id"] == "identity-required" and row["reason"].startswith(f"{ASKED[source]}: ")
+    assert f"{ASKED[source]}=wrong" in row["auth_asked"].split()
+    if mode == "socks5" and ASKED[source] == "basic":
         assert got.code == 97  # the proxy turned the handshake down
     else:
-        wanted = 407 if source in ("basic", "jwt") else 403
+        wanted = 407 if ASKED[source] in ("basic", "jwt") else 403
         assert (got.connect if mode == "connect" else got.status) == wanted
 
 

@@ -82,9 +82,10 @@ def test_what_no_permission_allows(model: str, path: str, lacks: str, call: Call
 
 
 def test_hours_are_kept(house: House, issuer: Issuer) -> None:
+    hours = "mon-sun 00:00-00:01 Pacific/Kiritimati"
     reply = Call("connect")(house, f"Bearer {issuer.token(sub='hopper', team='night-shift')}")
-    assert reply.status == 403 and "time" in orjson.loads(reply.body)["error"]["message"]
-    assert house.only()["reason"] == "identity-permissions: hours not allowed"
+    assert reply.status == 403 and f"only {hours}" in orjson.loads(reply.body)["error"]["message"]
+    assert house.only()["reason"] == f"identity-permissions: hours not allowed, only {hours}"
 
 
 @pytest.mark.parametrize("expects", [False, True], ids=["plain", "expect"])
@@ -172,6 +173,28 @@ def test_nobody_gets_a_connection_to_ai_that_is_not_looked_into(mode: str, start
         "block", "identity-required", "openai", "metered"
     )  # fmt: skip
     assert row["action"] == ("block" if mode == "enforce" else "allow")
+
+
+def test_a_connection_that_is_not_looked_into_ends_with_its_caller(start: Callable[..., House], tmp_path: Path) -> None:
+    users = str(tmp_path / "users")
+    command("identity", "add", "jane", "--users", users, "--password-stdin", given=PASSWORD)
+    house = start({"required": True, "users": users}, intercept={"scope": "catalogued", "exclude": [AI]})
+    more = f"Proxy-Authorization: {basic('jane', PASSWORD)}\r\n"
+    with open_line(house.weir.url, f"{AI}:443", house.doubles.ca, more=more) as line:
+
+        def passes() -> bool:
+            try:
+                line.send(post(AI, "/v1/chat/completions", chat_body("How high?"), house.doubles.keys["openai"]))
+                return line.reply().status == 200
+            except (OSError, EOFError):
+                return False
+
+        assert passes() and passes()
+        command("identity", "remove", "jane", "--users", users)
+        until(lambda: not passes(), "the end of her connection", seconds=20, every=0.5)
+    row = house.only("meter")
+    assert (row["user"], row["rule_id"], row["action"]) == ("jane", "identity-required", "block")
+    assert row["resp_bytes"] > 0 and "basic" in row["reason"]
 
 
 def test_a_refusal_on_http2_leaves_the_connection_to_others(house: House) -> None:

@@ -137,7 +137,8 @@ def issuer_rules(given: Issuer) -> IssuerRules:
 
 
 def _fetcher(given: Issuer, store: KeyStore, ca: Path | None) -> Fetcher:
-    return Fetcher(store, partial(fetch_keys, given.issuer, given.jwks, partial(get, ca=ca)), time.monotonic)
+    keys = partial(fetch_keys, given.issuer, given.jwks, partial(get, ca=ca))
+    return Fetcher(store, keys, time.monotonic, given.issuer)
 
 
 def _certificates(identity: Identity) -> Certificates | None:

@@ -24,11 +24,16 @@ STRENGTH = 3
 CHAIN_MAX = 8
 DER_MAX = 64 * 1024  # bytes of one certificate
 _VALUE_MAX = 512
+_WILD = re.compile(r"(\*+|\?|\[!?\]?[^\]]*\])")
 
 
 @dataclass(frozen=True, slots=True)
 class NameRule:
-    """Names of one kind that match a glob, and whom they stand for; ``{san}`` in a field is the name."""
+    """Names of one kind that match a glob, and whom they stand for; ``{san}`` in a field is the name.
+
+    Of a ``uri``, ``*``, ``?`` and ``[…]`` match within one part between slashes, as whoever writes a SPIFFE id means;
+    ``**`` matches any number of parts.
+    """
 
     kind: str  # uri | dns | email | ip
     glob: str
@@ -61,7 +66,7 @@ class Certificates:
             raise ValueError("the file for client certificates holds no CA certificate") from None
         self.roots = tuple(roots)
         self._store = Store(roots)
-        self._rules = [(rule, re.compile(fnmatch.translate(rule.glob))) for rule in rules]
+        self._rules = [(rule, _pattern(rule)) for rule in rules]
 
     def lookup(self, chain: Sequence[bytes], now: float) -> Shown:
         """Whom the DER ``chain`` (the client's own first) stands for at ``now``, seconds since the epoch."""
@@ -89,6 +94,23 @@ class Certificates:
                 if kind == rule.kind and glob.fullmatch(value):
                     return Shown(_principal(rule.principal, value))
         return Shown(None, "no rule of the policy matches the client's certificate")
+
+
+def _pattern(rule: NameRule) -> re.Pattern[str]:
+    if rule.kind != "uri":
+        return re.compile(fnmatch.translate(rule.glob))
+    return re.compile("".join(_part(piece) for piece in _WILD.split(rule.glob)), re.DOTALL)
+
+
+def _part(piece: str) -> str:
+    """A piece of a glob as a regular expression: one wildcard, or text between two."""
+    if piece.startswith("*"):
+        return "[^/]*" if piece == "*" else ".*"
+    if piece == "?":
+        return "[^/]"
+    if _WILD.fullmatch(piece):
+        return f"(?!/)(?:{fnmatch.translate(piece)[:-2]})"  # less its end-of-text
+    return re.escape(piece)
 
 
 def _for_clients(leaf: x509.Certificate) -> bool:

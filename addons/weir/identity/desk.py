@@ -77,7 +77,9 @@ class Desk:
             refused = self._refused.get(digest)
         if refused is not None and self._clock() < refused[1]:
             return refused[0]
-        wait = 0.0 if again else self._throttle.wait(address, name, self._clock())
+        # Nobody guesses a signature: tokens wait for no one, or one guesser would hold up all behind his address.
+        free = again or source == "jwt" or self._throttle.was_right(header)
+        wait = 0.0 if free else self._throttle.wait(address, name, self._clock())
         return Said(source, Answer(None, "too many wrong credentials before it"), retry_after_s=wait) if wait else None
 
     def slow(self, header: str, address: str, again: bool = False) -> Said:
@@ -95,7 +97,8 @@ class Desk:
         except SourceDown as error:
             return Said(source, Answer(None, str(error)), down=True)
         if principal is not None:
-            self._throttle.passed(name)
+            if name:
+                self._throttle.passed(name, header)
             return Said(source, Answer(principal))
         if why == UNREACHED:  # that is not the caller's fault
             return Said(source, Answer(None, why), down=True)
@@ -105,7 +108,8 @@ class Desk:
         with self._lock:
             before = self._refused.pop(digest, None)
         # The same wrong one again is a client with an old password, not somebody guessing: it is counted once.
-        failures = before[0].failures if before else self._throttle.failed(address, name, now).count
+        kind = "" if name else "token "
+        failures = before[0].failures if before else self._throttle.failed(address, name, now, kind=kind).count
         said = Said(source, Answer(None, why), failures=failures)
         with self._lock:
             if forgot == self._forgot:  # else what it was checked against is of yesterday
@@ -145,5 +149,5 @@ class Desk:
 
 
 def _named(shown: Credentials | str) -> tuple[str, str]:
-    """(source, the name that is guessed at). A token claims a name that nobody checked: its address counts alone."""
+    """(source, the name that is guessed at; a token claims one that nobody checked, and has none here)."""
     return ("jwt", "") if isinstance(shown, str) else ("basic", shown.username)

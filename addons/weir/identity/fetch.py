@@ -105,9 +105,14 @@ class Fetcher:
     """The thread that keeps one issuer's `KeyStore` filled until `close`."""
 
     def __init__(
-        self, store: KeyStore, keys: Callable[[], tuple[VerifyKey, ...]], clock: Callable[[], float] = time.monotonic
+        self,
+        store: KeyStore,
+        keys: Callable[[], tuple[VerifyKey, ...]],
+        clock: Callable[[], float] = time.monotonic,
+        issuer: str = "",
     ) -> None:
         self._store, self._keys, self._clock = store, keys, clock
+        self._host = urlsplit(issuer).netloc
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weir-issuer", daemon=True)
 
@@ -133,7 +138,8 @@ class Fetcher:
             self._store.took(keys, self._clock())
         if self._store.problem != before:  # once, not with every try
             problem = self._store.problem
-            log.log(logging.WARNING if problem else logging.INFO, "%s", problem or "an issuer's keys are there")
+            said = problem or "its keys are there"
+            log.log(logging.WARNING if problem else logging.INFO, "issuer %s: %s", self._host, said)
 
     def _run(self) -> None:
         while not self._closed.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,8 +45,8 @@ class VerifyKey:
 def parse_jwks(data: bytes) -> tuple[VerifyKey, ...]:
     """The usable keys of a JWKS document. Raises JwksError when it is none, or when nothing in it is usable.
 
-    Left out are symmetric keys, short RSA keys, keys that are not for signatures, and kinds nobody asked for: a key
-    that weir does not know must not keep the others from being used.
+    Left out are symmetric keys, short RSA keys, keys that are not for signatures, kinds nobody asked for, and all that
+    share one id, as nobody knows which is meant: none of them must keep the others from being used.
     """
     if len(data) > DOCUMENT_MAX:
         raise JwksError(f"the key set is larger than {DOCUMENT_MAX} bytes")
@@ -59,10 +60,11 @@ def parse_jwks(data: bytes) -> tuple[VerifyKey, ...]:
     found = tuple(key for key in map(_key, entries) if key is not None)
     if not found:
         raise JwksError("the key set has no usable key")
-    named = [key.kid for key in found if key.kid]
-    if len(named) > len(set(named)):
-        raise JwksError("the key set has two keys of the same id")
-    return found
+    named = Counter(key.kid for key in found if key.kid)
+    clear = tuple(key for key in found if named[key.kid] < 2)
+    if not clear:
+        raise JwksError("the key set has two keys of the same id, and no other")
+    return clear
 
 
 def _key(entry: object) -> VerifyKey | None:

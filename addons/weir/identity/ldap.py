@@ -32,6 +32,7 @@ CACHE_SIZE = 10_000
 REFUSED_S = 10.0  # how long a wrong password is refused from memory; soon enough after a change of it
 LENGTH_MAX = 256
 GROUPS_MAX = 200
+_SEARCHED = (0, 4)  # success, sizeLimitExceeded: two have the name already
 
 Connect = Callable[[str, str], Any]
 """Gives a bound connection for (DN, password); None when the directory refuses them. Raises LDAPException, OSError."""
@@ -97,6 +98,8 @@ class Directory:
             wanted = f"({rules.attribute}={escape_filter_chars(username)})"
             names = [rules.attribute, *([rules.groups] if rules.groups else [])]
             service.search(rules.base, wanted, attributes=names, size_limit=2)
+            if (service.result or {}).get("result") not in _SEARCHED:  # busy, no such base …: nobody knows who is there
+                raise DirectoryError("the directory does not answer searches below identity.ldap.base")
             entries = [one for one in service.response or () if one.get("type", "searchResEntry") == "searchResEntry"]
         finally:
             service.unbind()

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import replace
 
+from weir.addresses import plain
 from weir.model import Principal
 
 __all__ = ["STRENGTH", "Networks"]
@@ -41,11 +42,9 @@ class Networks:
     def lookup(self, address: str) -> Principal | None:
         """The principal of the smallest network that holds ``address``; None when none does or it is no address."""
         try:
-            ip = ipaddress.ip_address(address.partition("%")[0])  # a zone such as %eth0 names an interface
+            ip = plain(address)
         except ValueError:
             return None
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
         number = int(ip)
         for shift, table in self._v4 if ip.version == 4 else self._v6:
             found = table.get(number >> shift)

@@ -20,7 +20,7 @@ _SAY = {
     "operation": "You may not use this operation of the service.",
     "model": "You may not use this model.",
     "tool": "You may not use one of the tools of this request.",
-    "hours": "You may not use this service at this time.",
+    "hours": "You may not use this service at this time, only {hours}.",
 }
 
 
@@ -32,6 +32,7 @@ class Use:
     operation: str | None = None
     model: str | None = None
     tools: tuple[str, ...] | None = None
+    besides: tuple[str, ...] = ()  # other models that it names: fallbacks, a session's, a tool's
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,13 @@ class Ruling:
     rule_id: str = ""  # the permission that allows it, or identity-strength, identity-permissions
     lacks: str = ""  # principal | strength | service | operation | model | tool | hours
     say: str = ""
+    hours: str = ""  # when it would be allowed, as the policy says it
+
+    @property
+    def why(self) -> str:
+        """What is not allowed, for the record; "" when all is."""
+        only = f", only {self.hours}" if self.hours else ""
+        return "" if self.allowed else f"{self.lacks} not allowed{only}"
 
 
 class _Globs:
@@ -67,7 +75,7 @@ class _Globs:
 
 class _Compiled:
     def __init__(self, given: Permission) -> None:
-        self.id = given.id
+        self.id, self.hours = given.id, given.hours
         self._who = (
             (_Globs(given.users), lambda who: (who.user,)),
             (_Globs(given.teams), lambda who: (who.team,)),
@@ -87,7 +95,7 @@ class _Compiled:
             return "service"
         if use.operation is not None and not self._operations(use.operation):
             return "operation"
-        if use.model is not None and not self._models(use.model):
+        if use.model is not None and not all(map(self._models, (use.model, *use.besides))):
             return "model"
         if use.tools is not None and not all(map(self._tools, use.tools)):
             return "tool"
@@ -118,14 +126,18 @@ class Permissions:
             return Ruling(False, "identity-strength", "strength", _SAY["strength"])
         if not self._all:
             return Ruling(True)
-        best = "principal"
+        best, hours = "principal", []
         for permission in self._all:
             if not permission.concerns(who):
                 continue
             lacks = permission.lacks(use, now)
             if not lacks:
                 return Ruling(True, permission.id)
+            if lacks == "hours":
+                hours.append(permission.hours or "")
             # Say what came nearest: who may use the service but not the model is told of the model.
             if best == "principal" or _LATER.index(lacks) > _LATER.index(best):
                 best = lacks
-        return Ruling(False, "identity-permissions", best, _SAY[best])
+        # The policy's own text: it was read as hours, so that it holds nothing else.
+        when = " or ".join(dict.fromkeys(hours))
+        return Ruling(False, "identity-permissions", best, _SAY[best].format(hours=when), when)

@@ -5,7 +5,6 @@ Reads files, a few milliseconds on a machine with many connections: keep it off 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import struct
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from weir.addresses import plain
 from weir.model import Principal
 
 __all__ = ["STRENGTH", "Caller", "ProcessRule", "Processes", "find_caller", "is_local"]
@@ -69,11 +69,9 @@ class Processes:
 def is_local(address: str) -> bool:
     """Whether an address is this machine's loopback."""
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        return plain(address).is_loopback
     except ValueError:
         return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
 
 
 def find_caller(
@@ -120,16 +118,12 @@ def _words(data: bytes) -> str:
 
 
 def _hex4(address: str, port: int) -> str:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is None:
-            return ""
-        ip = ip.ipv4_mapped
-    return f"{_words(ip.packed)}:{port:04X}"
+    ip = plain(address)
+    return f"{_words(ip.packed)}:{port:04X}" if ip.version == 4 else ""
 
 
 def _hex6(address: str, port: int) -> str:
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = plain(address)
     packed = ip.packed if ip.version == 6 else socket.inet_pton(socket.AF_INET6, f"::ffff:{ip}")
     return f"{_words(packed)}:{port:04X}"
 
@@ -158,5 +152,11 @@ def _link(path: Path) -> str:
 
 
 def _program(pid: int, proc: Path) -> str:
-    program = _link(proc / str(pid) / "exe")
-    return "" if program.endswith(" (deleted)") else program
+    exe = proc / str(pid) / "exe"
+    program = _link(exe)
+    # A path is as its own process sees it: whoever may mount something for himself alone (a user namespace will do)
+    # runs any program under any path. So it has to be the file that weir finds there.
+    try:
+        return program if program and exe.samefile(program) else ""
+    except OSError:
+        return ""  # deleted since, or out of weir's sight

@@ -24,9 +24,20 @@ from weir.identity.claims import principal_of
 from weir.identity.jwks import KID_MAX, KeyStore, VerifyKey
 from weir.model import Principal
 
-__all__ = ["EXPIRED", "TOKEN_MAX", "UNREACHED", "Checked", "IssuerRules", "Tokens", "parse_bearer"]
+__all__ = [
+    "EXPIRED",
+    "NOBODY",
+    "TOKEN_MAX",
+    "UNREACHED",
+    "Checked",
+    "IssuerRules",
+    "Tokens",
+    "claims_of",
+    "parse_bearer",
+]
 
 EXPIRED = "the token has expired"
+NOBODY = "the token's claims name nobody that policy lets in"
 UNREACHED = "the issuer's keys cannot be had"
 TOKEN_MAX = 16 * 1024
 CACHE_SIZE = 10_000
@@ -157,7 +168,7 @@ class Tokens:
             return Checked(None, span)
         principal = principal_of(claims, rules.claims, rules.teams, rules.require)
         if principal is None:
-            return Checked(None, "the token's claims name nobody that policy lets in")
+            return Checked(None, NOBODY)
         with self._lock:
             self._known[self._digest(token)] = _Known(principal, rules, generation, *span)
             if len(self._known) > CACHE_SIZE:
@@ -199,10 +210,14 @@ def _header(token: str) -> tuple[str, str | None] | str:
     return alg, kid
 
 
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token claims, unchecked; nothing when that cannot be read."""
+    return (_json(token.split(".")[1]) if _TOKEN.fullmatch(token) else None) or {}
+
+
 def _issuer(token: str) -> str:
     """The issuer that a token claims, unchecked: good for choosing whose keys are tried, and for nothing else."""
-    claims = _json(token.split(".")[1])
-    issuer = claims.get("iss") if claims else None
+    issuer = claims_of(token).get("iss")
     return issuer if isinstance(issuer, str) else ""
 
 

@@ -7,11 +7,12 @@ can have made the connection, whatever interface its packets came in by.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import struct
 from pathlib import Path
+
+from weir.addresses import Address, plain
 
 __all__ = ["INTERFACES", "interface_towards", "through_wireguard"]
 
@@ -40,7 +41,7 @@ def interface_towards(caller: str, ours: str) -> str:
     An ``ours`` that is not this machine's, as the original destination of a redirected connection, is left out.
     """
     try:
-        to, source = _plain(caller), _plain(ours)
+        to, source = plain(caller), plain(ours)
     except ValueError:
         return ""
     try:
@@ -56,15 +57,7 @@ def interface_towards(caller: str, ours: str) -> str:
         return ""
 
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-def _plain(address: str) -> _Address:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    return (ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None) or ip
-
-
-def _question(to: _Address, source: _Address | None) -> bytes:
+def _question(to: Address, source: Address | None) -> bytes:
     family = socket.AF_INET if to.version == 4 else socket.AF_INET6
     ends = [(_TO, to)]
     if source is not None and source.version == to.version:

@@ -31,6 +31,8 @@ CACHE_SIZE = 10_000
 REFUSED_SIZE = 4_096
 MAX_FILE = 16 * 1024 * 1024
 ATTRIBUTES = ("team", "app", "device", "groups")
+# Each takes a whole processor and 16 MB. Where a directory is asked too, more threads come here than are good.
+_AT_ONCE = threading.BoundedSemaphore(max(1, min(2, (os.cpu_count() or 1) // 2)))
 
 
 class UsersError(ValueError):
@@ -54,7 +56,8 @@ class Work:
         data = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
         n = 1 << self.log2_n
         memory = 128 * self.r * (n + self.p) + 1024 * 1024
-        return hashlib.scrypt(data, salt=salt, n=n, r=self.r, p=self.p, maxmem=memory, dklen=32)
+        with _AT_ONCE:
+            return hashlib.scrypt(data, salt=salt, n=n, r=self.r, p=self.p, maxmem=memory, dklen=32)
 
 
 DEFAULT_WORK = Work()
@@ -183,7 +186,8 @@ def add(
     if not path.parent.is_dir():
         raise UsersError([f"{path}: its folder is not there; make it, or name another file"])
     salt = secrets.token_bytes(16)
-    fields = [work.log2_n, work.r, work.p, _b64(salt), _b64(work.hash(password, salt))]
+    hashed = (base64.b64encode(data).decode() for data in (salt, work.hash(password, salt)))
+    fields = [work.log2_n, work.r, work.p, *hashed]
     given: dict[str, Any] = {"team": team, "app": app, "device": device, "groups": groups}
     with locked(path):
         lines, old = ["# one user a line: name:scrypt hash:attributes"], Principal(method="basic", strength=STRENGTH)
@@ -294,7 +298,3 @@ def _name_problem(name: str) -> str:
 def _has_control(text: str) -> bool:
     # Line separators too: one user is one line. Surrogates cannot be written as UTF-8.
     return any(unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") for char in text)
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -10,7 +10,7 @@ from weir.edge.answer import answer
 from weir.edge.case import case_of
 from weir.edge.coach import decide, hold
 from weir.edge.guard import guarded
-from weir.edge.identity.callers import address_of
+from weir.edge.identity.who import address_of
 from weir.edge.keys.signing import is_signed, refuse_change
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of

@@ -86,10 +86,14 @@ def _team_models(teams: dict[str, _TeamGlobs]) -> BuiltIn:
             return None
         # A request whose wire format we read but which names no model gets the provider's default, which is not listed.
         # A file is for no model yet.
-        if not case.model and not (case.endpoint and wants_model(case.endpoint)):
+        others = case.other_models if case.direction == "request" else ()
+        if not (case.model or others) and not (case.endpoint and wants_model(case.endpoint)):
             return None
-        if team.models(case.model):
+        if all(map(team.models, others)) and (team.models(case.model) or (others and not case.model)):
             return None
+        if others and (not case.model or team.models(case.model)):
+            say = "Team {team} may not use one of the models that this request names."
+            return Hit("team-models", Action.BLOCK, say, "another model that is named is not allowed for the team")
         why = "model not allowed for the team" if case.model else "no model named"
         return Hit("team-models", Action.BLOCK, "Team {team} may not use the model {model}.", why)
 

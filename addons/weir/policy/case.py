@@ -40,6 +40,7 @@ class Case:
     service: Service = NO_SERVICE
     endpoint: Endpoint | None = None
     model: str = ""
+    other_models: Sequence[str] = ()  # that a request names besides, see `models`
     host: str = ""
     names: Sequence[str] = ()  # every host name the request claims
     is_ai: bool = False  # an AI service, catalogued or discovered

@@ -56,7 +56,6 @@ _READ: Mapping[str, Callable[[Case], str]] = {
     "team": lambda case: case.principal.team,
     "user": lambda case: case.principal.user,
     "app": lambda case: case.principal.app,
-    "model": lambda case: case.model,
     "operation": lambda case: case.endpoint.operation if case.endpoint else "",
     "inspection": lambda case: case.inspection,
     "identity": lambda case: case.principal.method,
@@ -70,14 +69,21 @@ def service_names(case: Case) -> tuple[str, str, str]:
     return service.id, f"vendor:{service.vendor}", f"category:{service.category}"
 
 
+def _models(case: Case) -> tuple[str, ...]:
+    """All that it names; "" alone when it names none."""
+    others = tuple(case.other_models)
+    return (case.model, *others) if case.model or not others else others
+
+
 @dataclass(frozen=True, slots=True)
 class _Matcher:
     """A compiled ``if`` or ``unless``."""
 
     tests: tuple[tuple[Callable[[Case], str], Glob], ...]
     host: Glob | None
+    model: Glob | None
     credential_kind: Glob | None
-    every: bool  # names and credentials: all of them have to fit, not one
+    every: bool  # names, models and credentials: all of them have to fit, not one
     direction: Glob | None
     finding: Glob | None
     tool: Glob | None
@@ -90,6 +96,8 @@ class _Matcher:
         if self.credential_kind is not None and not (
             case.shown and quantifier(self.credential_kind(one.kind) for one in case.shown)
         ):
+            return False
+        if self.model is not None and not quantifier(map(self.model, _models(case))):
             return False
         if self.host is None:
             return True
@@ -113,8 +121,9 @@ def _matcher(condition: Condition, *, exception: bool) -> _Matcher:
     # What was written of prompts must not begin to cut replies: a rule is about requests unless it says otherwise.
     direction = glob("direction") or (None if exception else Glob(("request",)))
     # A client can claim a second host name: one bad name suffices for a rule, an exception needs all of them good.
-    # So it can with a second credential.
-    return _Matcher(tests, glob("host"), glob("credential_kind"), exception, direction, glob("finding"), glob("tool"))
+    # So it can with a second credential, and a second model.
+    several = glob("host"), glob("model"), glob("credential_kind")
+    return _Matcher(tests, *several, exception, direction, glob("finding"), glob("tool"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,3 +184,21 @@ def test_issuers_that_could_all_have_signed_each_other_are_not_tried() -> None:
     shown = certificates().lookup([leaf.der, *(one.der for one in loop)], NOW)
     assert time.perf_counter() - began < 0.5
     assert shown.principal is None and "issuer twice" in shown.why
+
+
+@pytest.mark.parametrize(
+    ("glob", "matches", "others"),
+    [
+        ("/*/sa/x", ["/a/sa/x", "/a.b-c/sa/x"], ["/a/b/sa/x", "/sa/x", "/evil/../a/sa/x", "/a/sa/x/y", "/a/sa/xy"]),
+        ("/**/sa/x", ["/a/sa/x", "/a/b/sa/x"], ["/a/sa/y", "/sa/xx"]),
+        ("/**", ["/", "/a", "/a/b"], [".evil.example/a"]),
+        ("/a?b", ["/axb"], ["/a/b", "/ab"]),
+        ("/a[!x]b[0-9]", ["/ayb7"], ["/a/b7", "/axb7", "/aybx"]),
+        ("/a.b[", ["/a.b["], ["/axb["]),
+    ],
+)
+def test_a_star_stays_between_the_slashes_of_a_uri(glob: str, matches: list[str], others: list[str]) -> None:
+    known = Certificates(root().pem, [NameRule.parse(f"uri:spiffe://corp.example{glob}", Principal(app="x"))])
+    for path in (*matches, *others):
+        leaf = make("x", root(), ca=False, sans=[x509.UniformResourceIdentifier(f"spiffe://corp.example{path}")])
+        assert (known.lookup([leaf.der], NOW).principal is not None) == (path in matches), path

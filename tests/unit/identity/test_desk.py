@@ -121,14 +121,33 @@ def test_an_old_password_that_keeps_coming_is_counted_once(room: Room) -> None:
     assert room.desk.slow(basic("bob", "right"), HERE).answer.principal
 
 
-def test_bad_tokens_slow_their_address_and_nobody_else(room: Room) -> None:
+def test_bad_tokens_are_counted_and_hold_up_nobody_behind_the_same_address(room: Room) -> None:
     for number in range(FREE_ADDRESS + 1):
         bad = rsa_key("foreign").token(claims(jti=str(number)), kid="r1")
-        assert "signature" in room.desk.slow("Bearer " + bad, HERE).answer.why
+        said = room.desk.slow("Bearer " + bad, HERE)
+        assert "signature" in said.answer.why and said.failures == number + 1
     other = "Bearer " + rsa_key().token(claims(sub="bob"))
-    slowed = room.desk.quick(other, HERE)
+    assert room.desk.slow(other, HERE).answer.principal
+    assert room.desk.slow(basic("ada", "right"), HERE).answer.principal, "nor passwords"
+
+
+def test_guesses_at_passwords_hold_up_no_token_behind_the_same_address(room: Room) -> None:
+    for number in range(FREE_ADDRESS + 5):
+        room.desk.slow(basic(f"user{number}", "guess"), HERE)
+    slowed = room.desk.quick(basic("bob", "right"), HERE)
     assert slowed and slowed.retry_after_s > 0
-    assert room.desk.slow(other, THERE).answer.principal
+    assert room.desk.slow("Bearer " + rsa_key().token(claims(jti="fresh")), HERE).answer.principal
+
+
+def test_who_logged_in_is_not_locked_out_when_that_is_no_longer_in_memory(room: Room) -> None:
+    room.desk.slow(basic("ada", "right"), HERE)
+    room.checks.known.clear()  # a directory's answers hold for minutes, and a changed policy begins with none
+    for number in range(FREE_ADDRESS + 10):
+        room.desk.slow(basic("ada", f"guess{number}"), HERE)
+    desk = Desk(Passwords(room.checks), None, room.throttle, clock=room.clock)
+    assert desk.slow(basic("ada", "right"), HERE).answer.principal
+    held = desk.quick(basic("ada", "guess"), HERE)
+    assert held and held.retry_after_s > 0
 
 
 def test_an_issuer_or_directory_that_is_down_is_nobodys_guess(room: Room) -> None:

@@ -184,12 +184,12 @@ def test_a_trouble_is_told_once_and_its_end_too(caplog: pytest.LogCaptureFixture
             raise answer
         return ()
 
-    fetcher = Fetcher(KeyStore(3600, 86_400), keys)
+    fetcher = Fetcher(KeyStore(3600, 86_400), keys, issuer="https://login.example.com/tenant?x=1")
     with caplog.at_level("INFO", "weir.identity"):
         for _ in range(4):
             fetcher.once()
     assert [(one.levelname, one.message) for one in caplog.records] == [
-        ("INFO", "an issuer's keys are there"),
-        ("WARNING", "h: answered 500"),
-        ("INFO", "an issuer's keys are there"),
+        ("INFO", "issuer login.example.com: its keys are there"),
+        ("WARNING", "issuer login.example.com: h: answered 500"),
+        ("INFO", "issuer login.example.com: its keys are there"),
     ]

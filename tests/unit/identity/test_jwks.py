@@ -116,3 +116,12 @@ def test_whoever_waits_gets_the_fetch_that_is_under_way() -> None:
     assert store.wait(10.0) and store.find("r1", "RS256", 0)
     waiter.join()
     store.sleep(0.0)
+
+
+def test_two_keys_of_one_id_are_both_left_out_and_the_others_stay() -> None:
+    found = parse_jwks(jwks(ec_key("same"), rsa_key("good"), rsa_key("same")))
+    assert [key.kid for key in found] == ["good"]
+    store = KeyStore(refresh_s=60, cache_s=600)
+    store.took(found, 0.0)
+    assert [store.find("same", alg, 1.0) for alg in ("ES256", "RS256")] == [None, None]
+    assert store.find("good", "RS256", 1.0) is not None

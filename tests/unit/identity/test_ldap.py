@@ -131,6 +131,23 @@ def test_a_directory_that_is_down_lets_nobody_in_and_is_told_without_content() -
         directory(Double(), password=lambda: "old").verify("ada", "correct-horse")
 
 
+@pytest.mark.parametrize("code", [32, 50, 51, 52, 80])  # noSuchObject, insufficientAccess, busy, unavailable, other
+def test_a_directory_that_cannot_search_has_not_said_that_a_password_is_wrong(code: int) -> None:
+    class Busy(Double):
+        def __call__(self, dn: str, password: str) -> Any:
+            connection = super().__call__(dn, password)
+
+            def search(*_: Any, **__: Any) -> bool:
+                connection.result, connection.response = {"result": code}, []
+                return False
+
+            connection.search = search
+            return connection
+
+    with pytest.raises(DirectoryError, match="does not answer"):
+        directory(Busy()).verify("ada", "correct-horse")
+
+
 def test_nobody_listens() -> None:
     with pytest.raises(DirectoryError):
         rules = DirectoryRules(BASE, SERVICE, lambda: SERVICE_PASSWORD)

@@ -107,3 +107,13 @@ def test_a_proof_may_be_too_weak(required: bool, strength: int, who: Principal, 
 def test_whether_there_is_anything_to_ask() -> None:
     assert not Permissions([]) and not Permissions([], strength=3)
     assert Permissions([], required=True, strength=2) and permissions()
+
+
+def test_a_refusal_by_the_hours_says_which_they_are() -> None:
+    late = {"id": "late", "services": "openai", "hours": "22:00-06:00"}
+    both = Permissions([Permission.model_validate(one) for one in (late, late | {"hours": "sat,sun 10:00-12:00"})])
+    ruling = both.decide(ADA, Use(("openai",)), NOON)
+    assert ruling.why == "hours not allowed, only 22:00-06:00 or sat,sun 10:00-12:00"
+    assert ruling.say == "You may not use this service at this time, only 22:00-06:00 or sat,sun 10:00-12:00."
+    other = both.decide(ADA, Use(("anthropic",)), NOON)
+    assert (other.why, other.hours) == ("service not allowed", "") and Permissions([]).decide(ADA, CHAT, NOON).why == ""

@@ -36,22 +36,30 @@ def proc(tmp_path: Path) -> Path:
     v6 = "00000000000000000000000001000000"
     row6 = ROW.format(local=f"{v6}:9C40", remote=f"{v6}:1F90", state="01", uid=1001, inode=79)
     (tmp_path / "net" / "tcp6").write_text(HEAD + row6)
-    hold(tmp_path, 10, 77, "/usr/bin/report-bot")
-    hold(tmp_path, 11, 78, "/usr/bin/weir")
+    hold(tmp_path, 10, 77, program(tmp_path, "report-bot"))
+    hold(tmp_path, 11, 78, program(tmp_path, "weir"))
     return tmp_path
 
 
-def hold(proc: Path, pid: int, inode: int, program: str) -> None:
+def program(proc: Path, name: str) -> str:
+    made = proc / "bin" / name
+    made.parent.mkdir(exist_ok=True)
+    made.touch()
+    return str(made)
+
+
+def hold(proc: Path, pid: int, inode: int, exe: str) -> None:
     (proc / str(pid) / "fd").mkdir(parents=True)
-    (proc / str(pid) / "exe").symlink_to(program)
+    (proc / str(pid) / "exe").symlink_to(exe)
     (proc / str(pid) / "fd" / "0").symlink_to("/dev/null")
     (proc / str(pid) / "fd" / "3").symlink_to(f"socket:[{inode}]")
 
 
 def test_the_clients_end_is_found_and_not_ours(proc: Path) -> None:
-    assert find_caller(PEER, OURS, proc=proc) == Caller(1000, 10, "/usr/bin/report-bot")
+    bot = Caller(1000, 10, program(proc, "report-bot"))
+    assert find_caller(PEER, OURS, proc=proc) == bot
     assert find_caller(PEER, OURS, programs=False, proc=proc) == Caller(1000)
-    assert find_caller(("::ffff:127.0.0.1", 40_000), OURS, proc=proc) == Caller(1000, 10, "/usr/bin/report-bot")
+    assert find_caller(("::ffff:127.0.0.1", 40_000), OURS, proc=proc) == bot
     assert find_caller(("::1", 40_000), ("::1", 8080), proc=proc) == Caller(1001)  # its process cannot be seen
 
 
@@ -64,10 +72,22 @@ def test_what_is_not_there_is_unknown(proc: Path) -> None:
 
 
 def test_a_shared_socket_or_a_replaced_program_names_no_program(proc: Path) -> None:
-    hold(proc, 12, 77, "/tmp/other")
+    hold(proc, 12, 77, program(proc, "other"))
     assert find_caller(PEER, OURS, proc=proc) == Caller(1000)
-    hold(proc, 13, 79, "/usr/bin/updated (deleted)")
+    hold(proc, 13, 79, f"{proc}/bin/updated (deleted)")
     assert find_caller(("::1", 40_000), ("::1", 8080), proc=proc) == Caller(1001)
+
+
+def test_a_path_that_is_only_so_for_the_process_itself_names_no_program(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a mount namespace of its own any file stands where its owner likes, and the kernel tells that path. Here the
+    # link says one thing, and following it, as the kernel does to the very file, leads to another.
+    bot, other = program(proc, "report-bot"), Path(program(proc, "other"))
+    follow = Path.stat
+    exe = proc / "10" / "exe"
+    monkeypatch.setattr(Path, "stat", lambda self, **how: follow(other if self == exe else self, **how))
+    assert os.readlink(exe) == bot and find_caller(PEER, OURS, proc=proc) == Caller(1000)  # noqa: PTH115
 
 
 @pytest.mark.parametrize(

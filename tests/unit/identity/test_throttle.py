@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from weir.identity.throttle import FORGET_S, FREE_ADDRESS, FREE_NAME, LONGEST_S, Throttle
 
 
@@ -35,6 +37,15 @@ def test_many_names_from_one_address_are_slowed_even_within_a_v6_network() -> No
         assert throttle.wait("2001:db8:0:1::1", "fresh", 0.0) == 0.0
 
 
+@pytest.mark.parametrize("form", ["{}ADA", " ada{}", "a{}da", "ａda{}", "ad\u00e1{}", "a\u200bda{}", "a\u00adda{}"])
+def test_what_a_directory_takes_for_one_name_is_one_name_here(form: str) -> None:
+    throttle = Throttle()
+    for number in range(FREE_NAME + 1):
+        throttle.failed(f"10.0.0.{number}", form.format(" " * number), 0.0)
+    assert throttle.wait("192.0.2.1", "ada", 0.0) > 0
+    assert throttle.wait("192.0.2.1", "adah", 0.0) == 0.0 and throttle.wait("192.0.2.1", "...", 0.0) == 0.0
+
+
 def test_a_login_clears_its_name_but_not_the_address() -> None:
     throttle = Throttle()
     for number in range(FREE_ADDRESS + 1):
@@ -54,8 +65,10 @@ def test_what_is_counted_is_told_and_forgotten_after_a_while() -> None:
 def test_memory_is_bounded() -> None:
     throttle = Throttle(entries_max=100)
     for number in range(5000):
-        throttle.failed(f"10.{number >> 8}.{number & 255}.1", "x" * 10_000 + str(number), 0.0)
+        throttle.failed(f"10.{number >> 8}.{number & 255}.1", str(number) + "x" * 10_000, 0.0)
+        throttle.passed("nobody", f"Basic {number}")
     assert len(throttle) <= 200
+    assert throttle.was_right("Basic 4999") and not throttle.was_right("Basic 1")
     assert throttle.wait("no address" * 1000, "n" * 10_000, 0.0) == 0.0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from weir.model import Action, Endpoint, Inspection, Principal, Service, Verdict
@@ -75,6 +77,22 @@ def test_team_models(team: str, model: str, endpoint: Endpoint | None, blocked: 
     case = Case(principal=Principal(team=team), service=OPENAI, endpoint=endpoint, model=model)
     verdict = decide("teams: {finance: {models: [gpt-5*, claude-*]}, sales: {services: openai}}", case)
     assert verdict.rules == (("team-models",) if blocked else ())
+
+
+@pytest.mark.parametrize(
+    ("model", "others", "say"),
+    [
+        ("gpt-5-mini", ["gpt-5"], ""),
+        ("gpt-5-mini", ["gpt-5", "o3"], "Team finance may not use one of the models that this request names."),
+        ("o3", ["gpt-5"], "Team finance may not use the model o3."),
+        ("", ["gpt-5"], ""),
+        ("", ["o3"], "Team finance may not use one of the models that this request names."),
+    ],
+)
+def test_team_models_are_all_that_a_request_names(model: str, others: list[str], say: str) -> None:
+    case = Case(principal=FINANCE, service=OPENAI, endpoint=CHAT, model=model, other_models=others)
+    assert decide("teams: {finance: {models: [gpt-5*]}}", case).say == say
+    assert decide("teams: {finance: {models: [gpt-5*]}}", replace(case, model="gpt-5", direction="response")).say == ""
 
 
 @pytest.mark.parametrize(

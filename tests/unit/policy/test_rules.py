@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,22 @@ def test_a_harmless_tool_does_not_excuse_another() -> None:
     assert tools.match(CASE) is not None
     assert tools.match(Case(tools=("read_file",))) is None
     assert tools.match(Case()) is None
+
+
+@pytest.mark.parametrize(
+    ("when", "unless", "others", "hit"),
+    [
+        ({"model": "*-nano"}, None, ["gpt-5-nano"], True),  # one bad name suffices
+        ({"model": "*-nano"}, None, ["gpt-5"], False),
+        ({"service": "openai"}, {"model": "gpt-5*"}, ["gpt-5"], False),
+        ({"service": "openai"}, {"model": "gpt-5*"}, ["o9"], True),  # an exception needs all of them good
+    ],
+)
+def test_other_models_that_a_request_names_count(
+    when: dict[str, Any], unless: dict[str, Any] | None, others: list[str], hit: bool
+) -> None:
+    assert bool(rule(when, unless).match(replace(CASE, other_models=others))) is hit
+    assert bool(rule(when, unless).match(replace(CASE, model="", other_models=others))) is hit
 
 
 def test_an_exception_by_host_needs_every_claimed_name() -> None:

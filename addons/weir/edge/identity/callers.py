@@ -15,16 +15,20 @@ from mitmproxy import connection, http
 
 from weir.edge.identity import evidence
 from weir.edge.identity.turnaway import Wrong, answer_wrong, challenge
+from weir.edge.identity.who import address_of
+from weir.edge.process.workers import WorkersBusy, WorkersTimeout
 from weir.edge.state import Snapshot, State
 from weir.edge.trace import Link, Trace, link_of
+from weir.identity.build import Sources
 from weir.identity.desk import Said
 from weir.identity.sources import PROXY_MODES, Answer, Outcome, conflict, settle, speaking
+from weir.identity.throttle import network_of
 from weir.model import Principal
 
 __all__ = [
+    "AGAIN_S",
     "CREDENTIALS",
     "Settled",
-    "address_of",
     "arrive",
     "ask",
     "by_key",
@@ -43,18 +47,16 @@ CREDENTIALS = "proxy-authorization"  # the only header that is weir's own; it ne
 
 
 class Settled(NamedTuple):
-    """Who a connection comes from, under one policy, and the answers that this was settled from."""
+    """Who a connection comes from, by the sources of one policy, and the answers that this was settled from.
 
-    snapshot: Snapshot
+    Not the whole snapshot: a connection may stay idle for days, and would keep detectors in memory that nobody uses.
+    """
+
+    sources: Sources
     order: tuple[str, ...]
     answers: Mapping[str, Answer]
     outcome: Outcome
     said: Said = Said()  # what the desk made of the credentials shown for the connection
-
-
-def address_of(client: connection.Client) -> str:
-    """The client's address without its port; "" when the connection is gone."""
-    return client.peername[0] if client.peername else ""
 
 
 def credentials_of(flow: http.HTTPFlow) -> str | None:
@@ -77,15 +79,21 @@ def hears(snapshot: Snapshot, client: connection.Client) -> bool:
 async def check(state: State, snapshot: Snapshot, header: str, address: str, *, again: bool = False) -> Said:
     """What credentials (the value of the header) prove: known from memory, or found out by a worker.
 
-    A password not seen before costs a worker some hundred milliseconds. ``again``: they were right before. Raises what
-    `Workers.run` raises.
+    A password not seen before costs a worker some hundred milliseconds. ``again``: they were right before. When no
+    worker has time for them nobody can say, as with a directory that is down: that is no matter of ``on_failure``.
     """
     said = snapshot.desk.quick(header, address, again=again)
     if said is None:
         timeout = snapshot.settings.limits.hook_timeout_ms / 1000
-        waits = snapshot.settings.identity.ldap is not None or header[:6].lower() == "bearer"
-        lane, run = "directory" if waits else "identity", state.workers.run
-        said = await run(snapshot.desk.slow, header, address, again, timeout_s=timeout, lane=lane, owner=address)
+        lane, run = "identity" if snapshot.settings.identity.ldap is None else "directory", state.workers.run
+        if header.lstrip(" \t")[:6].lower() == "bearer":
+            lane = "tokens"  # passwords take long, and whoever guesses at some must not keep tokens from being read
+        owner = network_of(address)
+        try:
+            said = await run(snapshot.desk.slow, header, address, again, timeout_s=timeout, lane=lane, owner=owner)
+        except (WorkersBusy, WorkersTimeout):
+            busy = Answer(None, "too many credentials are being checked")
+            said = Said("jwt" if lane == "tokens" else "basic", busy, down=True)
     return said
 
 
@@ -96,7 +104,7 @@ def of_connection(
     kept = link.settled
     again = bool(link.shown) and time.monotonic() >= link.shown_until
     ended = bool(link.chain) and time.monotonic() >= link.chain_until
-    if kept is not None and kept.snapshot is snapshot and not again and not ended:
+    if kept is not None and kept.sources is snapshot.sources and not again and not ended:
         return kept
     said = kept.said if kept is not None else Said()
     if again:
@@ -144,7 +152,7 @@ def _keep(
     )
     answers = {**found, **link.heard}
     outcome = settle(order, answers)
-    link.settled = Settled(snapshot, order, answers, outcome, said)
+    link.settled = Settled(snapshot.sources, order, answers, outcome, said)
     link.chain_until = time.monotonic() + CHAIN_AGAIN_S
     link.principal, link.auth_asked = outcome.principal, outcome.asked
     return link.settled
@@ -217,11 +225,12 @@ async def _identify(
         _take(trace, flow, settled)
         return
     said = await check(state, snapshot, given, address_of(client))
+    trace.shown, trace.shown_until, trace.said = given, time.monotonic() + AGAIN_S, said
     # Whoever opened the tunnel is not replaced by who shows a credential of the same kind inside of it.
     answers = {said.source: said.answer, **settled.answers} if said.source in settled.order else settled.answers
     if said.source in settled.order and said.answer.principal is not None:
         trace.conflict = conflict(settled.outcome.principal, said.answer.principal)
-    own = Settled(snapshot, settled.order, answers, settle(settled.order, answers), said)
+    own = Settled(snapshot.sources, settled.order, answers, settle(settled.order, answers), said)
     _take(trace, flow, own, here=True)
 
 
@@ -255,4 +264,5 @@ def by_key(trace: Trace, principal: Principal) -> None:
     if "virtual_key" in order:
         trace.conflict = trace.conflict or conflict(trace.principal, principal)
     # Whoever is calling, this is the key that pays.
-    trace.principal = replace(outcome.principal, key_id=principal.key_id)
+    who = outcome.principal
+    trace.principal = who if who.key_id == principal.key_id else replace(who, key_id=principal.key_id)

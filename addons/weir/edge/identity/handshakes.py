@@ -13,8 +13,9 @@ from mitmproxy.proxy.layers import modes
 from weir.audit.record import new_event_id, now_us
 from weir.edge import records
 from weir.edge.guard import guarded
-from weir.edge.identity.callers import Settled, address_of, check, has_to_say, hear, of_connection
+from weir.edge.identity.callers import Settled, check, has_to_say, hear, of_connection
 from weir.edge.identity.turnaway import Wrong
+from weir.edge.identity.who import address_of
 from weir.edge.state import State
 from weir.edge.trace import link_of
 from weir.edge.wire import socks

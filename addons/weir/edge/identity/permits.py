@@ -23,23 +23,31 @@ _CONFLICT = "The request and the connection it came by say different things of w
 
 
 def objection(
-    trace: Trace, endpoint: Endpoint | None, model: str, tools: Sequence[str], *, whole: bool = True
+    trace: Trace,
+    endpoint: Endpoint | None,
+    model: str,
+    tools: Sequence[str],
+    other_models: Sequence[str] = (),
+    *,
+    whole: bool = True,
 ) -> Objection | None:
     """What identity holds against a request (or a message of a socket), and if nothing, the rule that allows it.
 
-    Not ``whole``: the body is not read yet, so that what it could still say is not held against the caller.
+    Not ``whole``: the body is not read yet, so that what it could still say is not held against the caller. A socket
+    may stay open for hours, so its messages are asked about under the policy in force now.
     """
     if trace.conflict:
         return Objection("identity-conflict", _CONFLICT, f"tunnel and request differ in the {trace.conflict}")
-    service, settings = trace.service, trace.snapshot.settings.identity
+    snapshot = trace.state.snapshot if trace.socket is not None else trace.snapshot
+    service, settings = trace.service, snapshot.settings.identity
     if not (trace.is_ai or service.id):
         return None
-    permissions = trace.snapshot.sources.permissions
+    permissions = snapshot.sources.permissions
     if not permissions:
         trace.identity_rule = "identity-required" if settings.required and trace.principal.strength else ""
         return None
     operation = endpoint.operation if endpoint else ""  # the body may still tell one that the path does not
-    named = model or (endpoint.model if endpoint else "")
+    named, *others = (*filter(None, (model or (endpoint.model if endpoint else ""),)), *other_models) or ("",)
     # As with the models of a team: what is for no model at all need not name one.
     open_ended = not named and not (whole and endpoint and wants_model(endpoint))
     use = Use(
@@ -47,12 +55,13 @@ def objection(
         operation if whole else operation or None,
         None if open_ended else named,
         tuple(tools) if whole else None,
+        tuple(others),
     )
     ruling = permissions.decide(trace.principal, use, time.time())
     trace.identity_rule = ruling.rule_id if ruling.allowed else ""
     if ruling.allowed:
         return None
-    return Objection(ruling.rule_id, ruling.say, f"{ruling.lacks} not allowed")
+    return Objection(ruling.rule_id, ruling.say, ruling.why)
 
 
 def decide_early(trace: Trace, flow: http.HTTPFlow) -> None:

@@ -7,18 +7,22 @@ that it was not looked into.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable
 
 from mitmproxy import connection
 
 from weir.edge.identity.callers import Settled, of_connection
+from weir.edge.process.workers import WorkersBusy, WorkersTimeout
 from weir.edge.state import State
-from weir.edge.trace import Link
+from weir.edge.trace import Link, open_links
 from weir.identity.permissions import Use
 from weir.model import Principal, Service
 
-__all__ = ["judge", "service_of"]
+__all__ = ["again", "judge", "service_of"]
+
+_AT_ONCE = 20  # connections, some ten microseconds each
 
 
 def service_of(state: State, link: Link) -> Service | None:
@@ -42,6 +46,29 @@ def judge(state: State, link: Link, client: connection.Client) -> Awaitable[None
     return _wait(state, link, settled)
 
 
+async def again(state: State) -> None:
+    """Ask about those that stand: a user who is gone, a token that has ended, a policy or an hour that is another now.
+
+    What is not wanted any more ends with its next byte. Nobody is cut off for what cannot be found out just now.
+    """
+    for number, (client, link) in enumerate(open_links()):
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)  # there may be thousands, and requests wait meanwhile
+        # What a service is may be another now, too.
+        if not link.metered or link.refused or service_of(state, link) is None:
+            continue
+        whose = link.principal
+        try:
+            settled = of_connection(state, state.snapshot, link, client)
+            settled = settled if isinstance(settled, Settled) else await settled
+        except (WorkersBusy, WorkersTimeout):
+            continue
+        if not settled.said.down:
+            _judge(state, link, settled)
+            link.overtaken = link.overtaken or link.refused
+        link.principal = link.principal if link.principal.method != "none" else whose  # whose bytes these were
+
+
 async def _wait(state: State, link: Link, settled: Awaitable[Settled]) -> None:
     _judge(state, link, await settled)
 
@@ -52,7 +79,7 @@ def _judge(state: State, link: Link, settled: Settled) -> None:
         return
     link.service, link.service_status = service.id, str(service.status)
     if settled.outcome.refused:
-        link.refused_by, link.refused_why = "identity-required", settled.outcome.refused
+        link.refused_by, link.refused_why, link.identity_rule = "identity-required", settled.outcome.refused, ""
     else:
         link.refused_by, link.refused_why = _ruling(state, link, service, settled.outcome.principal)
     if link.refused_by and snapshot.settings.mode == "enforce":
@@ -63,6 +90,7 @@ def _ruling(state: State, link: Link, service: Service, who: Principal) -> tuple
     """(rule, why) of a refusal; empty when the connection may pass, with the rule that allows it in ``link``."""
     settings, permissions = state.snapshot.settings.identity, state.snapshot.sources.permissions
     if settings.required and who.method == "none":
+        link.identity_rule = ""
         return "identity-required", "caller not identified"
     link.identity_rule = "identity-required" if settings.required else ""
     if not permissions:
@@ -70,4 +98,4 @@ def _ruling(state: State, link: Link, service: Service, who: Principal) -> tuple
     names = (service.id, f"vendor:{service.vendor}", f"category:{service.category}")
     ruling = permissions.decide(who, Use(names), time.time())
     link.identity_rule = ruling.rule_id if ruling.allowed else ""
-    return ("", "") if ruling.allowed else (ruling.rule_id, f"{ruling.lacks} not allowed")
+    return ("", "") if ruling.allowed else (ruling.rule_id, ruling.why)

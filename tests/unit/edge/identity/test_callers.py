@@ -14,13 +14,11 @@ from typing import Any
 
 import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode
-from mitmproxy.test import tflow
 
 from harness.rig import Rig, chat, run
 from weir.edge.identity.callers import (
     CREDENTIALS,
     Settled,
-    address_of,
     arrive,
     by_key,
     check,
@@ -29,7 +27,9 @@ from weir.edge.identity.callers import (
     identify,
     of_connection,
 )  # fmt: skip
-from weir.edge.trace import Trace, link_of
+from weir.edge.process.workers import Lane, Workers
+from weir.edge.state import Snapshot
+from weir.edge.trace import Link, Trace, link_of
 from weir.identity import users
 from weir.identity.desk import Said
 from weir.identity.sources import Answer
@@ -124,6 +124,14 @@ def test_a_password_is_checked_by_a_worker_once(known: Rig, monkeypatch: pytest.
     assert said.answer.principal and said.answer.principal.user == "jane"
 
 
+def test_what_no_worker_has_time_for_is_nobodys(make_rig: Callable[..., Rig], users_file: str) -> None:
+    rig = make_rig(identity={"users": users_file}, on_failure="allow")
+    rig.state.workers = Workers(lanes={"identity": Lane(1, 0)})
+    assert connect(rig, basic("jane:correct horse")).response.status_code == 503
+    trace = asked(rig, basic("joe:other horse"))
+    assert (trace.extra["status"], trace.refused_by) == ("503", "identity-required") and "too many" in trace.refused_why
+
+
 def test_without_any_source_for_them_credentials_say_nothing(rig: Rig) -> None:
     assert asked(rig, basic("jane:anything")).principal == ANONYMOUS
 
@@ -215,13 +223,6 @@ async def _of(waits: Any) -> Settled:
     return found
 
 
-def test_addresses(known: Rig) -> None:
-    assert address_of(known.flow().client_conn) == "10.1.2.3"
-    client = tflow.tclient_conn()
-    client.peername = None
-    assert address_of(client) == ""
-
-
 def test_what_was_shown_at_the_tunnel_is_asked_about_again(known: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("weir.edge.identity.callers.time.monotonic", lambda: clock[0])
@@ -286,3 +287,11 @@ def test_many_requests_of_a_tunnel_ask_once(known: Rig, monkeypatch: pytest.Monk
     found = asyncio.run(all_of_them())
     assert len(found) == 50 and {one.outcome.principal.user for one in found} == {"jane"}
     assert work == ["once"], "and nobody else's guesses hold up who was right before"
+
+
+def test_an_idle_connection_keeps_no_old_policy_in_memory(known: Rig) -> None:
+    client, old = connect(known, basic("jane:correct horse")).client_conn, known.state.snapshot
+    link = link_of(client)
+    assert link.settled is not None and link.settled.sources is old.sources
+    parts = [getattr(link, name) for name in Link.__slots__ if hasattr(link, name)]
+    assert not any(isinstance(part, Snapshot) for part in (*parts, *link.settled))

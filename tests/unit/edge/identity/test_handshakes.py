@@ -176,7 +176,7 @@ def test_a_certificate_that_ends_while_its_connection_stands(
     make_rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = ClientCA(tmp_path)
-    rig = make_rig(identity={"certificates": {"ca": str(people.pem), "names": [{"san": "uri:*", "app": "{san}"}]}})
+    rig = make_rig(identity={"certificates": {"ca": str(people.pem), "names": [{"san": "uri:**", "app": "{san}"}]}})
     client = caller()
     link = link_of(client)
     paper = people.issue("bot", "spiffe://corp.example/bot", days=0.01)

@@ -83,6 +83,27 @@ def test_the_body_is_asked_too(make_rig: Callable[..., Rig], body: bytes, lacks:
         assert record.reason.startswith("identity-permissions: model not allowed")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "allowed"),
+    [
+        ("/v1/chat/completions", chat(models=["gpt-5-nano"]), True),
+        ("/v1/chat/completions", chat(models=["gpt-5-nano", "o9"]), False),
+        ("/v1/chat/completions", chat(Model="o9"), False),
+        ("/v1/realtime/client_secrets", b'{"session": {"type": "realtime", "model": "o9"}}', False),
+        ("/v1/realtime/client_secrets", b'{"session": {"type": "realtime", "model": "gpt-5-live"}}', True),
+    ],
+)
+def test_every_model_that_is_named_is_asked_about(
+    make_rig: Callable[..., Rig], path: str, body: bytes, allowed: bool
+) -> None:
+    permissions = [{"id": "a", "teams": "finance", "models": "gpt-5*"}, {"id": "b", "teams": "legal", "models": "o9"}]
+    rig = made(make_rig, identity={"permissions": permissions})
+    flow = rig.flow(body, path=path)
+    rig.play(flow, "requestheaders", "request")
+    assert (flow.response is None) is allowed
+    assert allowed or rig.records[-1].reason.startswith("identity-permissions: model not allowed")
+
+
 @pytest.mark.parametrize(("name", "allowed"), [("read_file", True), ("delete_file", False)])
 def test_tools_are_asked_about(make_rig: Callable[..., Rig], name: str, allowed: bool) -> None:
     rig = made(make_rig)
@@ -153,6 +174,18 @@ def test_a_message_that_names_a_model_is_asked_about(make_rig: Callable[..., Rig
     refused = objection(trace, endpoint, "o9", ())
     assert refused is not None and refused.why == "model not allowed"
     assert objection(trace, endpoint, "", ()) is not None, "the provider's default is on no list"
+
+
+def test_a_socket_is_asked_about_under_the_policy_in_force(make_rig: Callable[..., Rig]) -> None:
+    rig = made(make_rig)
+    trace = rig.play(rig.flow(chat()), "requestheaders")
+    endpoint = Endpoint("openai", "openai_realtime", "chat")
+    withdrawn = made(make_rig, identity={"permissions": [PERMISSIONS[1]]}).state.snapshot
+    rig.state.snapshot = withdrawn
+    assert objection(trace, endpoint, "gpt-5-mini", ()) is None, "a request ends under the policy that it began with"
+    trace.socket = object()  # type: ignore[assignment]
+    refused = objection(trace, endpoint, "gpt-5-mini", ())
+    assert refused is not None and refused.why == "principal not allowed"
 
 
 def test_weirs_own_page_and_malformed_requests_are_not_answered_early(make_rig: Callable[..., Rig]) -> None:
