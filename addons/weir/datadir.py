@@ -13,7 +13,7 @@ import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = [
@@ -89,23 +89,23 @@ def create_private(path: Path, make: Callable[[], bytes], limit: int = PRIVATE_L
 
 @contextmanager
 def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-    """Hold the lock that guards changes of ``path`` (a ``.lock`` file beside it) among processes and threads.
+    """Hold the lock that guards changes of ``path`` among processes and threads.
 
+    It is a ``.lock`` file beside it, which goes when the holder lets go.
     Raises DataDirError when another holder does not let go within ``timeout_s`` seconds.
     """
     lock = path.with_name(f".{path.name}.lock")
+    deadline = time.monotonic() + timeout_s
+    while (fd := _open_locked(lock)) is None:
+        if time.monotonic() >= deadline:
+            raise DataDirError(f"{path}: another process has held its lock for {timeout_s:g} s")
+        time.sleep(0.01)
     try:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise DataDirError(f"{lock}: cannot be opened ({error.strerror})") from None
-    try:
-        deadline = time.monotonic() + timeout_s
-        while not _try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise DataDirError(f"{path}: another process has held its lock for {timeout_s:g} s")
-            time.sleep(0.01)
         yield
     finally:
+        # Before the lock is let go of: the file belongs to the next one from then on.
+        with suppress(OSError):
+            lock.unlink()
         os.close(fd)  # closing lets go of the lock
 
 
@@ -207,12 +207,19 @@ def _make_directory(path: Path) -> os.stat_result:
         raise DataDirError(f"{path}: cannot be made ({error.strerror})") from None
 
 
-def _try_lock(fd: int) -> bool:
+def _open_locked(lock: Path) -> int | None:
+    """The lock file, open and locked; None when somebody else holds it, or has just taken it away."""
     try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise DataDirError(f"{lock}: cannot be opened ({error.strerror})") from None
+    with suppress(OSError):
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        # The holder before may have removed it between the two: then others lock another file of that name.
+        if os.path.samestat(os.fstat(fd), lock.lstat()):
+            return fd
+    os.close(fd)
+    return None
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

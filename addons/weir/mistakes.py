@@ -23,6 +23,7 @@ _TYPES: Mapping[str, tuple[str, str]] = {
     "int_type": ("must be a whole number", "write a number without quotes or unit"),
     "float_type": ("must be a number", "write a number without quotes"),
     "bool_type": ("must be true or false", "write true or false"),
+    "too_short": ("is empty", "give at least one"),
     "tuple_type": ("must be a list", "write [a, list]"),
     "list_type": ("must be a list", "write [a, list]"),
     "dict_type": ("must be a mapping", "write key: value lines below it"),
@@ -35,7 +36,10 @@ _TYPES: Mapping[str, tuple[str, str]] = {
 def explain(error: ValidationError, document: Document, model: type[BaseModel]) -> None:
     """Add one mistake to ``document`` for each error of a failed validation of its data by ``model``."""
     told = {(mistake.line, mistake.field) for mistake in document.mistakes}
-    for item in error.errors(include_url=False, include_input=False):
+    items = error.errors(include_url=False, include_input=False)
+    for item in items:
+        if item["type"] == "too_short" and any(_within(other["loc"], item["loc"]) for other in items):
+            continue  # it is short of what is wrong in it, which is told
         full: Position = tuple(part for part in item["loc"] if part != "[key]")
         place = _as_written(document, full)
         if (document.line(place), document.name(document.known(place))) in told and item["type"] != "missing":
@@ -52,6 +56,10 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel]) 
         else:
             problem, remedy = _TYPES.get(item["type"], ("cannot be used", "see the policy section of the README"))
             _tell(document, place, problem, remedy)
+
+
+def _within(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _as_written(document: Document, place: Position) -> Position:

@@ -100,7 +100,9 @@ class Key(Part):
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:
-        if (self.secret is None) == (not self.secrets):
+        if self.secret is not None and self.secrets:
+            raise wrong("has both secret and secrets", "move the one under secret: into the list, and remove secret:")
+        if self.secret is None and not self.secrets:
             raise wrong("needs to say where the key is", "write secret: REFERENCE, or secrets: [{secret: REFERENCE}]")
         if len({entry.secret for entry in self.secrets}) < len(self.secrets):
             raise wrong("names one key twice", "write each reference once, with a weight")

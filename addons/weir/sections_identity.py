@@ -115,7 +115,7 @@ class Ldap(Part):
 class CertificateName(Part):
     """Whom a name in a client certificate stands for; ``{san}`` in a field is the name's value."""
 
-    san: Name  # kind and glob: uri:spiffe://corp.example/*, dns:*.bots.example.com, email:*@example.com
+    san: Name  # kind and glob: uri:spiffe://corp.example/ns/*/sa/bot, dns:*.bots.example.com, email:*@example.com
     user: Text = ""
     team: Text = ""
     app: Text = ""

@@ -71,7 +71,7 @@ BUILT_IN_RULES = (
     *("host-mismatch", "identity-required", "team-models", "team-services", "on-failure"),
     *("virtual-key", "audit-unavailable", "malformed-request", "budget", "rate"),  # of other concerns
     *("identity-permissions", "identity-strength", "identity-conflict", "identity-throttled"),
-    *("credential", "tenant"),
+    *("credential", "company-key", "tenant"),
 )
 
 Then = Annotated[str, choices(*ACTIONS)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
 import secrets
 import ssl
 import string
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,8 +19,9 @@ import httpx
 from harness.canary import CANARIES
 from harness.clients import trust
 from harness.doubles import Doubles
-from harness.processes import ROOT, until
+from harness.processes import until
 from harness.weir import Weir
+from weir.cli import main
 
 __all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "command", "issue", "only_http2", "tokens"]
 
@@ -46,18 +47,20 @@ def only_http2(ca: Path) -> ssl.SSLContext:
     return context
 
 
-def command(*arguments: str, given: str = "") -> str:
-    """Run a weir command; its stdout. AssertionError with what it said when it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "weir.cli", *arguments],
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
+def command(*arguments: str, given: str = "", check: bool = True) -> str:
+    """Run a weir command in this process, for a process of its own takes most of a second; its stdout.
+
+    AssertionError with what it said when it fails, unless ``check`` is false.
+    """
+    out, said, stdin = io.StringIO(), io.StringIO(), sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+            code = main(arguments)
+    finally:
+        sys.stdin = stdin
+    assert code == 0 or not check, out.getvalue() + said.getvalue()
+    return out.getvalue().strip()
 
 
 def issue(data: Path, *options: str) -> str:

@@ -122,18 +122,28 @@ def test_a_clean_document_arrives_as_it_is(way: Way, house: House) -> None:
 
 
 @each
-@pytest.mark.parametrize("name", KINDS)
-def test_a_credential_in_a_file_stays_here(name: str, way: Way, house: House) -> None:
-    secret = access_key()
-    with pytest.raises(way.refused) as raised:
-        way.send(house, name, KINDS[name](f"Deploy it with {secret} now."))
-    said = str(raised.value)
-    assert "no-credentials-leave" in said and secret not in said
-    assert not any(carried(row.body, secret.encode()) for row in house.doubles.requests())
-    block = refused(way, house)
-    assert (block["action"], block["rule_id"], block["inspection"]) == ("block", "no-credentials-leave", "inspected")
-    rows = house.weir.sql("select distinct detector from findings where exchange_id = ?", [block["exchange_id"]])
-    assert rows == [(FOUND,)]
+def test_a_credential_in_a_file_stays_here(way: Way, house: House) -> None:
+    blocked = {}
+    for name, made in KINDS.items():  # in one test, for the store is a second behind
+        secret = access_key()
+        house.begin()
+        with pytest.raises(way.refused) as raised:
+            way.send(house, name, made(f"Deploy it with {secret} now."))
+        said = str(raised.value)
+        assert "no-credentials-leave" in said and secret not in said, name
+        assert not any(carried(row.body, secret.encode()) for row in house.doubles.requests()), name
+        block = refused(way, house)
+        told = (block["action"], block["rule_id"], block["inspection"])
+        assert told == ("block", "no-credentials-leave", "inspected"), name
+        blocked[block["exchange_id"]] = name
+    rows = house.weir.sql(
+        "select distinct exchange_id, detector from findings where list_contains(?, exchange_id::varchar)",
+        [list(blocked)],
+        rows=len(KINDS),
+    )
+    assert sorted((blocked[str(exchange)], detector) for exchange, detector in rows) == sorted(
+        (n, FOUND) for n in KINDS
+    )
 
 
 DISGUISES: dict[str, Callable[[str], bytes]] = {

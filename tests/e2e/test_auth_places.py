@@ -33,7 +33,7 @@ BODY = b'{"model": "m1", "messages": [{"role": "user", "content": "How high?"}]}
 
 def host_of(provider: Provider) -> str:
     """A host of this provider, one that its key may go to by default where there is such."""
-    patterns = [*provider.key_hosts, *provider.hosts, *provider.shared_hosts]
+    patterns = [*(provider.key_hosts or ()), *provider.hosts, *provider.shared_hosts]
     return patterns[0].replace("*", "weir-test")
 
 

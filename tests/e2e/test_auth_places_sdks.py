@@ -167,6 +167,17 @@ def test_gemini_with_the_key_in_the_query_as_older_clients_send_it(house: House)
     swapped(house, house.doubles.keys["gemini"], "?key", "?key=KEY&alt=json")
 
 
+def test_gemini_gets_an_api_key_where_it_takes_one(house: House) -> None:
+    """Behind `Bearer` it takes tokens alone: a key there would be turned away, and rest for everybody."""
+    body = {"contents": [{"role": "user", "parts": [{"text": "How high?"}]}]}
+    bearer = {"authorization": f"Bearer {house.key}"}
+    with house.client() as http:
+        reply = http.post(f"https://{GEMINI}/v1beta/models/{Gemini.model}:generateContent", json=body, headers=bearer)
+    assert reply.status_code == 200, reply.text
+    swapped(house, house.doubles.keys["gemini"], "x-goog-api-key", "KEY")
+    assert house.doubles.only().header("authorization") == ""
+
+
 def test_elevenlabs(house: House) -> None:
     answered(house, ELEVENLABS, {"audio": ""})
     with house.client() as http:

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 from e2e.raw import open_line
 from e2e.sdks import OpenAI
 from e2e.support import ADDRESS, House, access_key, chat_body
+from harness.doubles import Doubles
 from harness.processes import until
 from harness.weir import write_policy
 
@@ -39,10 +41,25 @@ def coached(start_module_house: Callable[..., House]) -> House:
     return start_module_house(rules=RULES)
 
 
+def take(house: House, **changes: Any) -> None:
+    """Let the proxy take a changed policy."""
+
+    def taken() -> int:
+        return sum(row["kind"] == "config" for row in house.weir.records())
+
+    before = taken()
+    write_policy(house.weir.policy, "enforce", **changes)
+    house.weir.reload()
+    until(lambda: taken() > before, "the policy taken")
+
+
 @pytest.fixture
-def asking(start_house: Callable[..., House]) -> House:
-    """A proxy of its own, for grants outlive a test."""
-    return start_house(rules=RULES)
+def asking(coached: House, doubles: Doubles) -> House:
+    """The same proxy; no grant of another test outlives a policy without these rules."""
+    for rules in ([], RULES):
+        take(coached, dlp__processes=0, rules=rules)
+    coached.begin()
+    return coached
 
 
 @pytest.fixture
@@ -94,7 +111,7 @@ def test_a_program_is_held_until_a_person_has_stated_a_reason(asking: House, bro
     token = urlsplit(url).path.rpartition("/")[2]
     assert token not in json.dumps(asking.weir.records())
     columns = "kind, rule_id, coach_reason"
-    found = asking.weir.sql(f"select {columns} from events where kind = 'coach' and coach_reason is not null")
+    found = asking.weir.sql(f"select {columns} from events where exchange_id = ?", [stated["exchange_id"]])
     assert found == [("coach", "ask-mail", REASON)]
 
 
@@ -135,12 +152,8 @@ def test_a_changed_policy_revokes_what_was_granted(asking: House, browser: httpx
     held = browser.get("https://chat.deepseek.com/")
     submit(browser, "https://chat.deepseek.com/", held.text, REASON)
     assert browser.get("https://chat.deepseek.com/").status_code == 200
-    for count, rules in ((2, RULES[:1]), (3, RULES)):
-        write_policy(asking.weir.policy, "enforce", rules=rules)
-        asking.weir.reload()
-        asking.weir.until_records(
-            lambda rows, n=count: len([row for row in rows if row["kind"] == "config"]) >= n, "the policy taken"
-        )
+    for rules in (RULES[:1], RULES):
+        take(asking, dlp__processes=0, rules=rules)
     assert browser.get("https://chat.deepseek.com/").status_code == 403
 
 

@@ -22,7 +22,7 @@ from harness.faults import Faults
 from harness.processes import until
 from harness.weir import PROVIDER_HOSTS, Weir, write_policy
 
-ROUNDS = int(os.environ.get("WEIR_KILL_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("WEIR_KILL_ROUNDS", "4"))
 CLIENTS = 6
 TARGET = "/v1/chat/completions"
 

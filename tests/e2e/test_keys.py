@@ -7,7 +7,9 @@ import secrets
 import string
 from datetime import UTC, datetime, timedelta
 
+import anthropic
 import httpx
+import openai
 import pytest
 
 from e2e.sdks import SDKS, Anthropic, Gemini, OpenAI
@@ -89,6 +91,20 @@ def test_a_key_that_has_expired(sdk_class: type, house: House) -> None:
     until(lambda: ask(house, authorization=f"Bearer {key}").status_code == 401, "it to be known", seconds=4)
     house.begin()
     refused(house, sdk_class, key)
+
+
+def test_a_list_of_models_is_refused_in_the_providers_shape(house: House) -> None:
+    """No dialect reads it, but its SDK has one shape of errors for all."""
+    key = CANARIES.plant(new_key(), "another virtual key nobody issued")
+    with OpenAI(house.weir, key).client as client, pytest.raises(openai.AuthenticationError) as raised:
+        client.models.list()
+    assert (raised.value.code, raised.value.type) == ("virtual-key", "authentication_error")
+    record = house.only()
+    assert (record["operation"], record["rule_id"]) == ("models", "virtual-key")
+    with Anthropic(house.weir, key).client as claude, pytest.raises(anthropic.AuthenticationError) as refusal:
+        claude.models.list()
+    assert isinstance(refusal.value.body, dict) and refusal.value.body["error"]["type"] == "authentication_error"
+    assert house.doubles.requests() == []
 
 
 def test_a_key_for_other_services(house: House) -> None:

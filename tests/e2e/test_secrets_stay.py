@@ -8,6 +8,8 @@ import resource
 import secrets
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ import pytest
 from e2e.sdks import OpenAI
 from e2e.support import ADDRESS, House, access_key, command, issue
 from harness.canary import CANARIES, Canaries, assert_no_canaries
-from harness.processes import Process, until
+from harness.doubles import Doubles
+from harness.processes import ROOT, Process, until
 from harness.weir import write_policy
 
 pytestmark = pytest.mark.xdist_group("secrets-stay")
@@ -48,9 +51,8 @@ def hold(data: bytes, canaries: Canaries = CANARIES) -> list[str]:
     return [what for form, what in canaries.forms().items() if form in data]
 
 
-@pytest.fixture
-def busy(start_house: Callable[..., House], tmp_path: Path) -> House:
-    """A proxy with a helper process for texts, keys from the environment, a file and a command, and users."""
+def begin(start: Callable[..., House]) -> House:
+    """Start a proxy with a helper process for texts, keys from the environment, a file and a command, and users."""
     real = CANARIES.plant(secrets.token_hex(20), "the real key behind a command")
 
     def prepare(folder: Path) -> Mapping[str, Any]:
@@ -68,7 +70,19 @@ def busy(start_house: Callable[..., House], tmp_path: Path) -> House:
             "keys__anthropic": {"secret": f"exec:{script} anthropic"},
         }
 
-    return start_house(prepare=prepare, dlp__processes=1, environment={"PYTHONFAULTHANDLER": "1"})
+    return start(prepare=prepare, dlp__processes=1, environment={"PYTHONFAULTHANDLER": "1"})
+
+
+@pytest.fixture(scope="module")
+def busy_house(start_module_house: Callable[..., House]) -> House:
+    return begin(start_module_house)
+
+
+@pytest.fixture
+def busy(busy_house: House, doubles: Doubles) -> House:
+    """The proxy that several tests look into."""
+    busy_house.begin()
+    return busy_house
 
 
 def used(house: House) -> list[str]:
@@ -129,15 +143,39 @@ TOLD = (
 )
 
 
+# All of them in one process: a start costs more than most of them do.
+COMMANDS = """
+import sys
+from weir.cli import main
+for line in sys.stdin:
+    print("$", line.strip(), flush=True)
+    print("=", main(line.split()), flush=True)
+"""
+
+
 def test_no_command_tells_a_secret(busy: House) -> None:
     used(busy)
     variables = {f"{kind.upper()}_API_KEY": key for kind, key in busy.doubles.keys.items()}
-    for number, words in enumerate(TOLD):
+    lines = ""
+    for words in TOLD:
         policy = ["--policy", str(busy.weir.policy)] if words[0] in ("keys", "doctor") else []
-        arguments = ["-m", "weir.cli", *words, *policy, "--data", str(busy.weir.data)]
-        told_by = Process(f"told-{number}", arguments, busy.weir.folder, variables)
-        assert told_by.wait() in (0, 1), (words, told_by.tail())
-        assert told_by.output().strip() and hold(told_by.output().encode()) == [], words
+        lines += " ".join([*words, *policy, "--data", str(busy.weir.data)]) + "\n"
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS],
+        input=lines.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=busy.weir.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "addons"), **variables},
+        timeout=90,
+    )
+    assert done.returncode == 0 and hold(done.stdout) == [], "what was printed is not repeated here"
+    told_by = done.stdout.split(b"$ ")[1:]
+    assert len(told_by) == len(TOLD)
+    for words, out in zip(TOLD, told_by, strict=True):
+        _, _, said = out.partition(b"\n")
+        said, _, code = said.rpartition(b"= ")
+        assert said.strip() and int(code) in (0, 1), words
 
 
 @contextlib.contextmanager
@@ -152,9 +190,9 @@ def cores_allowed() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV], ids=lambda number: number.name)
-def test_a_crash_leaves_no_secret(number: signal.Signals, request: pytest.FixtureRequest) -> None:
+def test_a_crash_leaves_no_secret(number: signal.Signals, start_house: Callable[..., House]) -> None:
     with cores_allowed():
-        house: House = request.getfixturevalue("busy")
+        house = begin(start_house)
     used(house)
     weir = house.weir
     limits = Path(f"/proc/{weir.process.pid}/limits").read_text()

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,23 +77,39 @@ def provider() -> Provider:
     return Provider()
 
 
-@pytest.fixture
-def start(start_house: Callable[..., House], provider: Provider, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Start a proxy by a policy, with the provider behind :7443."""
-    authority = Authority(tmp_path)
+@pytest.fixture(scope="module")
+def houses(
+    start_module_house: Callable[..., House], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., House]]:
+    """A proxy a policy, with a provider behind :7443; the tests of one policy share it."""
+    authority = Authority(tmp_path_factory.mktemp("provider"))
+    made: dict[str, House] = {}
+    now: list[Provider] = []
     running = []
 
-    def begin(base: str, **changes: Any) -> House:
-        house = start_house(base, key=False, options=["--upstream-ca", str(authority.ca_path)], **changes)
-        listener = socket.create_server(("127.0.0.1", house.flaky))
-        server = serve(provider, sock=listener, ssl=authority.listener(("http/1.1",)))
-        running.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return house
+    def begin(provider: Provider, base: str, **changes: Any) -> House:
+        now[:] = [provider]
+        name = json.dumps([base, changes])
+        if name not in made:
+            made[name] = start_module_house(
+                base, key=False, options=["--upstream-ca", str(authority.ca_path)], **changes
+            )
+            listener = socket.create_server(("127.0.0.1", made[name].flaky))
+            server = serve(lambda link: now[0](link), sock=listener, ssl=authority.listener(("http/1.1",)))
+            running.append(server)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        made[name].begin()
+        return made[name]
 
     yield begin
     for server in running:
         server.shutdown()
+
+
+@pytest.fixture
+def start(houses: Callable[..., House], provider: Provider) -> Callable[..., House]:
+    """The proxy of a policy, which leads to this test's provider."""
+    return partial(houses, provider)
 
 
 @contextlib.contextmanager

@@ -32,10 +32,13 @@ class Canaries:
         self._planted: dict[str, str] = {}
 
     def plant(self, value: str, what: str) -> str:
-        """Register ``value`` and hand it back. ValueError when it is too short to be looked for."""
+        """Register ``value`` and hand it back; it keeps the first name it was given.
+
+        ValueError when it is too short to be looked for.
+        """
         if len(value) < _SHORTEST:
             raise ValueError(f"a canary needs {_SHORTEST} characters or more: {what}")
-        self._planted[value] = what
+        self._planted.setdefault(value, what)
         return value
 
     def __len__(self) -> int:

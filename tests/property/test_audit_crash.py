@@ -47,7 +47,7 @@ def one(number: int) -> AuditRecord:
     return AuditRecord(event_id=new_event_id(), kind="meter", findings=found)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=5))
 def test_every_record_exactly_once_wherever_it_dies(deaths: list[tuple[int, bool]]) -> None:
     with TemporaryDirectory() as name:

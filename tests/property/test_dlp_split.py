@@ -17,7 +17,7 @@ from weir.dlp.rulebook.rules import load_rules
 from weir.model import Finding, Segment
 
 quick = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
-few = settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+few = settings(deadline=None, max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,47 @@ def test_a_held_lock_is_waited_for_only_so_long(tmp_path: Path) -> None:
     ):
         raise AssertionError("two holders of one lock")
     with locked(tmp_path / "a", timeout_s=0.05):
-        pass
+        assert [one.name for one in tmp_path.iterdir()] == [".a.lock"]
+    assert list(tmp_path.iterdir()) == [], "the lock is gone with its holder"
     with pytest.raises(DataDirError, match="cannot be opened"), locked(tmp_path / "missing" / "a"):
         raise AssertionError("a lock in a missing directory")
+
+
+def test_a_lock_that_goes_with_its_holder_still_has_one_holder_at_a_time(tmp_path: Path) -> None:
+    inside: list[int] = []
+    most = 0
+
+    def hold() -> None:
+        nonlocal most
+        for _ in range(20):
+            with locked(tmp_path / "a", timeout_s=60):
+                inside.append(1)
+                most = max(most, len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    threads = [threading.Thread(target=hold) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_file_that_was_taken_away_before_it_was_locked_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holders, flock = [locked(tmp_path / "a")], fcntl.flock
+    holders[0].__enter__()
+
+    def late(fd: int, how: int) -> None:
+        if holders:
+            holders.pop().__exit__(None, None, None)  # between the open and the lock of the next one
+            (tmp_path / ".a.lock").touch(0o600)  # and a third one has come
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(tmp_path / "a"):
+        assert not holders
+        with pytest.raises(DataDirError, match="held its lock"), locked(tmp_path / "a", timeout_s=0.05):
+            raise AssertionError("two holders of one lock")

@@ -61,6 +61,14 @@ def mistakes(text: str, base: Path | None = None) -> list[str]:
             "p.yaml:2: services.sanctioned[1]: stands already here; remove one of the two",
         ),
         (
+            "version: 1\nidentity: {certificates: {ca: x.pem, names: [{san: 'spiffe://x', app: a}]}}",
+            "p.yaml:2: identity.certificates.names[0]: names no kind of name; write san: uri:…, dns:…, email:… or ip:…",
+        ),
+        (
+            "version: 1\nidentity: {certificates: {ca: x.pem, names: []}}",
+            "p.yaml:2: identity.certificates.names: is empty; give at least one",
+        ),
+        (
             "version: 1\nidentity: {networks: [{cidr: 10.0.0.0/8}]}",
             "p.yaml:2: identity.networks[0]: says nothing about who calls from there; "
             "write a user, team, app or device",

@@ -68,7 +68,7 @@ def test_a_rate_limits_something_and_stores_are_references() -> None:
     ("fields", "said"),
     [
         ({}, "where the key is"),
-        ({"secret": "env:A", "secrets": [{"secret": "env:B"}]}, "where the key is"),
+        ({"secret": "env:A", "secrets": [{"secret": "env:B"}]}, "both secret and secrets"),
         ({"secrets": []}, "where the key is"),
         ({"secrets": [{"secret": "env:A"}, {"secret": "env:A", "weight": 2}]}, "names one key twice"),
         ({"secrets": [{"secret": "env:A", "weight": 0}]}, "out of bounds"),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +31,7 @@ def refused(settings: Settings) -> tuple[Mistake, ...]:
         *proof_mistakes(settings),
         *detector_mistakes(settings),
         *_prices(settings),
+        *_hostless_keys(settings),
         *tenant_mistakes(settings),
         *elsewhere(settings),
     )
@@ -90,6 +93,7 @@ def doubts(settings: Settings) -> tuple[Mistake, ...]:
     """What is probably not meant, but lets weir start: each with its line and what to do about it."""
     return (
         *_key_files(settings),
+        *_key_references(settings),
         *_key_hosts(settings),
         *_empty_folders(settings),
         *unpriced(settings),
@@ -119,6 +123,32 @@ def _key_files(settings: Settings) -> Iterator[Mistake]:
             yield settings.mistake(place, problem, remedy)
 
 
+def _key_references(settings: Settings) -> Iterator[Mistake]:
+    """References to other backends that can't lead anywhere, as far as that shows without asking one."""
+    for place, reference, _ in _references(settings):
+        scheme, _, rest = reference.partition(":")
+        problem, remedy = _command(rest) if scheme == "exec" else ("", "")
+        if scheme == "vault" and not all(rest.partition("#")[0].strip("/").partition("/")):
+            problem, remedy = "is no path in Vault", "write vault:MOUNT/PATH#FIELD"
+        elif scheme == "keyring" and not all(rest.rpartition("/")):
+            problem, remedy = "is no entry of a keyring", "write keyring:SERVICE/USER"
+        if problem:
+            yield settings.mistake(place, problem, remedy)
+
+
+def _command(text: str) -> tuple[str, str]:
+    # Only an absolute path is quoted: what stands where the command belongs may be the key itself.
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return "has an open quotation mark", "close it"
+    if not words or not Path(words[0]).is_absolute():
+        return "is not the absolute path of a command", "write exec:/usr/local/bin/read-key openai"
+    if not Path(words[0]).is_file() or not os.access(words[0], os.X_OK):
+        return f"{words[0]} is no program here that can be started", "put it there, or run: chmod +x"
+    return "", ""
+
+
 def _references(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Place in the policy, reference and form of each of the company's keys."""
     for service, key in settings.keys.items():
@@ -127,14 +157,32 @@ def _references(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str
             yield ("keys", service, *place), reference, key.form
 
 
+def _hostless_keys(settings: Settings) -> Iterator[Mistake]:
+    """Keys of services where anybody can have a host or an account: they go nowhere until the policy says where."""
+    from weir.providers.services.registry import Registry
+
+    registry = Registry.load()
+    for service, key in settings.keys.items():
+        provider = registry.by_id(service)  # what is not known is told elsewhere
+        if provider is not None and not key.hosts and not provider.bound_hosts:
+            example = (*provider.hosts, *provider.shared_hosts)[0].replace("*", "yourname")
+            problem = "names no hosts, and what stands there may be anybody's"
+            yield settings.mistake(("keys", service), problem, f"add the company's own, like hosts: [{example}]")
+
+
 def _key_hosts(settings: Settings) -> Iterator[Mistake]:
-    """Keys that can't do what their form says at the hosts they are for."""
+    """Keys that can't do what their form says at the hosts they are for, and such as go to anybody's."""
     from weir.keys.signing.sigv4 import signs_for
     from weir.providers.services.registry import Registry
 
     registry = Registry.load()
     for service, key in settings.keys.items():
-        hosts = key.hosts or registry.bound_hosts(service)
+        hosts, provider = key.hosts or registry.bound_hosts(service), registry.by_id(service)
+        theirs = {*provider.hosts, *provider.shared_hosts} - {*provider.bound_hosts} if provider else set()
+        for number, host in enumerate(key.hosts):
+            if host.startswith("*.") and host in theirs:
+                problem, remedy = "is anybody's, not only the company's", f"write {host.replace('*', 'yourname')}"
+                yield settings.mistake(("keys", service, "hosts", number), problem, remedy)
         if key.form == "aws" and not any(signs_for(host) for host in hosts):
             problem = f"signs requests for Amazon Bedrock, and {service} has none of its hosts"
             yield settings.mistake(

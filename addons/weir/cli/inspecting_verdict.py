@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weir.model import Exchange, Finding, Principal, Service, Verdict
 from weir.policy.case import Case
+from weir.policy.models import besides
 from weir.shadow.catalogue import with_status
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def verdict_on(
             service=judged,
             endpoint=exchange.endpoint,
             model=exchange.model,
+            other_models=besides(exchange.segments),
             host=host,
             names=(host,),
             is_ai=True,

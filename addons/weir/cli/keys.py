@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weir.cli import keysreview, keystransfer
-from weir.cli.keystore import as_json, known_names, opened, refuse_a_key
+from weir.cli.keystore import as_json, known_names, opened, refuse_a_key, refuse_no_use
 from weir.cli.options import DATA, DataOption, FormatOption
 from weir.cli.output import clean, fail, grid, note, table, write, write_json
 from weir.cli.times import after
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weir.keys.virtual import Grant, VirtualKeys
 
 __all__ = ["app"]
 
@@ -33,17 +39,25 @@ def create(
     team: Annotated[str, typer.Option(metavar="NAME", help="The team that answers for it, as the policy names it.")],
     user: Annotated[str, typer.Option(metavar="NAME", help="The person, when it is one person's key.")] = "",
     services: Annotated[
-        str, typer.Option(metavar="A,B", help="Ids of the services it is good for, as in the policy; default: all.")
-    ] = "",
-    models: Annotated[str, typer.Option(metavar="A,B", help="Models it is good for: globs such as 'gpt-5*'.")] = "",
-    operations: Annotated[str, typer.Option(metavar="A,B", help="Such as chat,embeddings; default: all.")] = "",
+        str | None,
+        typer.Option(metavar="A,B", help="Ids of the services it is good for, as in the policy; default: all."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Models it is good for: globs such as 'gpt-5*'; default: all.")
+    ] = None,
+    operations: Annotated[
+        str | None, typer.Option(metavar="A,B", help="As weir providers ID lists them: chat,messages; default: all.")
+    ] = None,
     budget: Annotated[
-        str, typer.Option(metavar="AMOUNT/PER", help="Dollars as 50/month, or 200000 tokens/day; by UTC calendar.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="AMOUNT/PER", help="Dollars as 50/month, or 200000 tokens/day; by UTC calendar."),
+    ] = None,
     expires: Annotated[
-        str, typer.Option(metavar="WHEN", help="90d, 12h, 2w, or a date (UTC); default: it never expires.")
-    ] = "",
-    networks: Annotated[str, typer.Option(metavar="CIDR,…", help="Where it may be used from; default: anywhere.")] = "",
+        str | None, typer.Option(metavar="WHEN", help="90d, 12h, 2w, or a date (UTC); default: it never expires.")
+    ] = None,
+    networks: Annotated[
+        str | None, typer.Option(metavar="CIDR,…", help="Where it may be used from; default: anywhere.")
+    ] = None,
     remark: Annotated[str, typer.Option("--note", metavar="TEXT", help="For whoever reviews keys later.")] = "",
     policy: PolicyOption = None,
     data: DataOption = DATA,
@@ -58,6 +72,9 @@ def create(
         for option, name in (("--app", app), ("--team", team)):
             if not name.strip():
                 raise ValueError(f"{option} is empty: nobody would know whose key it is; write {option} NAME")
+        _refuse_empty(
+            services=services, models=models, operations=operations, budget=budget, expires=expires, networks=networks
+        )
         end = after(expires) if expires else None
         if end is not None and end <= datetime.now(UTC):
             raise ValueError("--expires lies in the past; write 90d or a later date")
@@ -65,28 +82,28 @@ def create(
             app=app.strip(),
             team=team.strip(),
             user=user.strip(),
-            services=known_names("services", services),
+            services=known_names("services", services or ""),
             models=_several("models", models),
-            operations=known_names("operations", operations),
+            operations=known_names("operations", operations or ""),
             networks=tuple(network(one) for one in _several("networks", networks)),
             budget=KeyBudget.parse(budget) if budget else None,
             expires=end,
             note=remark.strip(),
         )
+        refuse_no_use(grant.services, grant.operations)
     except ValueError as error:
         raise fail("keys create", str(error), 2) from None
     new = not data.is_dir()
     with opened("keys create", data, policy, make=True) as store:
         record, key = store.issue(grant)
-    write(key + "\n")
+        try:
+            _hand_out(key, store)
+        except OSError as error:
+            store.revoke(record.id)
+            raise fail("keys create", f"cannot write the key out ({error.strerror}); it is withdrawn again") from None
     if new:
         note(f"made {data}, a new data directory: weir must run with the same one (--data)")
-    until = f"until {end:%Y-%m-%d %H:%M} UTC" if end else "without end"
-    at = "" if data == DATA else f" --data {data}"
-    note(f"{record.id}: good for {', '.join(grant.services) or 'every service'}, {until}. It will not be shown again;")
-    note(f"clients put it where the provider's key would stand. To withdraw it: weir keys revoke {record.id}{at}")
-    if end is None:
-        note("It never expires; a key made with --expires 90d would.")
+    _explain(record.id, grant, data)
 
 
 @app.command("list")
@@ -162,14 +179,57 @@ def rotate(
         raise fail("keys rotate", str(error), 2) from None
     with opened("keys rotate", data, policy) as store:
         done = store.rotate(key_id, left)
+        if done is not None:
+            try:
+                _hand_out(done[1], store)
+            except OSError as error:
+                why = f"the new key of {key_id} could not be written out ({error.strerror}), and can't be shown again"
+                raise fail("keys rotate", f"{why}; the old one ends as it was to: rotate again, or revoke it") from None
     if done is None:
         raise fail("keys rotate", f"there is no key {key_id!r}; see weir keys list")
-    write(done[1] + "\n")
     end = datetime.now(UTC) + left
     note(f"{key_id}: the old key is good until {end:%Y-%m-%d %H:%M} UTC" if left else f"{key_id}: the old key is gone")
 
 
-def _several(option: str, text: str) -> tuple[str, ...]:
+def _hand_out(key: str, store: VirtualKeys) -> None:
+    """Write the key first of all, whatever comes after: it is good from here on, and nobody can ask for it again."""
+    write(key + "\n")
+    sys.stdout.flush()
+    if store.away:
+        note(f"the key was stored and is good; running weirs take it once they can read the store again: {store.away}")
+
+
+def _refuse_empty(**given: str | None) -> None:
+    """Raises ValueError for an option that is there and says nothing: an unset variable must not lift a limit."""
+    for option, text in given.items():
+        if text is not None and not text.strip():
+            raise ValueError(f"--{option} is empty, which would be no limit at all; give one, or leave it out")
+
+
+def _explain(key_id: str, grant: Grant, data: Path) -> None:
+    """All that the new key is good for: whoever forgot a limit sees it missing."""
+    end = grant.expires
+    until = f"until {end:%Y-%m-%d %H:%M} UTC" if end else "without end"
+    note(f"{key_id}: good for {', '.join(grant.services) or 'every service'}, {until}")
+    if limits := _limits(grant):
+        note(f"only for {limits}")
+    note("It will not be shown again. Clients put it where the provider's key would stand.")
+    note(f"To withdraw it: weir keys revoke {key_id}{'' if data == DATA else f' --data {data}'}")
+    if end is None:
+        note("It never expires; a key made with --expires 90d would.")
+
+
+def _limits(grant: Grant) -> str:
+    """What narrows a key beside services and time, in words; "" when nothing does."""
+    said = [f"models {', '.join(grant.models)}"] if grant.models else []
+    said += [f"operations {', '.join(grant.operations)}"] if grant.operations else []
+    said += [f"networks {', '.join(map(str, grant.networks))}"] if grant.networks else []
+    said += [f"a budget of {grant.budget}"] if grant.budget else []
+    return "; ".join(said)
+
+
+def _several(option: str, text: str | None) -> tuple[str, ...]:
+    text = text or ""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if text and not names:
         raise ValueError(f"--{option} is empty; name {option}, or leave it out for all of them")

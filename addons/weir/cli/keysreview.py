@@ -97,4 +97,4 @@ def _show(rows: list[dict[str, Any]], format: str) -> None:
 def _cell(value: object) -> str:
     text = " ".join(str(one) for one in value) if isinstance(value, list) else "" if value is None else str(value)
     # A spreadsheet would take these for formulas: names are what somebody wrote.
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -14,7 +14,7 @@ from weir.cli.output import fail
 if TYPE_CHECKING:
     from weir.keys.virtual import Uses, VirtualKey, VirtualKeys
 
-__all__ = ["as_json", "known_names", "opened", "refuse_a_key"]
+__all__ = ["as_json", "known_names", "opened", "refuse_a_key", "refuse_no_use"]
 
 
 @contextmanager
@@ -82,6 +82,22 @@ def known_names(option: str, text: str) -> tuple[str, ...]:
             remedy = f"write {guess}" if guess else otherwise
             raise ValueError(f"--{option}: no {one} is called {name!r}; {remedy}")
     return names
+
+
+def refuse_no_use(services: tuple[str, ...], operations: tuple[str, ...]) -> None:
+    """Raises ValueError where a service has none of the operations: such a key would open nothing there."""
+    if not services or not operations:
+        return
+    from weir.providers.services.registry import Registry
+
+    by_id = {provider.id: provider for provider in Registry.load().providers}
+    for service in services:
+        if service not in by_id:
+            continue
+        opened_here = by_id[service].virtual_key_operations & {one.operation for one in by_id[service].operations}
+        if not opened_here & set(operations):
+            own = ", ".join(sorted(opened_here)) or "none that a virtual key opens"
+            raise ValueError(f"--operations: {service} has none of these; its own are {own}")
 
 
 def as_json(record: VirtualKey, uses: Uses | None = None, old_until: datetime | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = ["export_keys", "import_keys"]
 
 _LINE_MAX = 64 * 1024
 _KEYS_MAX = 100_000
+_HASH = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 def export_keys(policy: PolicyOption = None, data: DataOption = DATA) -> None:
@@ -55,6 +57,9 @@ def import_keys(
     out and delete them. A key that is there already stays as it is, but one revoked in either is revoked.
     """
     lines = _lines(file)
+    if not new and not data.is_dir():
+        into = "copy secrets/virtual-keys.key of the one the keys come from into its secrets/, mode 0600"
+        raise fail("keys import", f"{data} is no data directory; {into}, or issue new keys with --new")
     with opened("keys import", data, policy, make=True) as store:
         found = [_read(number, line, store.fingerprint, new=new) for number, line in enumerate(lines, 1)]
         if new:
@@ -95,11 +100,11 @@ def _read(number: int, line: str, made_with: str, *, new: bool) -> Issued:
         entry: dict[str, Any] = json.loads(line)
         record, digest, old = from_json(entry), entry["hash"], entry.get("old_hash")
         for one in (digest, old):
-            if one is not None and len(bytes.fromhex(one)) != 32:
+            if one is not None and not _HASH.fullmatch(one):
                 raise ValueError
         until = datetime.fromisoformat(entry["old_until"]).astimezone(UTC) if old is not None else None
         other = entry["hmac"]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         raise ValueError(f"line {number} is no exported key, or is damaged; nothing was taken over") from None
     if other != made_with and not new:
         raise ValueError(

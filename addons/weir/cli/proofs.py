@@ -1,8 +1,12 @@
-"""What stands beside the policy's section ``identity`` and decides who is known: CA files, keys of peers, the order."""
+"""What stands beside the policy's section ``identity`` and decides who is known: CA files, keys of peers, the order.
+
+Also what its permissions, and teams, leave open.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from weir.settings import Mistake, Settings
@@ -62,6 +66,8 @@ def proof_doubts(settings: Settings) -> tuple[Mistake, ...]:
         found.append(settings.mistake(("identity", "strength"), problem, "add required: true, or remove it"))
     if "sources" in identity.model_fields_set:
         found += _sources(settings)
+    found += _operations(settings)
+    found += _models(settings)
     return tuple(found)
 
 
@@ -82,6 +88,40 @@ def _sources(settings: Settings) -> Iterator[Mistake]:
         elif there and source not in identity.sources:
             problem = f"do not name {source}, so that what {section} say counts for nothing"
             yield settings.mistake(("identity", "sources"), problem, f"add {source}, or remove {section}")
+
+
+def _operations(settings: Settings) -> Iterator[Mistake]:
+    """Operations of permissions that no provider has: such a permission allows nothing at all."""
+    if not any(one.operations for one in settings.identity.permissions):
+        return
+    from weir.fields import nearest
+    from weir.providers.services.registry import Registry
+
+    known = {str(one.operation) for provider in Registry.load().providers for one in provider.operations}
+    for index, permission in enumerate(settings.identity.permissions):
+        for number, word in enumerate(permission.operations or ()):
+            if not any(fnmatchcase(name, word) for name in known):
+                guess = nearest(word, known)
+                place = ("identity", "permissions", index, "operations", number)
+                remedy = f"write {guess}" if guess else "weir providers ID lists those of a service"
+                yield settings.mistake(place, "names no known operation", remedy)
+
+
+def _models(settings: Settings) -> Iterator[Mistake]:
+    """Models that are named for a caller whose operations are open: what names no model at all passes."""
+    problem = "do not bind what names no model: files, and what is kept with a provider, such as assistants"
+    narrowed = False
+    for index, permission in enumerate(settings.identity.permissions):
+        narrowed = narrowed or permission.operations is not None
+        if permission.models is not None and permission.operations is None:
+            remedy = "add operations, like operations: [chat, responses, messages]"
+            yield settings.mistake(("identity", "permissions", index, "models"), problem, remedy)
+    # Who has thought of operations, in whatever way, is not told.
+    narrowed = narrowed or any(rule.when.operation is not None and rule.then == "block" for rule in settings.rules)
+    for name, team in settings.teams.items():
+        if team.models is not None and not narrowed:
+            remedy = "add a rule with if: {team: …, operation: [files, assistants]} and then: block"
+            yield settings.mistake(("teams", name, "models"), problem, remedy)
 
 
 def teams_given(settings: Settings) -> set[str] | None:

@@ -86,4 +86,6 @@ def _shown(cell: Any, *, brief: bool) -> Any:
         return f"{value:%Y-%m-%d %H:%M}" if brief else f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, float) and 1e-6 <= abs(value) < 1e-4:
         return Decimal(repr(value))  # Python writes these small ones as 3.7e-05
+    if value == []:
+        return None
     return "(none)" if value == "" else value

@@ -34,8 +34,8 @@ def tenants(
         (
             vendor.id,
             *(["yes" if vendor.id in restricted else "-"] if asked else ()),
-            " ".join(vendor.hosts.patterns),
-            " ".join(header.name for header in vendor.headers),
+            "\n".join(vendor.hosts.patterns),
+            "\n".join(header.name for header in vendor.headers),
         )
         for vendor in vendors
     ]

@@ -10,7 +10,7 @@ from mitmproxy import http
 from weir.dlp.core.engine import Scan
 from weir.dlp.standins.mask import ConversationMasker
 from weir.edge.guard import guarded
-from weir.edge.identity.callers import address_of
+from weir.edge.identity.who import address_of
 from weir.edge.parts import is_light, read_files
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of

@@ -7,6 +7,7 @@ from mitmproxy import http
 from weir.edge.causes import error_class
 from weir.edge.trace import Trace, trace_of
 from weir.policy import refusal
+from weir.ports import Dialect
 
 __all__ = ["answer", "gateway_error"]
 
@@ -17,12 +18,20 @@ def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message
     headers = refusal.headers(problem)
     if refusal.wants_html(flow.request.headers):
         body, kind = refusal.as_html(problem).encode(), "text/html; charset=utf-8"
-    elif trace.dialect is not None:
-        body, kind = trace.dialect.refusal(status, message, rule_id), "application/json"
-        headers = {**headers, **trace.dialect.refusal_headers(status)}
+    elif (dialect := _voice(flow, trace)) is not None:
+        body, kind = dialect.refusal(status, message, rule_id), "application/json"
+        headers = {**headers, **dialect.refusal_headers(status)}
     else:
         body, kind = refusal.as_json(problem), "application/problem+json"
     flow.response = http.Response.make(status, body, {"content-type": kind, **headers})
+
+
+def _voice(flow: http.HTTPFlow, trace: Trace) -> Dialect | None:
+    """Whose errors the client reads: listing models is read by no dialect, yet its SDK knows one shape for all."""
+    if trace.dialect is not None or trace.provider is None:
+        return trace.dialect
+    spoken = trace.provider.voice(flow.request.path)
+    return trace.snapshot.registry.dialect(spoken) if spoken else None
 
 
 def gateway_error(flow: http.HTTPFlow) -> None:

@@ -18,7 +18,7 @@ from weir.dlp.standins.pseudonyms import Pseudonyms
 from weir.edge.answer import answer
 from weir.edge.case import case_of
 from weir.edge.guard import guarded
-from weir.edge.identity.callers import address_of
+from weir.edge.identity.who import address_of
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
 from weir.edge.websockets.turns import tag_of

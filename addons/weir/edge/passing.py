@@ -12,7 +12,7 @@ from mitmproxy import http
 from weir.dlp.replies.listen import Listener, look_at
 from weir.dlp.replies.reply import segment_of
 from weir.edge.answer import answer
-from weir.edge.identity.callers import address_of
+from weir.edge.identity.who import address_of
 from weir.edge.process.workers import WorkersBusy, WorkersTimeout
 from weir.edge.replies import INLINE_S, ReplyLook, decide_reply
 from weir.edge.state import State

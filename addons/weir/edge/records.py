@@ -158,7 +158,10 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         inspection, why = reply.inspection, f"reply: {reply.reason}"
     if look and look.inspection is not Inspection.INSPECTED and trace.inspection is Inspection.INSPECTED:
         inspection, why = look.inspection, f"reply: {look.reason}"
-    ended = (trace.abort or cause_of(flow, flow.error.msg)) if flow.error else verdict_of_reply(trace).reason
+    if flow.error:
+        ended = trace.abort or cause_of(flow, flow.error.msg)
+    else:
+        ended = verdict_of_reply(trace).reason or trace.refused_why
     if flow.error and not trace.forwarded_ns:
         ended += "; nothing was forwarded"
     ns = time.monotonic_ns()

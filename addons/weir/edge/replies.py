@@ -20,7 +20,7 @@ from weir.dlp.replies.reply import Guard, Scanned, Sent, everything, segment_of
 from weir.dlp.replies.replytail import Shapes
 from weir.edge.answer import answer
 from weir.edge.case import case_of
-from weir.edge.keys.echoes import Quiet, echo_of
+from weir.edge.keys.echoes import REPEATS, Quiet, echo_of
 from weir.edge.trace import Trace
 from weir.edge.wire.pipe import ReplyPipe
 from weir.model import Action, Exchange, Finding, Inspection, OnFailure, Reply, Verdict
@@ -45,7 +45,6 @@ _TEXT = (
 )
 _PAGES = ("text/html", "text/css", "text/javascript", "application/javascript", "application/xhtml", "font/")
 _BINARY = ("image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip")
-_REPEATS = 300  # from this status on replies speak of the request, and may repeat the key it came with
 _UNINSPECTED = "This reply could not be inspected, and the company's AI policy lets nothing pass uninspected."
 
 
@@ -207,7 +206,7 @@ def _open(trace: Trace, flow: http.HTTPFlow, look: ReplyLook, kind: str) -> None
         restorer, reader = None, generic_reader(content_type, look.watch)
     else:
         return
-    echo = echo_of(trace) if response.status_code >= _REPEATS else None
+    echo = echo_of(trace) if response.status_code >= REPEATS else None
     if echo is not None:
         reader = Quiet(reader, echo)
     editing = (

@@ -82,6 +82,7 @@ class Link:
     metered: bool = False
     meter_reason: str = ""
     tenant_only: bool = False  # decrypted for a tenant's header and nothing else
+    overtaken: bool = False  # passes undecrypted and is not to any more: ends with its next byte
     exchange_id: str = ""  # of the metered connection's records
     service: str = ""
     service_status: str = ""
@@ -130,6 +131,9 @@ class Trace:
     principal: Principal = ANONYMOUS
     auth_asked: str = ""  # what each source said
     heard: Mapping[str, Answer] = field(default_factory=dict)
+    shown: str = field(default="", repr=False)  # credentials of the request itself: asked about again on a socket
+    shown_until: float = 0.0  # monotonic
+    said: Said | None = None  # what they proved when they were asked about last
     conflict: str = ""  # what the tunnel and the request prove differently: user, team or app
     identity_rule: str = ""  # the permission that allowed it
     early: bool = False  # refused by its headers: answered before its body is read
@@ -162,6 +166,7 @@ class Trace:
     conversation: str = ""
     # keys
     presented: tuple[Presented, ...] = ()
+    presented_in: tuple[tuple[tuple[bytes, bytes], ...], str] = field(default=((), ""), repr=False)  # headers, path
     raw: tuple[Raw, ...] = ()  # every credential that is no virtual key
     credential: str = "none"  # raw | session | virtual | none
     key_fingerprint: str = ""

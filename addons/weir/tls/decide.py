@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from weir.addresses import plain
 
 __all__ = ["Decision", "HostSet", "Interception", "normalise"]
 
@@ -162,8 +163,6 @@ def _is_address(host: str) -> bool:
 
 def _short_address(host: str) -> str:
     try:
-        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+        return str(plain(host.strip("[]")))
     except ValueError:
         return host
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)

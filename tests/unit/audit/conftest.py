@@ -33,7 +33,7 @@ def make_record(**given: Any) -> AuditRecord:
     return AuditRecord(**{**values, **given})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record() -> Callable[..., AuditRecord]:
     return make_record
 

@@ -104,6 +104,32 @@ def test_files_of_keys(tmp_path: Path) -> None:
     assert key not in "".join(map(str, found))
 
 
+def test_keys_of_services_where_anybody_can_have_a_host(tmp_path: Path) -> None:
+    text = "\n".join(
+        [
+            "keys:",
+            '  azure-openai: {secret: "env:A"}',
+            '  databricks: {secret: "env:A"}',
+            '  cloudflare-ai-gateway: {secret: "env:A"}',
+            '  huggingface: {secret: "env:A"}',
+            "  snowflake-cortex:",
+            '    secret: "env:A"',
+            '    hosts: ["acme.snowflakecomputing.com", "*.snowflakecomputing.com"]',
+        ]
+    )
+    settings = policy(tmp_path, text)
+    found = refused(settings)
+    assert [(one.line, one.field, one.remedy.partition("hosts: ")[2]) for one in found] == [
+        (3, "keys.azure-openai", "[yourname.openai.azure.com]"),
+        (4, "keys.databricks", "[yourname.cloud.databricks.com]"),
+        (5, "keys.cloudflare-ai-gateway", "[gateway.ai.cloudflare.com]"),
+    ]
+    assert all("anybody's" in one.problem for one in found)
+    (doubt,) = doubts(settings)
+    assert (doubt.line, doubt.field) == (9, "keys.snowflake-cortex.hosts[1]")
+    assert doubt.remedy == "write yourname.snowflakecomputing.com"
+
+
 def test_files_of_several_keys_and_of_other_forms(tmp_path: Path) -> None:
     private(tmp_path / "good", "a-provider-key")
     private(tmp_path / "aws", '{"AccessKeyId": "AKIA", "SecretAccessKey": "x"}')
@@ -136,7 +162,7 @@ def test_a_folder_without_detectors(tmp_path: Path) -> None:
     assert (mistake.line, mistake.field, mistake.problem) == (3, "dlp.rules[0]", "has no detectors in it")
 
 
-TEAMS = "teams: {fnance: {models: [x]}}\n"
+TEAMS = "teams: {fnance: {services: openai}}\n"
 
 
 @pytest.mark.parametrize(
@@ -152,3 +178,23 @@ TEAMS = "teams: {fnance: {models: [x]}}\n"
 def test_teams_that_nobody_has(tmp_path: Path, identity: str, fields: list[str]) -> None:
     users.add(tmp_path / "users", "ann", "first", team="finance", work=CHEAP)
     assert [mistake.field for mistake in doubts(policy(tmp_path, TEAMS + identity))] == fields
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("exec:read-key openai", "is not the absolute path of a command; write exec:/usr/local/bin/read-key openai"),
+        ("exec:/none/read-key sk-1", "/none/read-key is no program here that can be started; put it there"),
+        ("exec:/bin/echo \\'", "has an open quotation mark; close it"),
+        ("vault:kv#key", "is no path in Vault; write vault:MOUNT/PATH#FIELD"),
+        ("keyring:weir", "is no entry of a keyring; write keyring:SERVICE/USER"),
+        ("exec:/bin/sh -c true", ""),
+        ("vault:kv/weir#key", ""),
+        ("keyring:weir/openai", ""),
+    ],
+)
+def test_a_reference_that_can_lead_nowhere(tmp_path: Path, reference: str, said: str) -> None:
+    text = f'keys:\n  openai:\n    secrets:\n      - {{secret: "env:A"}}\n      - {{secret: "{reference}"}}'
+    found = [mistake for mistake in doubts(policy(tmp_path, text.replace("\\'", "'"))) if "openai" in mistake.field]
+    assert [(one.line, one.field) for one in found] == ([(6, "keys.openai.secrets[1].secret")] if said else [])
+    assert all(said in f"{one.problem}; {one.remedy}" and "sk-1" not in str(one) for one in found)

@@ -167,7 +167,9 @@ def test_what_stands_beside_the_policy(policy: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_warning_leaves_the_policy_good(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policy.write_text("version: 1\nidentity: {networks: [{cidr: 10.0.0.0/8, team: ops}]}\nteams: {op: {models: [x]}}\n")
+    policy.write_text(
+        "version: 1\nidentity: {networks: [{cidr: 10.0.0.0/8, team: ops}]}\nteams: {op: {services: openai}}\n"
+    )
     assert check(policy) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{policy}:3: warning: teams.op: is a team that no source of identity gives")

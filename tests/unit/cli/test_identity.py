@@ -115,7 +115,11 @@ def test_add_again_keeps_the_team(process: Process, users: Path) -> None:
     principal = Users.load(users).verify("ann", "second")
     assert principal is not None
     assert (principal.team, principal.app) == ("ops", "ide")
-    process("identity", "add", "ann", "--users", users, "--team", "", "--password-stdin", stdin=b"third")
+    more = ("--groups", "eu, it", "--device", "desk-17", "--password-stdin")
+    told = process("identity", "add", "ann", "--users", users, *more, stdin=b"third").stderr
+    assert told.startswith(b"ann, team ops, app ide, device desk-17, groups eu, it may log in")
+    assert [(user.groups, user.device) for user in Users.load(users).principals()] == [(("eu", "it"), "desk-17")]
+    process("identity", "add", "ann", "--users", users, "--team", "", "--password-stdin", stdin=b"fourth")
     assert [user.team for user in Users.load(users).principals()] == [""]
 
 
@@ -181,7 +185,45 @@ def test_a_token_is_explained_and_never_shown(process: Process) -> None:
         wrong = process(*asked, stdin=rsa_key().token(body | {"aud": "other"}).encode())
         assert wrong.returncode == 1 and b"another audience" in wrong.stderr
         assert token.split(".")[2].encode() not in done.stdout + done.stderr + wrong.stderr
-        for option in (("--algorithm", "HS256"), ("--claim", "user"), ("--claim", "boss=sub")):
-            assert process(*asked, *option, stdin=b"x").returncode == 2, option
+        for option, said in (
+            (("--algorithm", "HS256"), b"--algorithm is not a word known here; write RS256"),
+            (("--claim", "user"), b"write --claim user=email"),
+            (("--claim", "boss=sub"), b"write --claim user=email"),
+            (("--claim", "team=dept"), b"no --claim says who it is; add --claim user=sub"),
+            (("--jwks", "http://keys.example"), b"--jwks is not an https address; write https://"),
+        ):
+            refused = process(*asked, *option, stdin=b"x")
+            assert refused.returncode == 2 and said in refused.stderr, option
+    finally:
+        site.close()
+
+
+def test_a_token_is_tried_against_the_issuers_of_a_policy(process: Process, tmp_path: Path) -> None:
+    site, policy = Site(), tmp_path / "policy.yaml"
+    try:
+        site.pages = {"/keys": (200, jwks(rsa_key()), {})}
+        policy.write_text(
+            "version: 1\nidentity:\n  issuers:\n    - {issuer: https://a.example, audience: weir}\n"
+            f"    - {{issuer: '{site.url}', audience: weir, jwks: '{site.url}/keys',\n"
+            "       claims: {user: sub, team: dept}, teams: {d-7: finance}, require: {tid: t1}}\n"
+        )
+        now = int(time.time())
+        body = claims(iss=site.url, iat=now, exp=now + 600, dept="d-7", tid="t1")
+        asked = ("identity", "token", "--policy", policy)
+        done = process(*asked, "--format", "json", stdin=rsa_key().token(body).encode())
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["team"] == "finance"
+        wrong = process(*asked, stdin=rsa_key().token(body | {"tid": "canary"}).encode())
+        assert wrong.returncode == 1 and b"require wants another value of tid; its claims are" in wrong.stderr
+        assert b"canary" not in wrong.stderr
+        for options, code, said in (
+            ((*asked, "--issuer", site.url), 2, b"--policy says all of it"),
+            (("identity", "token"), 2, b"give --policy FILE, or --issuer and --audience"),
+            (("identity", "token", "--policy", tmp_path / "none.yaml"), 1, b"none.yaml"),
+        ):
+            refused = process(*options, stdin=b"x")
+            assert refused.returncode == code and said in refused.stderr, refused.stderr
+        policy.write_text("version: 1\n")
+        assert b"names no issuers" in process(*asked, stdin=b"x").stderr
     finally:
         site.close()

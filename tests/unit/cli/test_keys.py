@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from weir.keys.virtual import KeyBudget, VirtualKeys, looks_virtual, new_key
+from weir.cli import keys
+from weir.keys.virtual import KeyBudget, VirtualKeys, VirtualKeysError, looks_virtual, new_key
+from weir.keys.virtual.store import KeyStore
 
 
 @pytest.fixture
@@ -53,6 +56,10 @@ def test_create_prints_the_key_alone_and_keeps_nothing_of_it(weir, data: Path) -
         (["--budget", "much"], "write dollars as 50/month"),
         (["--networks", "10.20.1.0/16"], "write 10.20.0.0/16"),
         (["--networks", ","], "--networks is empty"),
+        (
+            ["--services", "openai,anthropic", "--operations", "chat"],
+            "anthropic has none of these; its own are completions",
+        ),
         (["--operations", "chta"], "no operation is called 'chta'; write chat"),
     ],
 )
@@ -60,6 +67,14 @@ def test_create_refuses_nonsense(weir, data: Path, options: list[str], message: 
     done = weir("keys", "create", "--app", "a", "--team", "t", "--data", data, *options)
     assert (done.code, done.out) == (2, "")
     assert message in done.err
+
+
+@pytest.mark.parametrize("option", ["services", "models", "operations", "networks", "budget", "expires"])
+def test_an_empty_limit_is_none_and_not_taken_for_one(weir, data: Path, option: str) -> None:
+    done = weir("keys", "create", "--app", "a", "--team", "t", f"--{option}", "", "--data", data)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert f"--{option} is empty, which would be no limit at all" in done.err
+    assert not data.exists()
 
 
 def test_create_needs_app_and_team(weir, data: Path) -> None:
@@ -88,7 +103,7 @@ def test_create_says_what_it_made_and_for_how_long(weir, data: Path) -> None:
     first = weir("keys", "create", "--app", "a", "--team", "t", "--data", data)
     assert f"made {data}, a new data directory" in first.err
     assert "every service, without end" in first.err
-    assert "It never expires" in first.err
+    assert "It never expires" in first.err and "only for" not in first.err
     assert f"--data {data}" in first.err
     second = weir("keys", "create", "--app", "a", "--team", "t", "--expires", "2w", "--data", data)
     assert "new data directory" not in second.err
@@ -165,6 +180,8 @@ def test_create_with_all_that_can_be_said(weir, data: Path) -> None:
         "--networks", "10.20.0.0/16,2001:db8::/32", "--budget", "50/month", "--note", "for the demo", "--data", data,
     )  # fmt: skip
     assert done.code == 0, done.err
+    limits = "models gpt-5*, claude-*; operations chat; networks 10.20.0.0/16, 2001:db8::/32; a budget of 50/month"
+    assert f"good for every service, without end\nonly for {limits}\n" in done.err
     record = opened(data).lookup(done.out.strip())
     assert record is not None
     assert (record.models, record.operations, record.note) == (("gpt-5*", "claude-*"), ("chat",), "for the demo")
@@ -205,3 +222,56 @@ def test_rotate_prints_the_new_key_once(weir, data: Path) -> None:
     weir("keys", "revoke", before.id, "--data", data)
     refused = weir("keys", "rotate", before.id, "--data", data)
     assert refused.code == 1 and "is revoked; make a new key instead" in refused.err
+
+
+def test_a_key_that_stands_in_the_store_is_seen_whatever_comes_after(
+    weir, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise VirtualKeysError("the store of virtual keys went away")
+
+    data.mkdir(mode=0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyStore, "changes", gone)
+        patch.setattr(VirtualKeys, "refresh", reading_later(VirtualKeys.refresh))
+        done = weir("keys", "create", "--app", "a", "--team", "t", "--data", data)
+    key = done.out.strip()
+    record = opened(data).lookup(key)
+    assert done.code == 0 and record is not None and record.id in done.err
+    assert "was stored and is good" in done.err and "went away" in done.err and key not in done.err
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyStore, "changes", gone)
+        patch.setattr(VirtualKeys, "refresh", reading_later(VirtualKeys.refresh))
+        done = weir("keys", "rotate", record.id, "--grace", "0", "--data", data)
+    old = opened(data).lookup(key)
+    assert done.code == 0 and old is not None and old.grace_until is not None, "rotated out"
+    assert (found := opened(data).lookup(done.out.strip())) is not None and found.id == record.id
+
+
+def reading_later(refresh: Callable[[VirtualKeys], None]) -> Callable[[VirtualKeys], None]:
+    """As a store that could be read when it was opened, and no more after it was changed."""
+    begun: list[VirtualKeys] = []
+
+    def read(keys: VirtualKeys) -> None:
+        if keys in begun:
+            refresh(keys)
+        begun.append(keys)
+
+    return read
+
+
+def test_a_key_that_nobody_could_read_is_withdrawn(weir, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    key = weir("keys", "create", "--app", "a", "--team", "t", "--data", data).out.strip()
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "write", full)
+        done = weir("keys", "create", "--app", "b", "--team", "t", "--data", data)
+        assert (done.code, done.out) == (1, "") and "No space left on device); it is withdrawn again" in done.err
+        kept, gone = opened(data).list()
+        assert (kept.revoked, gone.app) == (None, "b") and gone.revoked is not None
+        done = weir("keys", "rotate", kept.id, "--data", data)
+        assert (done.code, done.out) == (1, "") and "could not be written out" in done.err
+    record = opened(data).lookup(key)
+    assert record is not None and record.grace_until is not None, "the holders of the old one are served"

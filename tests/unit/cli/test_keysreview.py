@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from weir.cli.keysreview import _cell
 from weir.datadir import DataDir
 from weir.keys.virtual import Uses, VirtualKey, VirtualKeys
 from weir.keys.virtual.rows import Issued
@@ -94,3 +95,7 @@ def test_a_table_for_people(weir, data: Path) -> None:
     assert "unused for 45" in done.out and "vk-busy" not in done.out
     assert "no key needs a look" in weir("keys", "review", "--unused", "60d", "--data", data).err
     assert weir("keys", "review", "--unused", "soon", "--data", data).code == 2
+
+
+def test_a_formula_behind_spaces_is_none_either() -> None:
+    assert [_cell(text) for text in ("  =1+1", "a=b", None, ["x", "y"])] == ["'  =1+1", "a=b", "", "x y"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.cli.keystore import as_json, known_names
+from weir.cli.keystore import as_json, known_names, refuse_no_use
 from weir.datadir import DataDir, write_private
 from weir.keys.virtual import Uses, VirtualKey
 
@@ -45,6 +45,14 @@ def test_names_that_nobody_knows() -> None:
         known_names("operations", "chats")
     with pytest.raises(ValueError, match="write some of"):
         known_names("operations", "qqqqqqq")
+
+
+def test_operations_that_a_service_has_not() -> None:
+    with pytest.raises(ValueError, match=r"anthropic has none of these; its own are completions, .*messages"):
+        refuse_no_use(("openai", "anthropic"), ("chat",))
+    for services, operations in (((), ("chat",)), (("openai",), ()), (("openai", "anthropic"), ("chat", "messages"))):
+        refuse_no_use(services, operations)
+    refuse_no_use(("chatgpt-of-a-catalogue",), ("chat",))
 
 
 def test_a_record_as_json() -> None:

@@ -47,9 +47,12 @@ def test_with_the_same_key_their_holders_notice_nothing(weir, tmp_path: Path, ex
 def test_without_it_nothing_is_taken_over(weir, tmp_path: Path, exported) -> None:
     _, file, _ = exported
     there = tmp_path / "there"
-    done = weir("keys", "import", file, "--data", there)
-    assert (done.code, done.out) == (1, "") and "secrets/virtual-keys.key" in done.err and "--new" in done.err
-    assert ring(there).list() == ()
+    for folder in ("none made yet", "one with a key of its own"):
+        done = weir("keys", "import", file, "--data", there)
+        assert (done.code, done.out) == (1, ""), folder
+        assert "secrets/virtual-keys.key" in done.err and "--new" in done.err
+        assert there.exists() is (folder != "none made yet")
+        assert ring(there).list() == ()
 
 
 def test_new_keys_for_those_that_are_good(weir, tmp_path: Path, exported) -> None:
@@ -66,7 +69,14 @@ def test_new_keys_for_those_that_are_good(weir, tmp_path: Path, exported) -> Non
 
 @pytest.mark.parametrize(
     "line",
-    ["{", "[]", "{}", '{"id": "a", "hash": "zz", "hmac": "x"}', '{"id": "a", "hash": 5, "hmac": "x"}', "5", '"a"'],
+    [
+        *("{", "[]", "{}", '{"id": "a", "hash": "zz", "hmac": "x"}', '{"id": "a", "hash": 5, "hmac": "x"}', "5", '"a"'),
+        "[" * 60_000,
+        json.dumps({"id": "a", "hash": " ".join(["ab"] * 32), "hmac": "x"}),
+        json.dumps({"id": "a", "hash": "ab" * 32, "old_hash": "ab" * 32, "old_until": "0001-01-01T00:00:00+14:00"}),
+        json.dumps({"id": "a", "hash": "ab" * 32, "hmac": "x", "expires": "9999-12-31T23:59:59-14:00"}),
+    ],
+    ids=range(11),
 )
 def test_one_damaged_line_and_nothing_is_taken_over(weir, tmp_path: Path, exported, line: str) -> None:
     here, file, _ = exported

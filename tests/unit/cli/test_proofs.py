@@ -76,3 +76,31 @@ def test_a_strength_that_counts_for_nothing(tmp_path: Path) -> None:
     (mistake,) = proof_doubts(policy(tmp_path, "  strength: 2"))
     assert (mistake.line, mistake.field) == (3, "identity.strength") and "required" in mistake.remedy
     assert proof_doubts(policy(tmp_path, "  strength: 2\n  required: true")) == ()
+
+
+def test_an_operation_that_no_provider_has(tmp_path: Path) -> None:
+    text = "  permissions:\n    - {id: a, operations: [chat, caht, 'fine*']}\n    - {id: b, operations: qqq}"
+    first, second = proof_doubts(policy(tmp_path, text))
+    assert (first.line, first.field) == (4, "identity.permissions[0].operations[1]")
+    assert (first.problem, first.remedy) == ("names no known operation", "write chat")
+    assert (second.line, second.remedy) == (5, "weir providers ID lists those of a service")
+
+
+BY_MODEL = (
+    "  permissions:\n    - {id: office, models: 'gpt-5*'%s}\n"
+    "teams:\n  finance: {models: 'gpt-5*'}\n  it: {services: openai}"
+)
+
+
+def test_models_that_leave_what_names_none(tmp_path: Path) -> None:
+    permission, team = doubts(policy(tmp_path, BY_MODEL % ""))
+    assert (permission.line, permission.field) == (4, "identity.permissions[0].models")
+    assert "files" in permission.problem and "operations: [chat" in permission.remedy
+    assert (team.line, team.field) == (6, "teams.finance.models") and "operation: [files" in team.remedy
+    assert doubts(policy(tmp_path, BY_MODEL % ", operations: [chat, responses]")) == ()
+
+
+@pytest.mark.parametrize(("then", "count"), [("block", 0), ("alert", 1)])
+def test_a_rule_on_operations_answers_for_teams(tmp_path: Path, then: str, count: int) -> None:
+    text = f"  required: true\nteams: {{it: {{models: x}}}}\nrules: [{{id: a, if: {{operation: files}}, then: {then}}}]"
+    assert len(proof_doubts(policy(tmp_path, text))) == count

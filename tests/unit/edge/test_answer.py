@@ -17,7 +17,9 @@ BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate"}
     [
         ("api.openai.com", "/v1/chat/completions", {}, "application/json", ("error", "message")),
         ("api.anthropic.com", "/v1/messages", {}, "application/json", ("error", "message")),
-        ("api.openai.com", "/v1/unknown", {}, "application/problem+json", ("detail",)),
+        ("api.openai.com", "/v1/models", {}, "application/json", ("error", "message")),
+        ("api.openai.com", "/v1/unknown", {}, "application/json", ("error", "message")),
+        ("api.cohere.com", "/v1/models", {}, "application/json", ("message",)),
         ("shop.example", "/", {}, "application/problem+json", ("detail",)),
     ],
 )

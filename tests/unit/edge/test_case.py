@@ -34,4 +34,7 @@ def test_every_field_but_the_direction_is_filled_from_the_trace(rig: Rig) -> Non
     trace = rig.play(rig.flow(chat()), "requestheaders", "request")
     named = {field.name for field in dataclasses.fields(Case)}
     held = {name for name in named if hasattr(trace, name) or hasattr(trace.exchange, name)}
-    assert named - held <= {"direction", "shown", "objection"}  # `shown` are `trace.raw`
+    # `shown` are `trace.raw`; the other models stand among the segments
+    assert named - held <= {"direction", "shown", "objection", "other_models"}
+    others = rig.play(rig.flow(chat(models=["o3"])), "requestheaders", "request", until="dlp")
+    assert case_of(others).other_models == ("o3",)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weir.cli.checkup import Result, fail, ok, warn
+from weir.cli.output import many
 
 if TYPE_CHECKING:
     from weir.sections_identity import Issuer, Ldap
@@ -42,7 +43,7 @@ def _issuer(given: Issuer, roots: Path | None) -> Result:
         named = " or ".join(given.algorithms)
         remedy = "name the algorithms that it signs with under identity.issuers[].algorithms"
         return fail("issuer", f"{given.issuer}: none of its {len(keys)} keys is for {named}", remedy)
-    return ok("issuer", f"{given.issuer}: {usable} keys")
+    return ok("issuer", f"{given.issuer}: {many(usable, 'key')}")
 
 
 def directory(settings: Settings) -> Iterator[Result]:
@@ -54,6 +55,7 @@ def directory(settings: Settings) -> Iterator[Result]:
 def _directory(given: Ldap) -> Result:
     from ldap3.core.exceptions import LDAPException
 
+    from weir.cli.checkup.secrets import remedy as mend
     from weir.identity.ldap import connector
     from weir.keys.backends import SecretUnavailable
     from weir.keys.secrets import yields
@@ -62,8 +64,8 @@ def _directory(given: Ldap) -> Result:
         began = time.monotonic()
         connection = connector(given.server, given.timeout_s, given.ca)(given.bind, yields(given.password))
     except SecretUnavailable as error:
-        # An env: secret belongs to the environment of the service, which need not be that of this shell.
-        return warn("directory", f"identity.ldap.password: {error}", "run weir doctor where weir starts")
+        todo = mend(str(error), refused=error.refused)
+        return warn("directory", f"identity.ldap.password: {error}", todo)
     except (LDAPException, OSError) as error:
         remedy = "make it reachable from here, or mend identity.ldap: until then its passwords are refused"
         return fail("directory", f"{given.server}: cannot be asked ({type(error).__name__})", remedy)
@@ -86,7 +88,7 @@ def certificates(settings: Settings) -> Iterator[Result]:
         return  # told with the policy already
     ends = max(root.not_valid_after_utc for root in roots)
     left = ends - datetime.now(UTC)
-    told = f"{given.ca}: {len(roots)} certificates, the last one ends on {ends:%Y-%m-%d}"
+    told = f"{given.ca}: {many(len(roots), 'certificate')}, the last one ends on {ends:%Y-%m-%d}"
     if left < timedelta(0):
         yield fail("client CA", told, "put the CA's present certificate there: now every client's is refused")
     elif left < SOON:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weir.cli.checkup import Result, fail, ok
+from weir.cli.output import many
 
 if TYPE_CHECKING:
     from weir.settings import Settings
@@ -36,8 +37,8 @@ def policy(path: Path, which: str = "") -> tuple[list[Result], Settings | None]:
     if len(wrong) > _SHOWN:
         wrong = [*wrong[:_SHOWN], fail("policy", f"and {len(wrong) - _SHOWN} more", f"weir check {path}")]
     if not wrong and report.settings is not None:
-        told = f"{report.rules} rules, {report.examples} examples as expected, mode {report.settings.mode}"
-        wrong = [ok("policy", f"{path}: {told}{'; ' if which else ''}{which}")]
+        told = f"{many(report.rules, 'rule')}, {many(report.examples, 'example')} as expected"
+        wrong = [ok("policy", f"{path}: {told}, mode {report.settings.mode}{'; ' if which else ''}{which}")]
     return wrong, report.settings
 
 

@@ -7,17 +7,22 @@ import contextlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from weir.datadir import write_private
 from weir.edge import records
+from weir.edge.identity.unseen import again
+from weir.edge.net import Net
 from weir.edge.state import Snapshot, State
+from weir.edge.tenancy import overtake
 
 __all__ = ["Reload"]
 
 log = logging.getLogger("weir.policy")
 POLL_S = 1.0
+AGAIN_S = 5.0  # who has a connection that passes undecrypted is asked about so often
 
 
 class Reload:
@@ -31,7 +36,10 @@ class Reload:
         self.build = build
         self.asked = asyncio.Event()
         self._seen = self._signature()
+        self._again = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._net = Net(log.error, "connections that stand could not be asked about")
 
     def _signature(self) -> tuple[int, int, int]:
         try:
@@ -47,29 +55,49 @@ class Reload:
 
     async def done(self) -> None:
         """Stop watching."""
-        if self._task:
-            self._task.cancel()
+        for task in (self._task, self._asking):
+            if task:
+                task.cancel()
 
     async def _watch(self) -> None:
+        net = Net(log.error, "a change could not be followed")  # who ends here follows none: a removed user stays
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.asked.wait(), POLL_S)
             forced = self.asked.is_set()
             self.asked.clear()
-            self._reload_stores()
-            signature = self._signature()
-            if forced or signature != self._seen:
-                self._seen = signature
-                await self.reload()
+            with net:
+                await self._look(forced=forced)
 
-    def _reload_stores(self) -> None:
-        stores = [self.state.snapshot.sources.users]
-        for store in (s for s in stores if s is not None):
-            try:
-                if store.reload_if_changed() and store is self.state.snapshot.sources.users:
-                    self.state.snapshot.desk.forget()
-            except Exception as error:  # noqa: BLE001  whatever is wrong with the new file, the old ones stay in force
-                log.error("keys or users changed and can't be read, the ones in force stay: %s", error)
+    async def _look(self, *, forced: bool) -> None:
+        await self._reload_users()
+        signature = self._signature()
+        if forced or signature != self._seen:
+            self._seen = signature
+            await self.reload()
+            self._again = 0.0
+        if time.monotonic() >= self._again and (self._asking is None or self._asking.done()):
+            self._again = time.monotonic() + AGAIN_S
+            # Beside this: a directory may take long for each of them, and the next change is not to wait for that.
+            self._asking = asyncio.create_task(self._ask_again())
+
+    async def _ask_again(self) -> None:
+        with self._net:
+            await again(self.state)
+
+    async def _reload_users(self) -> None:
+        snapshot = self.state.snapshot
+        users = snapshot.sources.users
+        if users is None:
+            return
+        try:
+            if await asyncio.to_thread(users.reload_if_changed):  # thousands of lines are work
+                snapshot.desk.forget()
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the new file, the old one stays in force
+            text = str(error) if isinstance(error, ValueError | OSError) else type(error).__name__
+            log.error("changed users not taken, those in force stay:\n%s", text)
+            event = "changed users refused, those in force stay"
+            self.state.spool.put(records.event_record("config", event, snapshot.settings.hash))
 
     async def reload(self) -> None:
         """Build the new snapshot off the loop and swap it in; on any mistake keep the old one."""
@@ -79,27 +107,30 @@ class Reload:
             text = str(error) if isinstance(error, ValueError | OSError) else type(error).__name__
             log.error("policy not taken, the one in force stays:\n%s", text)
             self.state.spool.put(records.event_record("config", "changed policy refused, the one in force stays"))
+            self.state.company.settle(self.state.snapshot.secrets)  # nobody fetches what the refused one named
             return
         old, self.state.snapshot = self.state.snapshot, snapshot
         snapshot.sources.start()
         old.sources.close()
+        overtake(snapshot)
         self.state.company.settle(snapshot.secrets)
         self.state.coaching.keep_only({rule.id for rule in snapshot.settings.rules if rule.then == "coach"})
         log.info("policy taken: %s → %s", old.settings.hash[:12], snapshot.settings.hash[:12])
         if old.settings.mode != snapshot.settings.mode:
             log.warning("the mode is now %s, it was %s", snapshot.settings.mode, old.settings.mode)
         self.state.spool.put(records.event_record("config", "policy taken", snapshot.settings.hash))
-        if self.state.admission is not None and old.settings.stores != snapshot.settings.stores:
-            log.warning("stores changed: budgets and rates stay where they are counted now until weir is restarted")
+        before, now = old.settings.stores, snapshot.settings.stores
+        if before.budgets != now.budgets or (self.state.admission is not None and before != now):
+            log.warning("stores changed: virtual keys, budgets and rates stay where they are until weir is restarted")
             event = "changed stores take effect when weir is restarted"
             self.state.spool.put(records.event_record("config", event, snapshot.settings.hash))
-        self._say(snapshot)
         if old.engine is not snapshot.engine:
             snapshot.engine.start()
             # What is being scanned ends first; an exchange that goes on under the old policy needs no processes.
             asyncio.get_running_loop().call_later(
                 old.settings.dlp.timeout_ms / 1000, threading.Thread(target=old.engine.close, daemon=True).start
             )
+        self._say(snapshot)  # last: a full disk keeps nothing of the above from being done
 
     def _say(self, snapshot: Snapshot) -> None:
         """Other commands read in `weir.json` what is in force."""

@@ -40,10 +40,12 @@ class Ready:
         """All servers are up."""
         addresses = [list(a[:2]) for a in ctx.master.addons.get("proxyserver").listen_addrs()]
         places = ", ".join(f"{host}:{port}" for host, port in addresses)
-        settings = self.state.snapshot.settings
+        snapshot = self.state.snapshot
+        settings = snapshot.settings
         log.info("listening on %s, mode %s, policy %s %s", places, settings.mode, settings.file, settings.hash[:12])
-        for problem in self.state.snapshot.secret_problems.values():
-            log.warning("%s", problem)
+        for service, problem in snapshot.secret_problems.items():
+            if service not in snapshot.secrets:  # of one that is held, its holder has told
+                log.warning("%s", problem)
         ready = {
             "listen": addresses,
             "pid": os.getpid(),

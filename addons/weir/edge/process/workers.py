@@ -51,9 +51,11 @@ LANES: Mapping[str, Lane] = {
     "dlp": Lane(4, 256, _HALF, 128),  # long texts
     "dlp-small": Lane(4, 512, 2, 256),
     "usage": Lane(2, 512),
-    # A check takes 0.2 s of a whole processor and 16 MB: one at a time, and soon a plain refusal.
-    "identity": Lane(_HALF, 32, 1, 16),
-    "directory": Lane(4, 64, 2, 16),  # what mostly waits for somebody else: a directory, an issuer
+    # A check takes 0.2 s of a whole processor and 16 MB: one at a time. The lines are long enough that some dozens of
+    # clients with all that they may ask for at once leave room for one more; it has its turn after one of each.
+    "identity": Lane(_HALF, 512, 1, 16),
+    "directory": Lane(4, 512, 2, 16),  # what mostly waits for somebody else
+    "tokens": Lane(2, 512, 1, 16),  # a signature takes 0.1 ms, but now and then one waits for the issuer
 }
 
 

@@ -17,8 +17,8 @@ from weir.edge import records
 from weir.edge.case import case_of
 from weir.edge.coach import decide, explained
 from weir.edge.guard import guarded
-from weir.edge.identity.callers import address_of
 from weir.edge.identity.permits import objection
+from weir.edge.identity.who import address_of
 from weir.edge.parts import is_light
 from weir.edge.replies import decide_reply, guard_of
 from weir.edge.state import State
@@ -27,6 +27,7 @@ from weir.edge.websockets.socket import LiveMap, Socket
 from weir.edge.websockets.turnrecords import record_turns
 from weir.model import Action, Exchange, Finding, Inspection, Verdict
 from weir.policy import actions
+from weir.policy.models import besides
 from weir.ports import TextMap
 from weir.providers.replies.frames_gemini import frames_of
 
@@ -133,17 +134,21 @@ class Sockets:
         if not scan.complete:
             inspection, reason = Inspection.FAILED, f"dlp: {scan.reason}"
         socket.unread(reason, inspection)
+        others = besides(exchange.segments) if message.from_client else ()
         case = replace(
             case_of(trace),
             endpoint=socket.endpoint,
             model=socket.model,
+            other_models=others,
             findings=findings,
             segments=exchange.segments,
             tools=exchange.tools,
             inspection=inspection,
             reason=reason,
             direction=_direction(message),
-            objection=objection(trace, socket.endpoint, socket.model, exchange.tools) if message.from_client else None,
+            objection=objection(trace, socket.endpoint, socket.model, exchange.tools, others)
+            if message.from_client
+            else None,
         )
         verdict = explained(trace, flow, case, decide(trace, flow, case))
         socket.decided(verdict)

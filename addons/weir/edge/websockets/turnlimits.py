@@ -17,6 +17,7 @@ from weir.audit.spool import SpoolUnavailable
 from weir.edge import records
 from weir.edge.case import case_of
 from weir.edge.coach import decide
+from weir.edge.identity.permits import objection
 from weir.edge.limits.downgrade import model_pointer
 from weir.edge.limits.estimating import Estimate, estimate
 from weir.edge.limits.limiting import AWAY, STATUS, admission_of, decided
@@ -175,7 +176,8 @@ async def _take(
         await _record(state, trace, socket, flow, Action.BLOCK, answer.refused)
         return
     asked, model = socket.model, answer.claim.model
-    case = replace(case_of(trace), endpoint=socket.endpoint, model=model)
+    may = objection(trace, socket.endpoint, model, ())  # the opening's is about the model that was asked for then
+    case = replace(case_of(trace), endpoint=socket.endpoint, model=model, objection=may)
     if decide(trace, flow, case).action >= Action.COACH:  # the other model is forbidden
         from weir.limits.admission import UNUSED
 

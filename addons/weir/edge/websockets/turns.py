@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from weir.dlp.standins.conversation import masker_for
 from weir.dlp.standins.mask import ConversationMasker
-from weir.edge.identity.callers import address_of
+from weir.edge.identity.who import address_of
 from weir.edge.trace import Trace
 from weir.model import Finding, Segment
 

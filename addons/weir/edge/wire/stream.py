@@ -27,6 +27,7 @@ from mitmproxy.proxy.layers.http import (
 
 from weir.edge.answer import gateway_error
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
+from weir.edge.keys.echoes import hide_in
 from weir.edge.passing import heavy, keep_up
 from weir.edge.trace import link_of, trace_of
 from weir.edge.wire import http1 as weir_http1
@@ -192,6 +193,8 @@ class WeirStream(Upload):
         elif isinstance(event, ResponseTrailers):
             if self.context.client.alpn in (b"h2", b"h3"):  # trailers to an HTTP/1 client crash mitmproxy
                 assert self.flow.response
+                if trace is not None:
+                    hide_in(trace, event.trailers)
                 self.flow.response.trailers = event.trailers
         elif isinstance(event, ResponseEndOfMessage):
             reads = trace is not None and trace.pipe is not None and not self._headers_pending

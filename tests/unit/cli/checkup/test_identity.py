@@ -44,6 +44,7 @@ def issuer(folder: Path, site: Site, more: str = "") -> Result:
 
 def test_an_issuer(tmp_path: Path, site: Site) -> None:
     assert issuer(tmp_path, site) == Result("issuer", "ok", f"{site.url}: 2 keys")
+    assert issuer(tmp_path, site, ", algorithms: ES256").detail == f"{site.url}: 1 key"
     found = issuer(tmp_path, site, ", algorithms: EdDSA")
     assert found.status == "fail" and "none of its 2 keys is for EdDSA" in found.detail and "algorithms" in found.remedy
     site.pages = {}
@@ -84,7 +85,7 @@ def test_the_ca_of_clients(tmp_path: Path, days: int, status: str) -> None:
     authority(tmp_path / "ca.pem", days)
     text = 'certificates: {ca: ca.pem, names: [{san: "dns:*", app: bot}]}'
     (found,) = certificates(policy(tmp_path, text))
-    assert found.status == status and "1 certificates" in found.detail
+    assert found.status == status and "1 certificate, the last" in found.detail
 
 
 def test_a_ca_that_cannot_be_read_is_told_with_the_policy(tmp_path: Path) -> None:

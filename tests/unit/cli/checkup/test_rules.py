@@ -25,6 +25,9 @@ def test_a_good_policy(tmp_path: Path) -> None:
     assert result.detail.endswith("; the running weir's")
     assert "mode enforce" in result.detail
     assert settings is not None
+    path.write_text("version: 1\nrules: [{id: r, if: {status: unsanctioned}, then: block}]\n")
+    ((result,), _) = rules.policy(path)
+    assert f"{path}: 1 rule, 0 examples as expected" in result.detail
 
 
 def test_a_policy_that_is_not_there(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from weir.cli.checkup import secrets
+from weir.keys.backends import SecretUnavailable
+from weir.keys.secrets import yields
 from weir.keys.virtual import new_key
 from weir.settings import Settings, loads
 
@@ -37,6 +39,8 @@ def test_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "openai": "ok", "anthropic": "warn", "groq": "warn", "inhouse": "ok", "nowhere": "warn",
     }  # fmt: skip
     assert "llm.corp.example" in told["inhouse"].detail
+    assert "where weir starts" in told["anthropic"].remedy and "add the hosts" in told["nowhere"].remedy
+    assert told["groq"].remedy == "run the chmod that it names" and f"chmod 600 {file}" in told["groq"].detail
     assert SECRET not in repr(results)
 
 
@@ -95,3 +99,29 @@ def test_a_running_weir_knows_better(tmp_path: Path) -> None:
     (result,) = secrets.keys(settings, {"secrets": [rows[3]]})
     assert result.status == "fail", "none of them can be had"
     assert secrets.keys(read("mode: observe"), found) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "remedy"),
+    [
+        ("env:no name", "write the reference"),
+        ("vault:x", "write the reference"),
+        ("file:/nowhere/at/all", "put it there"),
+        ("exec:/nowhere/at/all", "mend the command"),
+        ("exec:/bin/false", "run the command by hand"),
+        ("vault:kv/openai#key", "set it as it says"),
+    ],
+)
+def test_each_kind_of_trouble_has_its_own_remedy(reference: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAULT_ADDR", raising=False)
+    with pytest.raises(SecretUnavailable) as raised:
+        yields(reference)
+    assert secrets.remedy(str(raised.value), refused=raised.value.refused).startswith(remedy), str(raised.value)
+
+
+def test_a_backend_that_is_down_and_one_that_says_no() -> None:
+    assert secrets.remedy("Vault's kv/x: Vault cannot be reached (ConnectTimeout)").startswith("bring the backend back")
+    refused = secrets.remedy("Vault's kv/x: Vault refuses it (403)", refused=True)
+    assert refused == "mend the reference, or give weir access to it again"
+    told = "the secret x of Secrets Manager: cannot be asked for (NoRegionError); set AWS_DEFAULT_REGION"
+    assert secrets.remedy(told).startswith("set it as it says")

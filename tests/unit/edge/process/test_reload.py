@@ -106,11 +106,14 @@ def test_mistakes_keep_the_old_one(
     watched: Watched, caplog: pytest.LogCaptureFixture, error: Exception, shown: str, hidden: str
 ) -> None:
     old, watched.error = watched.rig.state.snapshot, error
+    settled: list[object] = []
+    watched.rig.state.company.settle = settled.append  # type: ignore[method-assign]
 
     async def body() -> None:
         watched.change()
         await until(lambda: len(watched.told) == 2)
         assert watched.rig.state.snapshot is old
+        await until(lambda: settled == [old.secrets])
         watched.error = None
         watched.change()
         await until(lambda: watched.rig.state.snapshot is not old)
@@ -170,13 +173,17 @@ def test_the_processes_of_an_engine_that_is_no_longer_used_end(watched: Watched)
     assert closed == ["closed"]
 
 
-@pytest.mark.parametrize("in_use", [True, False])
+@pytest.mark.parametrize(
+    ("store", "in_use", "told"),
+    [("rates", True, True), ("rates", False, False), ("budgets", True, True), ("budgets", False, True)],
+)
 def test_changed_stores_wait_for_a_restart_and_say_so(
-    watched: Watched, caplog: pytest.LogCaptureFixture, in_use: bool
+    watched: Watched, caplog: pytest.LogCaptureFixture, store: str, in_use: bool, told: bool
 ) -> None:
+    """Virtual keys are in the store of budgets from the start, whether anything was counted there or not."""
     state = watched.rig.state
     settings = state.snapshot.settings
-    elsewhere = settings.model_copy(update={"stores": settings.stores.model_copy(update={"rates": "env:X"})})
+    elsewhere = settings.model_copy(update={"stores": settings.stores.model_copy(update={store: "env:X"})})
     state.admission = object() if in_use else None  # type: ignore[assignment]
     watched.addon.build = lambda: replace(state.snapshot, settings=elsewhere)
 
@@ -186,7 +193,7 @@ def test_changed_stores_wait_for_a_restart_and_say_so(
 
     watched.during(body)
     said = "changed stores take effect when weir is restarted"
-    assert (said in watched.told) is in_use and ("stores changed" in caplog.text) is in_use
+    assert (said in watched.told) is told and ("stores changed" in caplog.text) is told
 
 
 def test_a_new_policys_sources_begin_and_the_old_ones_end(watched: Watched) -> None:
@@ -223,8 +230,64 @@ def test_a_changed_users_file_is_taken_and_wrong_passwords_are_checked_anew(watc
         sources=replace(snapshot.sources, users=users.Users.load(path)),
         desk=desk,  # type: ignore[arg-type]
     )
-    watched.addon._reload_stores()
-    assert not forgot
-    users.add(path, "joe", "other horse", work=users.Work(10, 1, 1))
-    watched.addon._reload_stores()
+
+    async def body() -> None:
+        await asyncio.sleep(0.03)
+        assert not forgot
+        users.add(path, "joe", "other horse", work=users.Work(10, 1, 1))
+        await until(lambda: bool(forgot))
+        path.write_text("jane:no hash of any kind\n")
+        await until(lambda: len(watched.told) == 2)
+        await asyncio.sleep(0.03)
+
+    watched.during(body)
     assert forgot == ["forgot"] and len(watched.rig.state.snapshot.sources.users or ()) == 2
+    assert watched.told[1:] == ["changed users refused, those in force stay"]
+
+
+def test_whatever_goes_wrong_the_next_change_is_seen(
+    watched: Watched, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = watched.rig.state.snapshot
+
+    def full(snapshot: Snapshot) -> None:
+        raise OSError(28, "canary")
+
+    monkeypatch.setattr(watched.addon, "_say", full)
+
+    async def body() -> None:
+        for number in (1, 2):
+            watched.change()
+            await until(lambda number=number: watched.told.count("policy taken") == number)  # type: ignore[misc]
+
+    watched.during(body)
+    assert watched.rig.state.snapshot is not old and watched.built == 2
+    assert "a change could not be followed: OSError at " in caplog.text and "canary" not in caplog.text
+
+
+def test_a_change_does_not_wait_for_the_directory_that_is_asked_about_connections(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    async def hangs(state: object) -> None:
+        asked.append("asked")
+        if len(asked) == 1:
+            await asyncio.Event().wait()
+        raise OSError(28, "canary")
+
+    monkeypatch.setattr(reload_module, "again", hangs)
+
+    async def body() -> None:
+        await until(lambda: bool(asked))
+        watched.change()
+        await until(lambda: "policy taken" in watched.told)
+        assert asked == ["asked"], "not twice at once"
+        assert watched.addon._asking is not None
+        watched.addon._asking.cancel()
+        await until(lambda: len(asked) == 2)  # at once, as the policy is another now
+        watched.change()
+        await until(lambda: len(asked) == 3)
+
+    watched.during(body)
+    assert "connections that stand could not be asked about: OSError at " in caplog.text and "canary" not in caplog.text

@@ -30,7 +30,9 @@ def test_ready_tells_people_and_programs(
 ) -> None:
     servers = SimpleNamespace(listen_addrs=lambda: [("127.0.0.1", 8080), ("::1", 8080, 0, 0)])
     monkeypatch.setattr(ctx, "master", SimpleNamespace(addons={"proxyserver": servers}), raising=False)
-    rig.state.snapshot = replace(rig.state.snapshot, secret_problems={"openai": "openai: env:NAME is not set"})
+    rig.state.snapshot = replace(
+        rig.state.snapshot, secret_problems={"groq": "keys.groq: no hosts", "openai": "keys.openai: held"}
+    )
     path = tmp_path / "ready.json"
     with caplog.at_level(logging.INFO):
         Ready(rig.state, path).running()
@@ -45,7 +47,8 @@ def test_ready_tells_people_and_programs(
     Ready(rig.state, None).done()
     assert not own.exists()
     assert "listening on 127.0.0.1:8080, ::1:8080, mode enforce" in caplog.text
-    assert "env:NAME is not set" in caplog.text
+    assert "keys.groq: no hosts" in caplog.text and "openai" in rig.state.snapshot.secrets
+    assert "keys.openai: held" not in caplog.text, "its holder has told already"
 
 
 class Watcher:

@@ -167,7 +167,7 @@ def test_what_work_raises_is_what_the_caller_gets() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["parse", "dlp", "dlp-small", "usage", "identity", "directory"])
+@pytest.mark.parametrize("name", ["parse", "dlp", "dlp-small", "usage", "identity", "directory", "tokens"])
 def test_every_purpose_has_bounds(name: str) -> None:
     lane = LANES[name]
     assert 0 < lane.threads <= lane.queue_max

@@ -91,10 +91,17 @@ def test_a_downgrade_changes_the_message(talk: Callable[..., Talk]) -> None:
     during(one, body)
 
 
-def test_a_model_that_policy_forbids_is_no_way_out(talk: Callable[..., Talk]) -> None:
-    rule = {"id": "no-nano", "if": {"model": "*-nano"}, "then": "block", "say": "No."}
+@pytest.mark.parametrize(
+    "forbids",
+    [
+        {"rules": [{"id": "no-nano", "if": {"model": "*-nano"}, "then": "block", "say": "No."}]},
+        {"identity": {"permissions": [{"id": "large", "models": ["gpt-5", "gpt-realtime*"]}]}},
+    ],
+    ids=["rule", "permission"],
+)
+def test_a_model_that_policy_forbids_is_no_way_out(talk: Callable[..., Talk], forbids: dict[str, Any]) -> None:
     budget = {"tokens": 20, "per": "day", "downgrade": {"gpt-5": "gpt-5-nano"}}
-    one = talk(budgets=[budget], rules=[rule])
+    one = talk(budgets=[budget], **forbids)
 
     async def body(trace: Trace) -> None:
         assert (await one.say(b'{"type":"response.create", "model":"gpt-5"}')).dropped and not trace.model_asked
