@@ -175,3 +175,11 @@ def test_all_values_of_thousands_are_found_in_every_form_one_within_the_other_to
         assert_no_canaries([tmp_path], many)
     told = {line.partition(": ")[2] for line in str(found.value).splitlines()[1:]}
     assert told == {what for _, what in forms}
+
+
+def test_bytes_that_only_begin_as_a_packed_file_are_no_error(tmp_path: Path) -> None:
+    canaries = Canaries()
+    canaries.plant(VALUE, "a value")
+    (tmp_path / "key").write_bytes(b"\x1f\x8b\x08" + bytes(29))
+    (tmp_path / "cut").write_bytes(gzip.compress(b"words " + b"x" * 100_000)[:-20])
+    assert assert_no_canaries([tmp_path], canaries) == 2

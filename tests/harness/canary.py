@@ -22,6 +22,7 @@ import zstandard
 __all__ = ["CANARIES", "Canaries", "assert_no_canaries"]
 
 _SHORTEST = 8  # a shorter "secret" would be found by chance
+_PIECE = 64 * 1024
 _FILE_BYTES_MAX = 512 * 1024 * 1024
 
 
@@ -120,11 +121,24 @@ class _Rows:
         return "\n".join(map(str, found)).encode()
 
 
+def _unpacked(data: bytes) -> bytes:
+    """What gzip packed, as far as it can be read: random bytes, such as a key's, may begin as a packed file does."""
+    reader, made = zlib.decompressobj(47), bytearray()
+    for start in range(0, len(data), _PIECE):
+        try:
+            made += reader.decompress(data[start : start + _PIECE], _FILE_BYTES_MAX - len(made))
+        except zlib.error:
+            break
+        if reader.eof or len(made) >= _FILE_BYTES_MAX:
+            break
+    return bytes(made)
+
+
 def _contents(path: Path, rows: _Rows) -> Iterator[tuple[str, bytes]]:
     data = path.read_bytes()
     yield "", data
-    if data[:2] == b"\x1f\x8b":
-        yield " (unpacked)", zlib.decompressobj(47).decompress(data, _FILE_BYTES_MAX)
+    if data[:3] == b"\x1f\x8b\x08":
+        yield " (unpacked)", _unpacked(data)
     elif data[:4] == b"\x28\xb5\x2f\xfd":
         yield " (unpacked)", zstandard.ZstdDecompressor().decompressobj().decompress(data)
     elif data[:4] == b"PAR1":
