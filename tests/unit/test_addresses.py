@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.addresses import plain
+from weir.addresses import network, plain
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,12 @@ def test_one_form(written: str, means: str) -> None:
 def test_what_is_no_address(written: str) -> None:
     with pytest.raises(ValueError, match="does not appear to be"):
         plain(written)
+
+
+def test_networks() -> None:
+    assert str(network("::ffff:10.20.0.0/112")) == "10.20.0.0/16"
+    assert str(network("10.1.2.3")) == "10.1.2.3/32"
+    with pytest.raises(ValueError, match=r"write 10\.20\.0\.0/16"):
+        network("10.20.1.0/16")
+    with pytest.raises(ValueError, match="is not a network"):
+        network("the office")

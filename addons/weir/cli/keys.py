@@ -66,7 +66,8 @@ def create(
 
     export OPENAI_API_KEY=$(weir keys create --app report-bot --team finance --services openai --expires 90d)
     """
-    from weir.keys.virtual import Grant, KeyBudget, network
+    from weir.addresses import network
+    from weir.keys.virtual import Grant, KeyBudget
 
     try:
         for option, name in (("--app", app), ("--team", team)):

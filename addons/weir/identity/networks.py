@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import replace
 
-from weir.addresses import plain
+from weir.addresses import network, plain
 from weir.model import Principal
 
 __all__ = ["STRENGTH", "Networks"]
 
 STRENGTH = 1
 """An address is the weakest proof: whoever sits in the network has it."""
-
-_V4_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 class Networks:
@@ -27,12 +24,12 @@ class Networks:
     def __init__(self, entries: Iterable[tuple[str, Principal]] = ()) -> None:
         tables: dict[tuple[int, int], dict[int, Principal]] = {}
         for cidr, principal in entries:
-            network = _network(cidr)
-            key = (network.version, network.max_prefixlen - network.prefixlen)
+            net = network(cidr)
+            key = (net.version, net.max_prefixlen - net.prefixlen)
             table = tables.setdefault(key, {})
-            prefix = int(network.network_address) >> key[1]
+            prefix = int(net.network_address) >> key[1]
             if prefix in table:
-                raise ValueError(f"the network {network} stands in the list twice; keep one")
+                raise ValueError(f"the network {net} stands in the list twice; keep one")
             table[prefix] = replace(principal, method="network", strength=STRENGTH)
         # Sorted by host bits, ascending: the longest prefix is asked first.
         ordered = sorted(tables.items())
@@ -51,18 +48,3 @@ class Networks:
             if found is not None:
                 return found
         return None
-
-
-def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        network = ipaddress.ip_network(cidr)
-    except ValueError:
-        try:
-            wider = ipaddress.ip_network(cidr, strict=False)
-        except ValueError:
-            raise ValueError(f"{cidr!r} is not a network; write it like 10.20.0.0/16 or 2001:db8::/32") from None
-        raise ValueError(f"{cidr!r} has host bits set; write {wider}") from None
-    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_V4_MAPPED):
-        low = network.network_address.ipv4_mapped
-        return ipaddress.IPv4Network((int(low or 0), network.prefixlen - 96))
-    return network

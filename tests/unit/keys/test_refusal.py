@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from weir.addresses import network
 from weir.keys.credentials import Presented
 from weir.keys.held import Fetched, Held
 from weir.keys.live import LiveSecret
 from weir.keys.refusal import UNCHECKED, Asked, key_refusal, refusal
-from weir.keys.virtual import VirtualKey, network
+from weir.keys.virtual import VirtualKey
 from weir.model import AuthPlace, Secret
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

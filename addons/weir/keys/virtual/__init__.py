@@ -2,9 +2,9 @@
 
 from weir.keys.virtual.form import PREFIX, looks_virtual, new_key
 from weir.keys.virtual.index import STALE_S, VirtualKeys
-from weir.keys.virtual.record import STRENGTH, Grant, KeyBudget, Uses, VirtualKey, VirtualKeysError, network
+from weir.keys.virtual.record import STRENGTH, Grant, KeyBudget, Uses, VirtualKey, VirtualKeysError
 
 __all__ = [
     "PREFIX", "STALE_S", "STRENGTH", "Grant", "KeyBudget", "Uses", "VirtualKey", "VirtualKeys", "VirtualKeysError",
-    "looks_virtual", "network", "new_key",
+    "looks_virtual", "new_key",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -12,13 +11,12 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from weir.addresses import Address, plain
+from weir.addresses import Address, Network, network, plain
 from weir.globs import fits
 from weir.model import Principal
 
 __all__ = [
-    "STRENGTH", "Grant", "KeyBudget", "Network", "Uses", "VirtualKey", "VirtualKeysError", "from_json", "network",
-    "stamp", "to_json",
+    "STRENGTH", "Grant", "KeyBudget", "Uses", "VirtualKey", "VirtualKeysError", "from_json", "stamp", "to_json",
 ]  # fmt: skip
 
 STRENGTH = 3
@@ -28,9 +26,6 @@ ITEMS_MAX = 100
 _AMOUNT_MAX = 10**15
 _BUDGET = re.compile(r"\$?\s*(?P<amount>[0-9][0-9_]*(?:\.[0-9]+)?)\s*(?P<unit>usd|tokens)?\s*/\s*(?P<per>[a-z]+)")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # in records, budgets, tables and commands
-_V4_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class VirtualKeysError(Exception):
@@ -166,21 +161,6 @@ class Uses:
     last: datetime | None = None
     address: str = ""
     old_last: datetime | None = None
-
-
-def network(text: str) -> Network:
-    """A network such as ``10.20.0.0/16``, or one address. Raises ValueError, saying what to write instead."""
-    try:
-        found = ipaddress.ip_network(text)
-    except ValueError:
-        try:
-            wider = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise ValueError(f"{text!r} is no network; write it like 10.20.0.0/16 or 2001:db8::/32") from None
-        raise ValueError(f"{text!r} has host bits set; write {wider}") from None
-    if isinstance(found, ipaddress.IPv6Network) and found.subnet_of(_V4_MAPPED):
-        return ipaddress.IPv4Network((int(found.network_address) & 0xFFFFFFFF, found.prefixlen - 96))
-    return found
 
 
 @lru_cache(4096)

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Row, String, Table, Text
 
-from weir.keys.virtual.record import KeyBudget, Uses, VirtualKey, VirtualKeysError, network
+from weir.addresses import network
+from weir.keys.virtual.record import KeyBudget, Uses, VirtualKey, VirtualKeysError
 
 __all__ = ["KEYS", "LAYOUT", "META", "STATE", "USES", "Issued", "columns", "issued_of", "micros", "uses_of"]
 

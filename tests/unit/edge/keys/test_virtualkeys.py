@@ -16,11 +16,12 @@ from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from harness.rig import REAL_KEY, Rig, chat
+from weir.addresses import network
 from weir.edge.keys import virtualkeys
 from weir.edge.keys.virtualkeys import Keyholders
 from weir.edge.trace import trace_of
 from weir.keys import credentials, raw
-from weir.keys.virtual import STALE_S, KeyBudget, VirtualKeys, network
+from weir.keys.virtual import STALE_S, KeyBudget, VirtualKeys
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from weir.keys.virtual import Grant, KeyBudget, VirtualKeys, VirtualKeysError, network, new_key
+from weir.addresses import network
+from weir.keys.virtual import Grant, KeyBudget, VirtualKeys, VirtualKeysError, new_key
 from weir.keys.virtual.kept import Kept
 
 Opened = Callable[..., VirtualKeys]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from weir.keys.virtual.record import VirtualKey, network
+from weir.addresses import network
+from weir.keys.virtual.record import VirtualKey
 from weir.keys.virtual.rows import KEYS, Issued, columns, micros
 
 DIGEST = "ab" * 32

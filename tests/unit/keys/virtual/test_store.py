@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.servers import Server
-from weir.keys.virtual.record import KeyBudget, Uses, VirtualKey, VirtualKeysError, network
+from weir.addresses import network
+from weir.keys.virtual.record import KeyBudget, Uses, VirtualKey, VirtualKeysError
 from weir.keys.virtual.rows import Issued
 from weir.keys.virtual.store import KeyStore, fingerprint
 
