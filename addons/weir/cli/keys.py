@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weir.addresses import network
 from weir.cli import keysreview, keystransfer
 from weir.cli.keystore import as_json, known_names, opened, refuse_a_key, refuse_no_use
 from weir.cli.options import DATA, DataOption, FormatOption
@@ -66,7 +67,6 @@ def create(
 
     export OPENAI_API_KEY=$(weir keys create --app report-bot --team finance --services openai --expires 90d)
     """
-    from weir.addresses import network
     from weir.keys.virtual import Grant, KeyBudget
 
     try:
