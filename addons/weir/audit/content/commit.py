@@ -1,0 +1,114 @@
+"""Brings a batch of encrypted events to disk: keys first, then the entries, both under the key file's lock.
+
+A data key is on disk before the first text under it, else a crash would leave texts that nobody can read. And an
+erasure stands wholly before a commit or wholly after it: what it overtook in the queue is not written.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from weir.audit.content.entries import frame
+from weir.audit.content.kek import KeyRing, KeyRingError
+from weir.audit.content.keyfile import KeyFile, Places
+from weir.audit.content.keystore import day_of
+from weir.audit.content.sealer import DataKey, Sealed, Sealer
+from weir.audit.content.segments import name_of
+from weir.audit.content.slots import Destroyed, Erased, Erasure, Wrapped
+from weir.audit.record import now_us
+from weir.audit.segment import Segment
+
+__all__ = ["Committer"]
+
+
+class Committer:
+    """One writer's segments in ``directory``. One thread."""
+
+    def __init__(
+        self, directory: Path, sealer: Sealer, ring: Callable[[], KeyRing], segment_bytes_max: int = 32 << 20
+    ) -> None:
+        """``ring`` gives the wrapping keys, and is asked only when there are new data keys."""
+        self._directory, self._sealer, self._ring = directory, sealer, ring
+        self._segment_bytes_max = segment_bytes_max
+        self._file = KeyFile(directory)
+        self._seen = -1  # generation at the last look
+        self._name, self._number = secrets.token_hex(4), 0
+        self._segment: Segment | None = None
+        self.overtaken = 0  # events that were not written because an erasure or their last day came first
+
+    def commit(self, batch: Sequence[Sealed]) -> None:
+        """Write what is still to be kept, durably. After an error call it again with the same batch.
+
+        Raises OSError, KeyFileError, or KeyRingError.
+        """
+        with self._file.changing() as places:
+            self._learn(places)
+            # Keys of this generation are whole; only those that an event was waiting with are looked for.
+            asked = {one.key.key_id for one in batch if one.key.stored and one.key.generation != self._seen}
+            destroyed = {key_id for key_id, (_, slot) in places.find(asked).items() if isinstance(slot, Destroyed)}
+            kept = [sealed for sealed in batch if not self._is_over(sealed, destroyed)]
+            self._store_keys(places, kept)
+            if kept:
+                self._append(b"".join(frame(sealed.payload) for sealed in kept))
+        self.overtaken += len(batch) - len(kept)
+
+    def look(self) -> None:
+        """Without anything to write: learn of erasures, so that erased keys leave this process's memory too.
+
+        Raises OSError or KeyFileError.
+        """
+        if self._file.generation() != self._seen:
+            with self._file.changing() as places:
+                self._learn(places)
+
+    def close(self) -> None:
+        """Give the rest of the reserved space back. Nothing is committed after."""
+        self._file.close()
+        if self._segment is not None:
+            with suppress(OSError):  # what was acknowledged is on disk already; closing only tidies up
+                self._segment.close()
+
+    def _learn(self, places: Places) -> None:
+        if places.generation != self._seen:
+            self._sealer.erased = Erased(slot for _, slot in places.each() if isinstance(slot, Erasure))
+            self._sealer.forget()
+            self._seen = places.generation
+
+    def _is_over(self, sealed: Sealed, destroyed: set[bytes]) -> bool:
+        key = sealed.key
+        return (
+            key.key_id in destroyed
+            or key.expires_day < day_of(now_us())
+            or self._sealer.erased.covers(key.user, key.conversation, sealed.ts_us)
+        )
+
+    def _store_keys(self, places: Places, batch: Sequence[Sealed]) -> None:
+        new = {sealed.key.key_id: sealed.key for sealed in batch if not sealed.key.stored}
+        if not new:
+            return
+        ring = self._ring()
+        # A ring from before a rotation would wrap keys that nobody can open once the old key is gone.
+        if places.wrapping.strip(b"\0") and places.wrapping != ring.current:
+            raise KeyRingError("the content keys were rotated, and the ones at hand are from before")
+        places.append([_wrapped(ring, key) for key in new.values()])
+        for key in new.values():
+            key.stored = True
+
+    def _append(self, data: bytes) -> None:
+        if self._segment is not None and 0 < self._segment.end > self._segment_bytes_max - len(data):
+            old, self._segment = self._segment, None
+            old.close()
+        if self._segment is None:
+            name = name_of(now_us() // 1000, self._name, self._number + 1)
+            self._segment = Segment(self._directory / name, max(self._segment_bytes_max, len(data)))
+            self._number += 1
+        self._segment.append(data)
+
+
+def _wrapped(ring: KeyRing, key: DataKey) -> Wrapped:
+    bare = Wrapped(key.key_id, key.user, key.conversation, key.expires_day, key.made_us, ring.current, b"")
+    return replace(bare, wrapped=ring.wrap(key.key_id, key.secret, bare.bound))

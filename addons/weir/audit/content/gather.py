@@ -1,0 +1,39 @@
+"""The texts of an exchange out of the nouns that the chain already has. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from weir.audit.content.parts import CalledTool, Content, Text, struck
+from weir.model import Exchange, Finding, Reply
+
+__all__ = ["both", "of_reply", "of_request"]
+
+
+def of_request(exchange: Exchange, findings: Sequence[Finding], strike: Collection[str] = ("secret",)) -> Content:
+    """What the client sent, with findings of the categories in ``strike`` replaced by their detector's name.
+
+    ``findings`` are those of this request. A credential is not kept even where everything else is: encrypted or not, it
+    would make the audit worth stealing.
+    """
+    spans: dict[int, list[tuple[int, int, str]]] = {}
+    for found in findings:
+        if found.direction == "request" and found.category in strike:
+            spans.setdefault(found.segment, []).append((found.start, found.end, found.detector))
+    return Content(
+        tuple(
+            Text(one.role, struck(one.text, spans.get(number, ())), one.pointer, one.frame)
+            for number, one in enumerate(exchange.segments)
+        )
+    )
+
+
+def of_reply(reply: Reply, arguments: Mapping[str, str]) -> Content:
+    """What the model said. ``arguments`` are those of its tool calls by call id, as far as they were read."""
+    calls = (CalledTool(name, arguments.get(call_id, ""), call_id) for call_id, name in reply.tool_calls)
+    return Content((), reply.text, tuple(calls))
+
+
+def both(request: Content, reply: Content) -> Content:
+    """One content of both, for the reply's event: where only the reply gave a reason to keep the request's texts."""
+    return Content(request.segments, reply.reply, reply.calls, request.cut + reply.cut)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from weir.audit.content.commit import Committer
+from weir.audit.content.kek import KeyRing, KeyRingError, add_key, drop_old_keys
+from weir.audit.content.reader import Opened
+from weir.audit.content.sealer import Sealed, Sealer
+from weir.audit.record import new_event_id, now_us
+
+from .conftest import TODAY, Shelf, talk
+
+
+class Desk:
+    """A committer and its sealer without a thread."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf, self.asked = shelf, 0
+        self.file = shelf.keys.file
+        self.sealer = Sealer(shelf.keys.salt(), generation=self.file.generation)
+        self.committer = Committer(shelf.directory, self.sealer, self.ring, 20_000)
+
+    def ring(self) -> KeyRing:
+        self.asked += 1
+        return self.shelf.ring
+
+    def seal(self, user: str = "anna", ts_us: int = 0, day: int = TODAY) -> Sealed:
+        made = self.sealer.seal(
+            talk(),
+            event_id=new_event_id(),
+            user=user,
+            conversation="c",
+            ts_us=ts_us or now_us(),
+            expires_day=day,
+        )
+        assert made is not None
+        return made
+
+    def opens(self, sealed: Sealed) -> bool:
+        (found,) = self.shelf.reader.read_each({sealed.event_id: sealed.content_ct_hash})
+        return isinstance(found, Opened)
+
+
+@pytest.fixture
+def desk(shelf: Shelf) -> Iterator[Desk]:
+    made = Desk(shelf)
+    yield made
+    made.committer.close()
+    made.file.close()
+
+
+def test_keys_are_stored_once(desk: Desk) -> None:
+    batch = [desk.seal(), desk.seal(), desk.seal("bert")]
+    desk.committer.commit(batch)
+    desk.committer.commit([desk.seal()])
+    assert desk.asked == 1
+    assert desk.shelf.keys.live() == {one.key.key_id for one in batch}
+    assert all(map(desk.opens, batch))
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_an_erasure_overtook_is_not_written(desk: Desk, stored: bool) -> None:
+    if stored:
+        desk.committer.commit([desk.seal()])
+    waiting, other = desk.seal(), desk.seal("bert")
+    desk.shelf.keys.erase("user", "anna", now_us())
+    desk.committer.commit([waiting, other])
+    assert desk.committer.overtaken == 1
+    assert not desk.opens(waiting)
+    assert desk.opens(other)
+    assert waiting.payload not in b"".join(path.read_bytes() for path in desk.shelf.segments())
+
+
+def test_a_key_that_was_erased_while_an_event_waited_does_not_come_back(desk: Desk) -> None:
+    """The event's clock ran ahead, so that only its key tells that it is from before."""
+    desk.committer.commit([desk.seal()])
+    waiting = desk.seal(ts_us=now_us() + 10**9)
+    desk.shelf.keys.erase("user", "anna", now_us())
+    desk.committer.look()
+    desk.committer.commit([waiting])
+    assert not desk.opens(waiting)
+    assert desk.shelf.keys.live() == set()
+
+
+def test_what_comes_after_an_erasure_is_kept(desk: Desk) -> None:
+    desk.committer.commit([desk.seal()])
+    desk.shelf.keys.erase("user", "anna", now_us())
+    desk.committer.look()
+    assert desk.sealer.held == 0
+    later = desk.seal(ts_us=now_us() + 1)
+    desk.committer.commit([later])
+    assert desk.opens(later)
+
+
+def test_what_waited_past_its_last_day_is_not_written(desk: Desk) -> None:
+    waiting = desk.seal(day=TODAY - 1)
+    desk.committer.commit([waiting])
+    assert desk.committer.overtaken == 1
+    assert desk.shelf.segments() == []
+
+
+def test_a_rotation_while_an_event_waits_loses_nothing(desk: Desk) -> None:
+    desk.committer.commit([desk.seal()])
+    waiting = desk.seal()
+    assert desk.shelf.keys.rewrap(add_key(desk.shelf.root / "content.keys")).done == 1
+    drop_old_keys(desk.shelf.root / "content.keys")
+    desk.committer.commit([waiting])
+    assert desk.opens(waiting)
+
+
+def test_a_ring_from_before_a_rotation_wraps_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds keys in memory while they are rotated would else write what nobody can read."""
+    old = desk.shelf.ring
+    for _ in range(2):  # with keys in the file, and without
+        assert desk.shelf.keys.rewrap(add_key(desk.shelf.root / "content.keys")).unopened == 0
+        drop_old_keys(desk.shelf.root / "content.keys")
+        waiting = desk.seal()
+        with monkeypatch.context() as patched:
+            patched.setattr(desk.committer, "_ring", lambda: old)
+            with pytest.raises(KeyRingError, match="rotated"):
+                desk.committer.commit([waiting])
+        desk.committer.commit([waiting])
+        assert desk.opens(waiting)
+
+
+def test_segments_are_changed_when_full(desk: Desk) -> None:
+    for _ in range(100):
+        desk.committer.commit([desk.seal()])
+    files = desk.shelf.segments()
+    assert len(files) > 1
+    assert all(path.stat().st_size <= 20_000 for path in files)
+    assert list(desk.shelf.reader.problems()) == []
+
+
+def test_without_a_wrapping_key_nothing_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = desk.seal()
+
+    def refuse() -> KeyRing:
+        raise KeyRingError("not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.committer, "_ring", refuse)
+        with pytest.raises(KeyRingError):
+            desk.committer.commit([waiting])
+    assert desk.shelf.segments() == []
+    desk.committer.commit([waiting])
+    assert desk.opens(waiting)

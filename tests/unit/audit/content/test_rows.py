@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from weir.audit.content.erase import reading_record
+from weir.audit.content.reader import Gone, Opened
+from weir.audit.content.rows import contents_asked, rows_about
+from weir.audit.content.timeline import timeline
+from weir.audit.ingest import Ingester
+from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
+from weir.audit.spool import Spool
+
+from .conftest import Shelf, talk
+
+
+def ingest(root: Path) -> None:
+    with Ingester(root / "spool", root / "audit") as ingester:
+        ingester.run_once()
+
+
+def test_a_timeline_out_of_the_store(shelf: Shelf, spool: Spool) -> None:
+    exchange, kept = new_event_id(), shelf.keep()
+    found = tuple(FindingRow(ord=n, detector=f"pii/{n}", direction="request") for n in (0, 1))
+    who = {"exchange_id": exchange, "user": "anna", "conversation_id": "c1", "app": "bot"}
+    spool.put(
+        AuditRecord(
+            event_id=kept.event_id,
+            kind="request",
+            ts=kept.ts_us,
+            content_ct_hash=kept.content_ct_hash,
+            findings=found,
+            verdict="alert",
+            **who,  # type: ignore[arg-type]
+        )
+    )
+    calls = (ToolCallRow(ord=0, name="look_up"),)
+    spool.put(AuditRecord(event_id=new_event_id(), kind="response", ts=now_us(), tool_calls=calls, **who))  # type: ignore[arg-type]
+    spool.put(AuditRecord(event_id=new_event_id(), exchange_id=new_event_id(), kind="request", ts=1, user="bert"))
+    spool.put(reading_record(kept.event_id, exchange, by="ops", reason="case 9", outcome="opened"))
+    assert spool.flush(5)
+    ingest(shelf.root)
+    for asked in ({"user": "anna"}, {"conversation": "c1"}, {"app": "bot", "user": "anna"}):
+        rows = rows_about(shelf.root, **asked)
+        assert [row["kind"] for row in rows] == ["request", "response", "disclosure"]
+    assert contents_asked(rows) == {kept.event_id: kept.content_ct_hash}
+    opened = {
+        one.event_id: one.why if isinstance(one, Gone) else one.content
+        for one in shelf.reader.read_each(contents_asked(rows))
+    }
+    assert isinstance(next(shelf.reader.read_each(contents_asked(rows))), Opened)
+    steps = timeline(rows, opened)
+    assert [(step.what, step.text) for step in steps] == [
+        *(("prompt", text.text) for text in talk().segments),
+        ("finding", "pii/0 in a text"),
+        ("finding", "pii/1 in a text"),
+        ("decision", "alert"),
+        ("reply", "its texts were not kept"),
+        ("tool call", "its arguments were not kept"),
+        ("note", "somebody read what was said: case 9"),
+    ]
+
+
+def test_a_period_and_a_number_bound_it(shelf: Shelf, spool: Spool) -> None:
+    now = now_us()
+    for hours in range(5):
+        spool.put(AuditRecord(event_id=new_event_id(), kind="request", ts=now - hours * 3_600_000_000, user="anna"))
+    assert spool.flush(5)
+    ingest(shelf.root)
+    moment = datetime.fromtimestamp(now / 1e6, UTC).replace(tzinfo=None)
+    since = moment - timedelta(hours=2, minutes=30)
+    assert len(rows_about(shelf.root, user="anna")) == 5
+    assert len(rows_about(shelf.root, user="anna", since=since)) == 3
+    assert len(rows_about(shelf.root, user="anna", since=since, until=moment - timedelta(minutes=30))) == 2
+    assert len(rows_about(shelf.root, user="anna", limit=4)) == 4
+    assert rows_about(shelf.root, user="' OR 1=1 --") == []
+
+
+def test_somebody_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="user"):
+        rows_about(tmp_path)
