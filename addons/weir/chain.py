@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weir.audit.addon import Audit
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.addon import Dlp
 from weir.dlp.build import engine_of

@@ -30,7 +30,7 @@ from weir.fields import (
 from weir.model import Status
 
 __all__ = [
-    "Allowance", "Audit", "Budget", "Coach", "Dlp", "Files", "Intercept", "Key", "Limits", "Network",
+    "Allowance", "Budget", "Coach", "Dlp", "Files", "Intercept", "Key", "Limits", "Network",
     "Part", "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "WeightedSecret", "open_intercept",
 ]  # fmt: skip
 
@@ -164,12 +164,6 @@ class UsageSettings(Part):
 
     ask: Flag = False
     prices: FilePath | None = None
-
-
-class Audit(Part):
-    """``strict`` forwards only what the disk has recorded; ``available`` does not wait."""
-
-    durability: Annotated[str, choices("strict", "available")] = "strict"
 
 
 class Limits(Part):

@@ -30,7 +30,6 @@ from weir.fields import (
 from weir.mistakes import cross_check, explain
 from weir.model import Action, Inspection, Mode, OnFailure, Status
 from weir.sections import (
-    Audit,
     Budget,
     Coach,
     Dlp,
@@ -45,6 +44,7 @@ from weir.sections import (
     UsageSettings,
     open_intercept,
 )
+from weir.sections_audit import Audit
 from weir.sections_credentials import KINDS, KindGlobs
 from weir.sections_credentials import Credentials as RawCredentials
 from weir.sections_identity import Identity

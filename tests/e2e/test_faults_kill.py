@@ -91,7 +91,7 @@ def torn(spool: Path) -> int:
 
 
 def test_nothing_forwarded_is_missing(request: pytest.FixtureRequest, artefacts: Path, doubles: Doubles) -> None:
-    from weir.audit.spool import verify_chain
+    from weir.audit.spool.writer import verify_chain
 
     chance = random.Random(20240607)
     folder = artefacts / "weir"

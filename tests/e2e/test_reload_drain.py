@@ -17,7 +17,7 @@ import yaml
 from e2e.support import House, access_key, chat_body
 from harness.doubles import Doubles
 from harness.processes import until
-from weir.audit.chain import verify_chain
+from weir.audit.spool.chain import verify_chain
 
 pytestmark = pytest.mark.xdist_group("reload")
 
@@ -177,7 +177,7 @@ def ingester(house: House) -> int:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if b"weir.audit.ingest" in words and parent == house.weir.process.pid:
+        if b"weir.audit.ingester" in words and parent == house.weir.process.pid:
             return int(path.name)
     return 0
 

@@ -85,7 +85,7 @@ def main() -> None:
     for where, (owner, name) in faults.inner_points().items():
         instrument(owner, name, where, switch)
     from weir import cli
-    from weir.audit.spool import Spool
+    from weir.audit.spool.writer import Spool
 
     # A disk that is full after a few records, and not after 64 MiB of them.
     Spool.__init__.__kwdefaults__.update(json.loads(os.environ.get("WEIR_SPOOL", "{}")))

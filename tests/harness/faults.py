@@ -61,7 +61,7 @@ def chain_hooks(*, lifecycle: bool = False) -> list[Hook]:
 
 def inner_points() -> dict[str, tuple[Any, str]]:
     """Functions below the hooks that a test makes fail: where, and its owner and name."""
-    from weir.audit.segment import Segment
+    from weir.audit.spool.segment import Segment
     from weir.dlp.core.engine import Engine
     from weir.edge import records
     from weir.edge.process.proxy import WeirNextLayer

@@ -26,7 +26,7 @@ from mitmproxy.test import taddons, tflow, tutils
 
 from weir import chain, settings
 from weir.audit.record import AuditRecord
-from weir.audit.waiters import SpoolUnavailable
+from weir.audit.spool.waiters import SpoolUnavailable
 from weir.datadir import DataDir
 from weir.dlp.standins.conversations import Conversations
 from weir.edge.process.workers import Workers

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weir.audit import parquet, store
-from weir.audit.cursor import Cursor
-from weir.audit.ingest import Ingester
+from weir.audit.ingester.cursor import Cursor
+from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord, FindingRow, new_event_id
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
+from weir.audit.store import database as store
+from weir.audit.store import parquet
 
 QUERY = "SELECT count(*), count(DISTINCT seq), (SELECT count(*) FROM findings) FROM events"
 

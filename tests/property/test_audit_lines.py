@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.audit.lines import GENESIS, encode, read_line, rows_of, seal, unseal
 from weir.audit.record import AuditRecord, FindingRow
-from weir.audit.spool import verify_chain
+from weir.audit.spool.lines import GENESIS, encode, read_line, rows_of, seal, unseal
+from weir.audit.spool.writer import verify_chain
 
 texts = st.text(max_size=40)
 numbers = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)

@@ -12,7 +12,7 @@ import pytest
 from harness.rig import Rig
 from unit.usage.test_snapshots import price_list
 from weir import chain, settings
-from weir.audit.waiters import SpoolUnavailable
+from weir.audit.spool.waiters import SpoolUnavailable
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.core import compiled
 from weir.identity import users

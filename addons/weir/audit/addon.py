@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
-from weir.audit.spool import SpoolUnavailable
+from weir.audit.spool.writer import SpoolUnavailable
 from weir.edge import records
 from weir.edge.guard import guarded, refuse
 from weir.edge.identity.turnaway import tunnel_record

@@ -20,6 +20,8 @@ KINDS = (
     *("request", "response", "block", "meter", "gap", "config", "error", "erasure", "discovered", "message"),
     "budget",  # so much of a budget is spent that somebody should know
     "turn",  # one answer on a WebSocket: what it used and cost, of which the socket's last record has the sum
+    "disclosure",  # somebody read texts that were kept, and why
+    "retention",  # records or texts whose time was over were taken away: what, how many, until when
     "coach",  # a page of weir's own on which a reason is asked for, or was stated
 )
 

@@ -16,7 +16,8 @@ from typing import Annotated, cast
 
 import typer
 
-from weir.cli import audit, ca, clients, dlp, doctor, identity, keys, prices, report, tokenizers
+from weir.cli import ca, clients, dlp, doctor, identity, keys, prices, report, tokenizers
+from weir.cli.audit import app as audit
 from weir.cli.budgets import budgets
 from weir.cli.inspect import inspect as inspect_file
 from weir.cli.options import FormatOption

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["DATA", "PROXY", "DataOption", "FormatOption", "PolicyOption", "ProxyOption", "TableOption"]
+from weir.cli.output import fail
+
+__all__ = ["DATA", "PROXY", "DataOption", "FormatOption", "PolicyOption", "ProxyOption", "TableOption", "need_data"]
 
 DATA = Path("data")
 PROXY = "http://127.0.0.1:8080"
@@ -24,3 +26,9 @@ FormatOption = Annotated[
 TableOption = Annotated[
     Literal["table", "json", "csv"], typer.Option("--format", help="table for people, json or csv for programs.")
 ]
+
+
+def need_data(command: str, data: Path) -> None:
+    """End the command when there is no data directory: asking must not make an empty store in the wrong place."""
+    if not data.is_dir():
+        raise fail(command, f"{data} is no data directory; name weir's with --data")

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from weir.cli.audit import need_data
-from weir.cli.options import DATA, DataOption
+from weir.cli.options import DATA, DataOption, need_data
 from weir.cli.output import StoreTrouble, fail, store_errors
 from weir.cli.times import before
 
@@ -40,7 +39,7 @@ def report(
         start = before(since) if since else None
     except ValueError as error:
         raise fail("report", f"--since: {error}", 2) from None
-    from weir.audit import store
+    from weir.audit.store import database as store
     from weir.cli.tables import show
     from weir.reports import REPORTS
 

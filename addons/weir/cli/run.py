@@ -126,7 +126,7 @@ def run(
 
     async def main() -> int:
         first, rest = chain.chain(state, table)
-        rest += [Ready(state, ready_file), Ingester(directory.path)]
+        rest += [Ready(state, ready_file), Ingester(directory.path, policy)]
         reload = Reload(state, policy, lambda: chain.rebuild(state, settings.load(policy)))
         return await serve(state, (first, rest), WeirTlsConfig(state), reload, modes=modes, host=host, port=port)
 

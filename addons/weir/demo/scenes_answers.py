@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weir.audit import store
+from weir.audit.store import database as store
 from weir.cli.output import StoreTrouble, store_errors
 from weir.demo.scenes_model import Outcome, Row, Scene
 from weir.demo.stage import until

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mitmproxy import http
 
 from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 from weir.datadir import DataDir
 from weir.dlp.core.engine import Engine
 from weir.dlp.standins.conversations import Conversations

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 
 
 def make_record(**given: Any) -> AuditRecord:

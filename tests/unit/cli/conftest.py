@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from weir.audit.ingest import Ingester
+from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord, FindingRow, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 from weir.cli import main
 from weir.tls.trust import ADDING, PROXY, REPLACING
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from weir.audit.ingest import Ingester
+from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord, FindingRow, new_event_id
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 from weir.cli.output import StoreTrouble
 from weir.demo import scenes_answers
 from weir.demo.scenes_answers import ANSWERS, answers, check, collect, scene_of

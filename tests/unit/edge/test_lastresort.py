@@ -10,7 +10,7 @@ from mitmproxy import tls
 from mitmproxy.test import tflow
 
 from harness.rig import Rig, chat
-from weir.audit.spool import SpoolUnavailable
+from weir.audit.spool.writer import SpoolUnavailable
 from weir.edge import lastresort, records
 from weir.edge.trace import link_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.rig import Rig, chat, run
 from weir.audit.record import AuditRecord
-from weir.audit.waiters import SpoolUnavailable
+from weir.audit.spool.waiters import SpoolUnavailable
 from weir.edge.trace import link_of, trace_of
 from weir.model import Principal, Service, Status
 

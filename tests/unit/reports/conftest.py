@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from weir.audit import store
-from weir.audit.ingest import Ingester
+from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord, FindingRow, new_event_id
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
+from weir.audit.store import database as store
 
 MIDNIGHT = 1_700_006_400_000_000  # 2023-11-15 00:00 UTC
 HOUR = 3_600_000_000

@@ -14,10 +14,10 @@ import duckdb
 import pytest
 
 from unit.reports.conftest import exchange, spent
-from weir.audit import store
-from weir.audit.ingest import Ingester
+from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import new_event_id
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
+from weir.audit.store import database as store
 from weir.reports.focus import run_focus
 from weir.reports.focus_columns import violations
 from weir.reports.table import Table, as_csv

@@ -20,7 +20,7 @@ from weir.audit.content.sealer import DataKey, Sealed, Sealer
 from weir.audit.content.segments import name_of
 from weir.audit.content.slots import Destroyed, Erased, Erasure, Wrapped
 from weir.audit.record import now_us
-from weir.audit.segment import Segment
+from weir.audit.spool.segment import Segment
 
 __all__ = ["Committer"]
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from weir.audit.content.slots import NOBODY, SIZE, Destroyed, Erasure, Slot, Wrapped, read_slot
-from weir.audit.segment import sync_directory
+from weir.audit.spool.segment import sync_directory
 from weir.datadir import DataDirError, locked
 
 __all__ = ["KeyFile", "KeyFileError", "Places", "digest_of"]

@@ -12,7 +12,7 @@ from weir.audit.content.entries import Head
 from weir.audit.content.keystore import KeyStore
 from weir.audit.content.segments import claimed, listed, walk_heads
 from weir.audit.content.slots import Wrapped
-from weir.audit.segment import sync_directory
+from weir.audit.spool.segment import sync_directory
 
 __all__ = ["Pruned", "prune"]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from weir.audit import store
+from weir.audit.store import database as store
 
 __all__ = ["contents_asked", "rows_about"]
 

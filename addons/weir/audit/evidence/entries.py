@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from weir.audit.evidence.merkle import HASH_BYTES
 from weir.audit.evidence.note import BadKey, VerifierKey
-from weir.audit.lines import GENESIS
+from weir.audit.spool.lines import GENESIS
 
 __all__ = ["REASONS", "BadEntry", "Checkpoint", "Entry", "Rotation", "key_name", "parse_entry"]
 

@@ -13,7 +13,7 @@ from weir.audit.evidence.entries import Checkpoint
 from weir.audit.evidence.found import Found, Wrong
 from weir.audit.evidence.leaves import Leaf
 from weir.audit.evidence.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from weir.audit.lines import GENESIS
+from weir.audit.spool.lines import GENESIS
 
 __all__ = ["CLOCK_SLACK_US", "Examination"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weir.audit.lines import BadLine, read_line, unseal
+from weir.audit.spool.lines import BadLine, read_line, unseal
 
 __all__ = ["Leaf", "from_lines", "from_rows", "from_spool", "written_at"]
 

@@ -14,7 +14,7 @@ import orjson
 from weir.audit.evidence.entries import BadEntry, Checkpoint, Rotation, key_name, parse_entry
 from weir.audit.evidence.found import Found, Wrong
 from weir.audit.evidence.note import BadNote, VerifierKey, parse_note, verified
-from weir.audit.lines import GENESIS
+from weir.audit.spool.lines import GENESIS
 
 __all__ = ["BadLogLine", "LogReport", "examine_log", "lacking", "log_line", "read_log_line"]
 

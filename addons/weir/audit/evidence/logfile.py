@@ -8,7 +8,7 @@ from pathlib import Path
 from weir.audit.evidence.found import Found, Wrong
 from weir.audit.evidence.log import BadLogLine, LogReport, examine_log, log_line, read_log_line
 from weir.audit.evidence.note import VerifierKey
-from weir.audit.segment import sync_directory
+from weir.audit.spool.segment import sync_directory
 
 __all__ = ["append_note", "read_log", "read_notes"]
 

@@ -9,7 +9,7 @@ from weir.audit.evidence.entries import Checkpoint, Rotation
 from weir.audit.evidence.log import LogReport
 from weir.audit.evidence.merkle import Frontier, leaf_hash
 from weir.audit.evidence.note import SigningKey, sign_note
-from weir.audit.lines import GENESIS
+from weir.audit.spool.lines import GENESIS
 
 __all__ = ["INTERVAL_US", "ROWS_MAX", "Maker"]
 

@@ -18,7 +18,7 @@ from weir.audit.evidence.leaves import from_lines
 from weir.audit.evidence.merkle import HASH_BYTES, leaf_hash
 from weir.audit.evidence.note import BadNote, VerifierKey, parse_note, verified
 from weir.audit.evidence.proofs import inclusion_proof, verify_inclusion
-from weir.audit.lines import BadLine, read_line
+from weir.audit.spool.lines import BadLine, read_line
 
 __all__ = ["BadProof", "Proof", "Shown", "parse_proof", "prove", "show"]
 

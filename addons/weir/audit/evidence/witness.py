@@ -15,7 +15,6 @@ from pathlib import Path
 
 import orjson
 
-from weir.audit.chain import segments
 from weir.audit.evidence.entries import Checkpoint
 from weir.audit.evidence.examine import Examination
 from weir.audit.evidence.found import Found, Wrong
@@ -25,7 +24,8 @@ from weir.audit.evidence.log import LogReport
 from weir.audit.evidence.logfile import append_note, read_log
 from weir.audit.evidence.maker import INTERVAL_US, ROWS_MAX, Maker
 from weir.audit.evidence.note import SigningKey
-from weir.audit.lines import GENESIS, BadLine, unseal
+from weir.audit.spool.chain import segments
+from weir.audit.spool.lines import GENESIS, BadLine, unseal
 from weir.datadir import locked
 
 __all__ = ["Witness"]

@@ -49,7 +49,7 @@ def space(data: Path) -> Result:
 
 def chain(data: Path) -> Result:
     """Whether the newest part of the spool hangs together, row by row."""
-    from weir.audit.chain import segments
+    from weir.audit.spool.chain import segments
 
     chains = segments(data / "spool")
     if not chains:
@@ -73,7 +73,7 @@ def chain(data: Path) -> Result:
 
 def _verify(paths: list[Path], *, whole: bool, tail: _Tail) -> None:
     """Follow the links through the last segments of one chain; from its first row when they are ``whole``."""
-    from weir.audit.lines import GENESIS, BadLine, unseal
+    from weir.audit.spool.lines import GENESIS, BadLine, unseal
 
     before = GENESIS if whole else None
     for where, line in _lines(paths):
@@ -104,8 +104,8 @@ def _lines(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
 
 def ingester(data: Path) -> Result:
     """Whether the ingester is alive when it should be, and how much of the spool the store does not have yet."""
-    from weir.audit.chain import segments
-    from weir.audit.cursor import Cursor
+    from weir.audit.ingester.cursor import Cursor
+    from weir.audit.spool.chain import segments
 
     chains = segments(data / "spool")
     if not chains and not (data / "audit" / "ingest.lock").exists():
@@ -129,7 +129,7 @@ def ingester(data: Path) -> Result:
 
 def records(data: Path) -> list[Result]:
     """Whether spool and store have the same records, by their counts and by the seqs at the ends of files."""
-    from weir.audit.chain import segments
+    from weir.audit.spool.chain import segments
 
     if not (data / "audit" / "audit.duckdb").exists():
         if segments(data / "spool"):
@@ -137,7 +137,7 @@ def records(data: Path) -> list[Result]:
         return [warn("records", "there are none yet", NOT_YET)]
     try:
         with store_errors():
-            from weir.audit.compare import compare
+            from weir.audit.evidence.compare import compare
 
             count, problems = compare(data)
     except (StoreTrouble, ImportError) as error:
@@ -154,9 +154,9 @@ def store(data: Path) -> Result:
         return warn("store", "there is none yet", NOT_YET)
     try:
         with store_errors():
-            from weir.audit import store as audit_store
+            from weir.audit.store import database as store
 
-            _, rows = audit_store.sql(data, "SELECT count(*), max(ts) FROM events")
+            _, rows = store.sql(data, "SELECT count(*), max(ts) FROM events")
     except (StoreTrouble, ImportError) as error:
         remedy = "delete audit/audit.duckdb (it holds views only) and start weir; the spool is the truth"
         return fail("store", str(error), remedy)

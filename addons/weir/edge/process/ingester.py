@@ -27,8 +27,9 @@ class Ingester:
 
     name = "ingester"
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, policy: Path | None = None) -> None:
+        """``policy``: the file that says how long records are kept; None: the defaults."""
+        self.data, self.policy = data, policy
         self._task: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[asyncio.subprocess.Process] | None = None
 
@@ -40,12 +41,13 @@ class Ingester:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "weir.audit.ingest",
+            "weir.audit.ingester",
             "--data",
             str(self.data),
             "--interval-s",
             INTERVAL_S,
             "--watch-stdin",
+            *(("--policy", str(self.policy)) if self.policy else ()),
             stdin=asyncio.subprocess.PIPE,
             env=_environment(),
         )

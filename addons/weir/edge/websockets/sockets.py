@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mitmproxy import http, websocket
 
-from weir.audit.spool import SpoolUnavailable
+from weir.audit.spool.writer import SpoolUnavailable
 from weir.dlp.core.engine import Scan
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mitmproxy import http, websocket
 
-from weir.audit.spool import SpoolUnavailable
+from weir.audit.spool.writer import SpoolUnavailable
 from weir.edge import records
 from weir.edge.case import case_of
 from weir.edge.coach import decide

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from weir.audit.chain import replay, verify_chain
 from weir.audit.content.erase import complete, erase, reading_record
 from weir.audit.content.keystore import KeyStore
 from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.chain import replay, verify_chain
+from weir.audit.spool.writer import Spool
 
 from .conftest import Shelf
 

@@ -9,9 +9,9 @@ from weir.audit.content.erase import reading_record
 from weir.audit.content.reader import Gone, Opened
 from weir.audit.content.rows import contents_asked, rows_about
 from weir.audit.content.timeline import timeline
-from weir.audit.ingest import Ingester
+from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 
 from .conftest import Shelf, talk
 

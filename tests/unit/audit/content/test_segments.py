@@ -5,7 +5,7 @@ from pathlib import Path
 
 from weir.audit.content.entries import Entry, Head, frame
 from weir.audit.content.segments import claimed, listed, name_of, opened, pick, release, walk, walk_heads
-from weir.audit.segment import Segment
+from weir.audit.spool.segment import Segment
 
 
 def test_names_sort_by_when_they_were_begun(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from weir.audit.content.parts import Content
 from weir.audit.content.reader import ContentReader, Opened
 from weir.audit.content.writer import ContentUnavailable, ContentWriter
 from weir.audit.record import now_us
-from weir.audit.segment import Segment
+from weir.audit.spool.segment import Segment
 
 from .conftest import Shelf, seal, talk
 

@@ -13,8 +13,8 @@ from weir.audit.evidence.leaves import Leaf, from_lines
 from weir.audit.evidence.log import LogReport, examine_log, log_line, read_log_line
 from weir.audit.evidence.maker import Maker
 from weir.audit.evidence.note import SigningKey
-from weir.audit.lines import GENESIS, encode, seal, unseal
 from weir.audit.record import AuditRecord
+from weir.audit.spool.lines import GENESIS, encode, seal, unseal
 
 START_MS = 1_780_000_000_000
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from unit.audit.evidence.boots import Boot
-from weir.audit.chain import segments
 from weir.audit.evidence.whole import Whole
+from weir.audit.spool.chain import segments
 
 
 def written(directory: Path, *boots: Boot) -> None:

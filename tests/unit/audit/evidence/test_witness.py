@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from unit.audit.evidence.boots import START_MS
-from weir.audit.chain import segments
 from weir.audit.evidence.entries import Checkpoint, parse_entry
 from weir.audit.evidence.found import Found
 from weir.audit.evidence.keys import first_key, next_key
@@ -14,9 +13,10 @@ from weir.audit.evidence.logfile import read_log
 from weir.audit.evidence.note import parse_note
 from weir.audit.evidence.whole import Whole
 from weir.audit.evidence.witness import Witness
-from weir.audit.lines import seal, unseal
 from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.chain import segments
+from weir.audit.spool.lines import seal, unseal
+from weir.audit.spool.writer import Spool
 
 Make = Callable[..., AuditRecord]
 

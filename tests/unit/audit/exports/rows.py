@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from weir.audit.lines import encode, read_line, rows_of
 from weir.audit.record import TABLES, AuditRecord, FindingRow, ToolCallRow
+from weir.audit.spool.lines import encode, read_line, rows_of
 
 VERSION = "0.1.0"
 TS = 1_780_000_000_123_456  # 2026-05-28T20:26:40.123456Z

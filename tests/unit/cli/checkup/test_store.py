@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool import Spool
+from weir.audit.spool.writer import Spool
 from weir.cli.checkup import store as checks
 
 _Usage = namedtuple("_Usage", "total used free")

@@ -71,7 +71,7 @@ def test_it_runs_beside_the_proxy_and_ends_after_it(stand: Stand, tmp_path: Path
 
     asyncio.run(main())
     first, last = stand.said
-    assert first.startswith(f"start -m weir.audit.ingest --data {tmp_path / 'data'} ")
+    assert first.startswith(f"start -m weir.audit.ingester --data {tmp_path / 'data'} ")
     assert first.endswith("--watch-stdin")  # it ends when the proxy does, however that comes about
     assert last == "end"
 

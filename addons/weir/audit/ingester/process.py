@@ -1,0 +1,135 @@
+"""The ingester's process: passes, and the duties beside them, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from weir.audit.ingester.duties import duties
+from weir.audit.ingester.duty import Desk, Duty
+from weir.audit.ingester.ingest import Ingester, IngestLocked
+from weir.audit.ingester.policy import PolicyFile
+from weir.datadir import DataDirError
+from weir.yamlpos import PolicyError
+
+__all__ = ["Work", "main", "work_on"]
+
+
+def _say(text: str) -> None:
+    print(f"weir audit ingest: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _watch_stdin(stop: threading.Event) -> None:
+    """Stop when the pipe from the parent closes, however the parent ended."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait, name="weir-ingest-stdin", daemon=True).start()
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, DataDirError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error.strerror or 'no reason given'}"
+    return f"{type(error).__name__}: the store could not be written"
+
+
+class Work:
+    """One round after the other. ``trouble``: what is wrong now, by whose work it is; told when it changes."""
+
+    def __init__(self, data: Path, ingester: Ingester, policy: PolicyFile, todo: Sequence[Duty]) -> None:
+        self._data, self._ingester, self._policy, self._todo = data, ingester, policy, todo
+        self._due = dict.fromkeys((duty.name for duty in todo), 0.0)
+        self._told = 0
+        self.trouble: dict[str, str] = {}
+
+    def round(self, *, last: bool) -> None:
+        """A pass of the ingester, then every duty that is due; all of them when it is the last."""
+        if problem := self._policy.refresh():
+            _say(problem)
+        try:
+            self._ingester.run_once()
+            self._well("ingest")
+        except (OSError, duckdb.Error) as error:
+            self._wrong("ingest", error)
+        bad = self._ingester.bad_lines
+        if bad > self._told:
+            _say(f"{bad - self._told} lines could not be read, the last: {self._ingester.last_problem}")
+            self._told = bad
+        desk = Desk(self._data, self._policy.audit)
+        for duty in self._todo:
+            now = time.monotonic()
+            if last or now >= self._due[duty.name]:
+                self._due[duty.name] = now + duty.every_s
+                self._do(duty, desk, last=last)
+
+    def _do(self, duty: Duty, desk: Desk, *, last: bool) -> None:
+        try:
+            for line in duty.run(desk, last=last):
+                _say(f"{duty.name}: {line}")
+            self._well(duty.name)
+        except (OSError, duckdb.Error, DataDirError) as error:
+            self._wrong(duty.name, error)
+
+    def _well(self, name: str) -> None:
+        if self.trouble.pop(name, ""):
+            _say(f"{name}: works again")
+
+    def _wrong(self, name: str, error: Exception) -> None:
+        found = _kind(error)
+        if self.trouble.get(name) != found:
+            _say(f"{name}: {found}; trying again")
+        self.trouble[name] = found
+
+
+def work_on(data: Path, policy: Path | None, stop: threading.Event, interval_s: float) -> int:
+    """Keep one store until told to stop, then a last round. 0 when that went well, 1 when not or the store is in use,
+    2 for a policy that cannot be read."""
+    try:
+        settings = PolicyFile(policy)
+    except (PolicyError, OSError) as error:
+        _say(f"{policy}: {str(error).splitlines()[0]}")
+        return 2
+    try:
+        ingester = Ingester(data / "spool", data / "audit")
+    except IngestLocked as problem:
+        _say(str(problem))
+        return 1
+    with ingester:
+        work = Work(data, ingester, settings, duties(ingester))
+        while True:
+            last = stop.wait(interval_s)
+            work.round(last=last)
+            if last:
+                return 1 if work.trouble else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process that runs beside the proxy; the exit codes of ``work_on``."""
+    parser = argparse.ArgumentParser(prog="python -m weir.audit.ingester", description="spool → Parquet → audit.duckdb")
+    parser.add_argument("--data", type=Path, required=True, help="the data directory, which holds spool/ and audit/")
+    parser.add_argument("--policy", type=Path, help="the policy file, for how long what is kept")
+    parser.add_argument("--once", action="store_true", help="one round, then exit")
+    parser.add_argument("--interval-s", type=float, default=0.5, help="seconds between rounds")
+    parser.add_argument("--watch-stdin", action="store_true", help="end when stdin reaches its end")
+    args = parser.parse_args(argv)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if args.once:
+        stop.set()
+    elif args.watch_stdin:
+        _watch_stdin(stop)
+    return work_on(args.data, args.policy, stop, args.interval_s)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from weir.audit.ingester.ingest import Ingester
+from weir.audit.record import EVENT_COLUMNS, AuditRecord
+from weir.audit.spool.writer import Spool
+from weir.audit.store import database as store
+from weir.audit.store.views import VIEWS
+
+Make = Callable[..., AuditRecord]
+
+
+def test_an_empty_store_answers_every_view(tmp_path: Path) -> None:
+    for name in ("events", "findings", "tool_calls", *(view.name for view in VIEWS)):
+        assert store.sql(tmp_path, f"SELECT * FROM {name}")[1] == []
+
+
+def test_columns_follow_from_the_record(tmp_path: Path) -> None:
+    columns, rows = store.sql(tmp_path, "DESCRIBE events")
+    assert columns[:2] == ["column_name", "column_type"]
+    assert [(row[0], row[1]) for row in rows] == [(c.name, c.sql) for c in EVENT_COLUMNS]
+
+
+def test_stock_duckdb_opens_it_read_only(tmp_path: Path, spool: Spool, record: Make) -> None:
+    spool.put(record())
+    assert spool.flush(5)
+    with Ingester(tmp_path / "spool", tmp_path / "audit") as ingester:
+        ingester.run_once()
+    with duckdb.connect(store.path_of(tmp_path), read_only=True) as stock:
+        assert stock.execute("SELECT user, team FROM exchanges").fetchall() == [("anna", "finance")]
+        with pytest.raises(duckdb.Error):
+            stock.execute("CREATE TABLE t (i INTEGER)")
+    with duckdb.connect() as other:
+        other.execute(f"ATTACH '{store.path_of(tmp_path)}' AS logs (READ_ONLY)")
+        assert other.execute("SELECT count(*) FROM logs.exchanges").fetchall() == [(1,)]
+
+
+def test_it_is_built_once_and_again_only_when_definitions_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.ensure(tmp_path)
+    first = path.stat().st_ino
+    with duckdb.connect(path, read_only=True) as reader:
+        store.ensure(tmp_path)
+        assert path.stat().st_ino == first
+        monkeypatch.setattr(store, "VIEWS", VIEWS[:2])
+        store.ensure(tmp_path)
+        assert path.stat().st_ino != first
+        assert reader.execute("SELECT count(*) FROM uninspected").fetchall() == [(0,)], "who has it open keeps it"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_damaged_file_is_built_anew(tmp_path: Path) -> None:
+    path = store.path_of(tmp_path)
+    store.ensure(path.parent)
+    path.write_bytes(b"not a database")
+    assert store.sql(tmp_path, "SELECT count(*) FROM events")[1] == [(0,)]
+
+
+def test_a_moved_directory_works_after_the_next_command(tmp_path: Path, spool: Spool, record: Make) -> None:
+    spool.put(record())
+    assert spool.flush(5) and spool.close(5)
+    with Ingester(tmp_path / "spool", tmp_path / "audit") as ingester:
+        ingester.run_once()
+    moved = tmp_path / "somewhere else"
+    moved.mkdir()
+    shutil.move(tmp_path / "audit", moved / "audit")
+    assert store.sql(moved, "SELECT count(*) FROM events")[1] == [(1,)]
+    assert not (tmp_path / "audit").exists()
+
+
+def test_a_mistake_in_a_query_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(duckdb.Error):
+        store.sql(tmp_path, "SELECT nothing_like_this FROM events")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM read_text('{outside}')",
+        "FROM read_text('{audit}/../secret.txt')",
+        "FROM '{outside}'",
+        "COPY (SELECT 1) TO '{outside}.new'",
+        "ATTACH '{outside}.db' AS other",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+        "INSTALL httpfs",
+        "CREATE VIEW mine AS SELECT 1",
+        "DROP VIEW events",
+    ],
+)
+def test_a_connection_reaches_no_file_outside_the_store(tmp_path: Path, query: str) -> None:
+    outside = tmp_path / "secret.txt"
+    outside.write_text("planted\n")
+    before = set(tmp_path.iterdir()) | {tmp_path / "audit"}
+    with pytest.raises(duckdb.Error) as caught:
+        store.sql(tmp_path, query.format(outside=outside, audit=tmp_path / "audit"))
+    assert "planted" not in str(caught.value)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_two_connections_of_one_process_and_a_stock_one(tmp_path: Path) -> None:
+    path = store.ensure(tmp_path / "audit")
+    with (
+        store.connect(tmp_path) as one,
+        store.connect(tmp_path) as two,
+        duckdb.connect(path, read_only=True) as stock,
+    ):
+        for connection in (one, two, stock):
+            assert connection.execute("SELECT count(*) FROM events").fetchall() == [(0,)]
+
+
+def test_now_is_a_time_with_a_zone(tmp_path: Path) -> None:
+    ((now,),) = store.sql(tmp_path, "SELECT now()")[1]
+    assert now.utcoffset().total_seconds() == 0
+
+
+def test_times_are_utc(tmp_path: Path) -> None:
+    assert store.sql(tmp_path, "SELECT current_setting('TimeZone')")[1] == [("UTC",)]
