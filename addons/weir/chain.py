@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import secrets as random_source
 from collections.abc import Sequence
 from pathlib import Path
 
 from weir.audit.addon import Audit
+from weir.audit.spool.records import new_boot_id
+from weir.audit.spool.room import Room
 from weir.audit.spool.writer import Spool
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.addon import Dlp
@@ -17,11 +18,14 @@ from weir.dlp.standins.vault import Vault
 from weir.edge.begin import Begin
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections
+from weir.edge.content.forgetting import Forgetting
+from weir.edge.content.writing import policy_of
 from weir.edge.identity.handshakes import Handshakes
 from weir.edge.keys.keyhealth import Managed, SecretEvents
 from weir.edge.keys.keystore import running_keys
 from weir.edge.keys.virtualkeys import Keyholders
 from weir.edge.limits.limitstores import plan_for
+from weir.edge.process.diskspace import DiskSpace
 from weir.edge.process.drain import Drain
 from weir.edge.state import Snapshot, State
 from weir.edge.websockets.sockets import Sockets
@@ -71,6 +75,7 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
     connections = Connections(state)
     first: list[object] = [
         Drain(state, connections),  # its `done` must come before everybody else's
+        Forgetting(state),  # what was erased leaves memory too; it looks at no exchange
     ]
     rest: list[object] = [
         Resolve(resolve, state),  # addresses, before anything is connected
@@ -93,6 +98,7 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         Keys(state),  # whom a virtual key stands for (headers); the real key goes in last, when all have looked
         Permits(state),  # what the caller may use, all having said who it is; before the body is read
         connections,  # connections that have no exchange
+        DiskSpace(state),  # says when the disk gets full, before it is
         Audit(state),  # and nothing is forwarded before its record stands
     ]
     return first, rest
@@ -147,6 +153,7 @@ def build_snapshot(
         prices=prices_of(settings, data),
         limits=plan_for(settings, data),
         tenants=tenants,
+        content=policy_of(settings.audit.content),
     )
 
 
@@ -178,10 +185,10 @@ def _reveal(reference: str) -> str:
 
 def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] = ()) -> State:
     """Everything that the chain needs, under `data`. Makes the CA and the keys at first start. Raises `UNUSABLE`."""
-    boot_id = random_source.token_hex(8)
+    boot_id = new_boot_id()
     fingerprint_key = data.secret("fingerprint")
     bundle, throttle = merged_bundle(data.run / "upstream-roots.pem", upstream_cas), Throttle()
-    spool = Spool(data.spool, data.proxy_id, boot_id)
+    spool = Spool(data.spool, data.proxy_id, boot_id, room=Room(data.spool, settings.audit.disk))
     company = Company(Refresher(on_change=SecretEvents(spool.put)))
     return State(
         data=data,

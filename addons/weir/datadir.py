@@ -140,6 +140,21 @@ class DataDir:
         return _directory(self.path / "audit")
 
     @property
+    def policies(self) -> Path:
+        """Every policy that was ever in force, by its hash, so that an old record can be read with its policy."""
+        return _directory(self.path / "policies")
+
+    @property
+    def content(self) -> Path:
+        """Texts of exchanges, encrypted, and their keys, which are encrypted too; what wraps those stands elsewhere."""
+        return _directory(self.path / "content")
+
+    @property
+    def secrets(self) -> Path:
+        """Keys of weir's own, one a file."""
+        return _directory(self.path / "secrets")
+
+    @property
     def run(self) -> Path:
         """What lives only as long as a process: trust bundles, ready files, sockets."""
         return _directory(self.path / "run")
@@ -166,7 +181,7 @@ class DataDir:
         """
         if not _SECRET_NAME.fullmatch(name):
             raise ValueError("a secret's name is 1 to 64 lower-case letters, digits and hyphens")
-        path = _directory(self.path / "secrets") / f"{name}.key"
+        path = self.secrets / f"{name}.key"
         value = create_private(path, lambda: secrets.token_bytes(nbytes))
         if len(value) != nbytes:
             raise DataDirError(f"{path}: holds {len(value)} bytes, expected {nbytes}; restore it from a backup")

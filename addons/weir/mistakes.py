@@ -120,6 +120,7 @@ def cross_check(document: Document, reserved: Sequence[str], base: Path | None) 
     _networks(document, data.get("identity"))
     overlaps(document, data)
     _credentials(document, data)
+    _kept_texts(document, data, reserved)
     for index, directory in _strings(_get(data.get("dlp"), "rules")):
         if base is not None and not (base / directory).is_dir():
             document.add(("dlp", "rules", index), "is not a directory", "name a folder that exists")
@@ -192,6 +193,20 @@ def _credentials(document: Document, data: Mapping[str, object]) -> None:
         for kind, treatment in (_mapping(kinds) or {}).items():
             if not has_key and "replace" in (treatment, _get(treatment, "then")):
                 document.add((*place, kind), "wants a key of the company's, and keys names none", "add it to keys")
+
+
+def _kept_texts(document: Document, data: Mapping[str, object], reserved: Sequence[str]) -> None:
+    """Rules by which texts are kept otherwise: one that nobody has would keep nothing, or everything."""
+    rules = data.get("rules")
+    ids = {rule.get("id") for rule in (rules if isinstance(rules, list) else []) if isinstance(rule, dict)}
+    known = sorted({*reserved, *(name for name in ids if isinstance(name, str))})
+    exceptions = _get(_get(data.get("audit"), "content"), "except")
+    for at, exception in enumerate(exceptions if isinstance(exceptions, list) else []):
+        for index, name in _strings(_get(exception, "rules")):
+            if name not in known:
+                guess = nearest(name, known)
+                remedy = f"write {guess}" if guess else "write the id of one of the rules"
+                document.add(("audit", "content", "except", at, "rules", index), "is the id of no rule", remedy)
 
 
 def _get(value: object, key: str) -> object:

@@ -293,3 +293,4 @@ class Reply:
     reason: str = ""
     by_model: tuple[tuple[str, Usage], ...] = ()  # a result file answers many requests: usage of each model
     usage_of: str = ""  # what the usage belongs to when it is no part of this exchange, e.g. a batch's result file
+    arguments: tuple[str, ...] = field(default=(), repr=False)  # one a tool call, or none; no part of `text`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -14,6 +15,7 @@ __all__ = [
     "RetentionException",
 ]  # fmt: skip
 
+_SYSLOG = re.compile(r"(?:tcp|tls)://(?:[A-Za-z0-9._-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):[1-9][0-9]{0,4}")
 _Kept = Annotated[str, choices("off", "findings", "full")]
 _Days = Annotated[Int, within(0, 36_500, "days")]
 
@@ -91,6 +93,12 @@ class Bucket(Part):
     lock_days: Annotated[Int, within(0, 36_500, "days")] = 0
     lock_mode: Annotated[str, choices("governance", "compliance")] = "compliance"
 
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise wrong("has one key of two", "write access_key and secret_key, or neither")
+        return self
+
 
 class Publish(Part):
     """One place off the host where checkpoints go: exactly one of directory, bucket, syslog."""
@@ -104,6 +112,8 @@ class Publish(Part):
     def _one_place(self) -> Self:
         if (self.directory is not None) + (self.bucket is not None) + bool(self.syslog) != 1:
             raise wrong("names no place, or several", "write one of directory, bucket, syslog")
+        if self.syslog and not _SYSLOG.fullmatch(self.syslog):
+            raise wrong("is no syslog receiver", "write tcp://host:port or tls://host:port")
         return self
 
 

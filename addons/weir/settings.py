@@ -163,12 +163,18 @@ class Settings(Part):
     limits: Limits = Limits()
 
     _document: Document = PrivateAttr(default_factory=lambda: Document("policy"))
+    _canonical: str = PrivateAttr(default="")
     _hash: str = PrivateAttr(default="")
+
+    @property
+    def canonical(self) -> str:
+        """The policy as understood, every default with it, as JSON in one spelling; its SHA-256 is ``hash``."""
+        return self._canonical or _canonical(self)
 
     @property
     def hash(self) -> str:
         """SHA-256 (hex) of the policy as understood: comments, order of keys and the file's place do not count."""
-        return self._hash or _canonical_hash(self)
+        return self._hash or hashlib.sha256(self.canonical.encode()).hexdigest()
 
     @property
     def file(self) -> str:
@@ -185,9 +191,8 @@ class Settings(Part):
         return Mistake(document.file, document.line(place), document.name(document.known(place)), problem, remedy)
 
 
-def _canonical_hash(settings: Settings) -> str:
-    plain = settings.model_dump(mode="json")
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def _canonical(settings: Settings) -> str:
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
 def load(path: Path) -> Settings:
@@ -216,5 +221,6 @@ def _settings(document: Document, base: Path | None) -> Settings:
         raise PolicyError(sorted(document.mistakes, key=lambda mistake: mistake.line)) from None
     settings._document = document
     # The hash must not depend on where the file lies: paths count as they are written.
-    settings._hash = _canonical_hash(Settings.model_validate(document.data))
+    settings._canonical = _canonical(Settings.model_validate(document.data))
+    settings._hash = hashlib.sha256(settings._canonical.encode()).hexdigest()
     return settings

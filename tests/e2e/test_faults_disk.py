@@ -66,7 +66,8 @@ def disk(request: pytest.FixtureRequest, doubles: Doubles) -> Iterator[Disk]:
     base = "enforce" if request.param == "strict" else "observe"
     environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
     environment["WEIR_SPOOL"] = json.dumps({"segment_bytes_max": SEGMENT_BYTES, "queue_max": QUEUE_MAX})
-    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0, audit={"durability": request.param})
+    audit = {"durability": request.param, "disk": {"warn": 0, "floor": 0}}
+    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0, audit=audit)
     try:
         proxy = Faults(folder, policy, doubles, environment=environment, hosts=PROVIDER_HOSTS)
         with ExitStack() as armed:

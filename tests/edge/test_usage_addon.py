@@ -17,7 +17,7 @@ from weir.model import Reply, Usage
 from weir.usage.addon import INLINE_CHARS_MAX
 
 
-def answer(**usage: int) -> bytes:
+def answer(**usage: Any) -> bytes:
     return json.dumps(
         {
             "object": "chat.completion",
@@ -71,6 +71,16 @@ def test_a_report_holds_and_costs(rig: Rig) -> None:
     assert trace.cost is not None and trace.cost.nano_usd == 150_000_000  # 15 cents a million
     record = rig.records[-1]
     assert (record.input_tokens, record.usage_source, record.cost_nano) == (1_000_000, "reported", 150_000_000)
+
+
+def test_what_the_cache_saved_is_on_record(rig: Rig) -> None:
+    flow = rig.flow(chat())
+    rig.play(flow, "requestheaders", "request")
+    used = {"prompt_tokens": 2000, "completion_tokens": 0, "total_tokens": 2000}
+    rig.reply(flow, answer(**used, prompt_tokens_details={"cached_tokens": 1000}))
+    record = rig.records[-1]  # $0.15 a million tokens, $0.075 from the cache
+    assert (record.cache_read_tokens, record.cost_nano) == (1000, 1000 * 150 + 1000 * 75)
+    assert record.cache_saved_nano == 1000 * 75
 
 
 @pytest.mark.parametrize("padding", [0, 2 * INLINE_CHARS_MAX])

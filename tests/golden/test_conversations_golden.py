@@ -93,6 +93,7 @@ def test_every_frame_and_every_turn(path: Path, prices: Prices) -> None:
     assert socket.model == case["ends"]["model"]
     assert usage_of(reply.usage) == case["ends"]["usage"]
     assert reply.text == case["ends"]["text"]
+    assert list(reply.arguments) == case["ends"].get("arguments", [])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)

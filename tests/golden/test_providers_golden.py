@@ -79,6 +79,10 @@ def seen(reply: Any) -> dict[str, Any]:
     # In the files these stand only where there is something to say.
     if not reply.usage_of:
         del found["usage_of"]
+    if reply.arguments:
+        found["arguments"] = list(reply.arguments)
+    else:
+        del found["arguments"]
     by_model = found.pop("by_model")
     if by_model:
         found["by_model"] = {model: usage_of(used) for model, used in by_model}

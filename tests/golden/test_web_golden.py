@@ -78,7 +78,10 @@ def through(case: dict[str, Any], size: int, text: Swap | None = None) -> tuple[
 
 
 def seen(reply: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(asdict(reply)))  # type: ignore[no-any-return]
+    read = json.loads(json.dumps(asdict(reply)))
+    if not read["arguments"]:
+        del read["arguments"]
+    return read  # type: ignore[no-any-return]
 
 
 def told(exchange: Exchange) -> dict[str, Any]:

@@ -101,8 +101,10 @@ class Faults:
         self._fired = self._control.with_suffix(".fired")
         self._arm({})
         self._seen = 0
+        from weir.audit.spool.opened import segments
+
         spool = folder / "data" / "spool"
-        self._former = {json.loads(path.open().readline())["boot_id"] for path in spool.glob("*.jsonl")}
+        self._former = {chain.rpartition("-")[2] for chain in segments(spool)}
         self.weir = Weir(
             folder,
             policy,

@@ -29,6 +29,7 @@ from weir.audit.record import AuditRecord
 from weir.audit.spool.waiters import SpoolUnavailable
 from weir.datadir import DataDir
 from weir.dlp.standins.conversations import Conversations
+from weir.edge.content.writing import policy_of
 from weir.edge.process.workers import Workers
 from weir.edge.state import Snapshot, State
 from weir.edge.trace import Trace, trace_of
@@ -69,7 +70,8 @@ class Ledger:
         self.records: list[AuditRecord] = []
         self.waited_for = 0
         self.down = ""
-        self.closed = self.started = False
+        self.closed = self.started = self.full = False
+        self.room = None
 
     def start(self) -> None:
         """Nothing to start."""
@@ -160,6 +162,7 @@ class Rig:
             tenants=tenants,
             sources=sources,
             desk=Desk(sources.passwords, sources.tokens, throttle),
+            content=policy_of(chosen.audit.content),
             secrets={"openai": single(Secret(REAL_KEY, name="openai", hosts=("api.openai.com",)))},
         )
 

@@ -147,9 +147,12 @@ class Weir:
 
     def records(self) -> list[dict[str, Any]]:
         """Every record in the spool, in the order written; a last line still being written is left out."""
+        from weir.audit.spool.opened import open_segment, segments
+
         rows: list[dict[str, Any]] = []
-        for path in sorted(self.data.glob("spool/**/*.jsonl")):
-            lines = path.read_bytes().split(b"\n")
+        for path in (path for paths in segments(self.data / "spool").values() for path in paths):
+            with open_segment(path) as file:
+                lines = file.read().split(b"\n")
             rows += [json.loads(line) for line in lines[:-1] if line]
         return rows
 

@@ -40,10 +40,11 @@ def addons(tmp_path: Path) -> tuple[list[Any], list[Any]]:
 
 def test_the_order(addons: tuple[list[Any], list[Any]]) -> None:
     first, rest = addons
-    assert [a.name for a in first] == ["drain"]
+    assert [a.name for a in first] == ["drain", "forgetting"]
     assert [a.name for a in rest] == [
         "resolve", "begin", "handshakes", "tls", "identity", "coach", "providers", "managed", "shadow", "dlp", "policy",
-        "sockets", "tenants", "keyholders", "limits", "usage", "settlement", "keys", "permits", "connections", "audit",
+        "sockets", "tenants", "keyholders", "limits", "usage", "settlement", "keys", "permits", "connections", "disk",
+        "audit",
     ]  # fmt: skip
 
 

@@ -190,3 +190,20 @@ def test_no_value_is_ever_quoted() -> None:
         text = place.replace("{}", canary)
         for said in mistakes(text if place.startswith("version") else f"version: 1\n{text}"):
             assert canary not in said
+
+
+def test_texts_are_kept_by_rules_that_there_are() -> None:
+    policy = """version: 1
+rules:
+  - {id: no-keys, if: {finding: "secret/*"}, then: block, say: "no"}
+audit:
+  content:
+    except:
+      - {rules: no-keys, keep: full}
+      - {rules: [no-kees, on-failure], keep: full}
+      - {services: [openai], rules: [elsewhere-entirely], keep: full}
+"""
+    assert mistakes(policy) == [
+        "p.yaml:8: audit.content.except[1].rules[0]: is the id of no rule; write no-keys",
+        "p.yaml:9: audit.content.except[2].rules[0]: is the id of no rule; write the id of one of the rules",
+    ]

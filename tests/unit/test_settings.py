@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,8 @@ def test_hash_is_of_the_meaning(tmp_path: Path) -> None:
     assert first.hash == second.hash == loads("version: 1\nidentity: {users: u.yaml}").hash
     assert len(first.hash) == 64
     assert loads("version: 1\nmode: enforce").hash != loads("version: 1").hash
+    assert first.canonical == second.canonical and hashlib.sha256(first.canonical.encode()).hexdigest() == first.hash
+    assert str(tmp_path) not in first.canonical and '"durability":"strict"' in first.canonical
 
 
 def test_lists_and_words_mean_the_same() -> None:

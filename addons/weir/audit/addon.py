@@ -6,8 +6,11 @@ from collections.abc import Awaitable
 
 from mitmproxy import http
 
+from weir.audit.content.waiting import ContentUnavailable
 from weir.audit.spool.writer import SpoolUnavailable
 from weir.edge import records
+from weir.edge.content.keeping import asked, replied
+from weir.edge.content.storing import put, store
 from weir.edge.guard import guarded, refuse
 from weir.edge.identity.turnaway import tunnel_record
 from weir.edge.state import State
@@ -27,28 +30,28 @@ class Audit:
     @guarded
     def http_connect(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """A tunnel that was refused has no exchange of its own."""
-        link = link_of(flow.client_conn)
-        if flow.response is None:
-            return None
-        link.closed = True
-        return self.state.record(tunnel_record(flow))
+        if flow.response is not None:
+            link_of(flow.client_conn).closed = True
+            return self.state.record(tunnel_record(flow))
+        return None
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record before forwarding; under `strict` a disk that does not take the record is a refusal."""
-        trace = trace_of(flow)
-        if trace is None:
+        if (trace := trace_of(flow)) is None:
             return None
-        waits = self.state.record(records.request_record(trace, flow))
+        self.state.talks.note(trace.conversation, trace.principal.user)
+        waits = store(self.state, records.request_record(trace, flow), asked(trace))
         trace.recorded, trace.closed = True, flow.response is not None
         return None if waits is None else self._before_forwarding(trace, flow, waits)
 
     async def _before_forwarding(self, trace: Trace, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:
         try:
             await waits
-        except SpoolUnavailable:
+        except SpoolUnavailable as error:
             refuse(flow, 503, "weir can't write its audit, so nothing is forwarded.", "audit-unavailable")
-            trace.refused_by, trace.recorded, trace.closed = "audit-unavailable", False, True
+            trace.refused_by, trace.recorded = "audit-unavailable", isinstance(error, ContentUnavailable)
+            trace.closed = trace.closed or not trace.recorded  # a record without its texts stands: another ends it
 
     @guarded
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -66,13 +69,12 @@ class Audit:
         return self._finish(flow)
 
     def _finish(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        trace = trace_of(flow)
-        if trace is None:
+        if (trace := trace_of(flow)) is None:
             return self.state.record(records.minimal_record(flow, link_of(flow.client_conn).failed or "no trace"))
         if trace.closed:
             return None
         trace.closed = True
         if trace.recorded:
-            self.state.spool.put(records.reply_record(trace, flow))  # its exchange is on disk; see decision 0006
+            put(self.state, records.reply_record(trace, flow), replied(trace))  # its exchange is on disk: decision 0006
             return None
-        return self.state.record(records.request_record(trace, flow))
+        return store(self.state, records.request_record(trace, flow), asked(trace))

@@ -137,6 +137,7 @@ class AuditRecord:
     usage_source: str = col(95, "")  # reported | estimated | none
     cost_nano: int | None = col(96, None)  # None: no price is known
     price_id: str = col(97, "")
+    cache_saved_nano: int | None = col(98, None)  # what the prompt cache saved; below 0: writing it cost more
     # how fast
     duration_us: int | None = col(110, None)
     ttft_us: int | None = col(111, None)

@@ -50,14 +50,27 @@ def doctor(
 
 
 def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Iterator[Result]:
+    from weir.cli.checkup import (
+        checkpoints,
+        exports,
+        identity,
+        limits,
+        machine,
+        process,
+        rules,
+        secrets,
+        store,
+        texts,
+        virtualkeys,
+    )
     from weir.cli.checkup import data as store_of
-    from weir.cli.checkup import identity, limits, machine, process, rules, secrets, store, virtualkeys
     from weir.cli.running import running
+    from weir.sections_audit import Disk
 
     found = running(data)
     yield machine.python()
     yield from machine.libraries()
-    yield machine.clock(data.glob("spool/*.jsonl"))
+    yield machine.clock(data.glob("spool/*.jsonl*"))
     yield machine.key_log()
     yield from store_of.directory(data)
     yield store_of.authority(data)
@@ -74,14 +87,18 @@ def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Ite
         yield from identity.directory(settings)
         yield from identity.certificates(settings)
         yield from secrets.keys(settings, secrets.told(data) if found is not None and its_own else None)
+        yield from texts.texts(settings, data, texts.told(data) if found is not None and its_own else None)
         yield from virtualkeys.virtual_keys(settings, data)
         yield from limits.budgets(settings, data)
         yield from limits.rates(settings)
-    yield store.space(data)
+    yield store.space(data, settings.audit.disk if settings is not None else Disk())
     yield store.chain(data)
     yield store.ingester(data)
     yield store.store(data)
     yield from store.records(data)
+    yield from checkpoints.signed(data)
+    yield from checkpoints.published(data)
+    yield from exports.exports(data)
     yield from _proxies(named, found)
 
 

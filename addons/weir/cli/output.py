@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import unicodedata
@@ -24,7 +25,9 @@ __all__ = [
 _RECORD_FROM = 6  # columns from which rows may be shown one below the other
 _TALL = 3  # lines of a row above which they are
 _HINTS = ("Candidate bindings:", "Did you mean")
-_BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What JSON may hold as it is and a terminal, or UTF-8, may not: the same value is written as its escape.
+_UNSHOWN = re.compile("[\x7f-\x9f\ud800-\udfff" + "".join(sorted(_BIDI)) + "]")
 
 
 class StoreTrouble(Exception):
@@ -53,8 +56,9 @@ def write(text: str) -> None:
 
 
 def write_json(value: Any) -> None:
-    """One JSON document to stdout."""
-    write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """One JSON document to stdout; what would move a cursor or turn text round in a terminal stands as its escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    write(_UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def clean(value: object) -> str:

@@ -12,6 +12,8 @@ from mitmproxy.proxy import layer
 
 from weir.audit.record import new_event_id, now_us
 from weir.edge import records
+from weir.edge.content.keeping import replied
+from weir.edge.content.storing import put
 from weir.edge.guard import guarded
 from weir.edge.identity.unseen import judge
 from weir.edge.state import State
@@ -114,7 +116,7 @@ class Connections:
             if not trace.closed:
                 trace.closed = True
                 flow.error = flow.error or mitm_flow.Error("client closed the connection")
-                self.state.spool.put(records.reply_record(trace, flow))
+                put(self.state, records.reply_record(trace, flow), replied(trace))
 
     def _end(self, link: Link, client: connection.Client) -> None:
         if link.closed:

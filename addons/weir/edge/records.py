@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from weir.edge.replies import verdict_of_reply
 from weir.edge.trace import Link, Trace
 from weir.model import NO_USAGE, Action, Finding, Inspection, Verdict
 from weir.providers.wire.words import recordable_model
+from weir.usage.savings import cache_saved
 
 __all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
 
@@ -185,6 +187,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         usage_source=usage.source,
         cost_nano=cost.nano_usd if cost else None,
         price_id=cost.price_id if cost else "",
+        cache_saved_nano=_cache_saved(trace),
         duration_us=(ns - trace.started_ns) // 1000,
         ttft_us=(trace.first_byte_ns - trace.started_ns) // 1000 if trace.first_byte_ns else None,
         overhead_us=(trace.forwarded_ns - trace.started_ns) // 1000 if trace.forwarded_ns else None,
@@ -199,6 +202,14 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         findings=_findings(look.findings, look.verdict, acted=trace.acted or look.acting) if look else (),
         extra=_extra(trace, flow.response if trace.forwarded_ns else None),
     )
+
+
+def _cache_saved(trace: Trace) -> int | None:
+    if trace.usage is None or trace.socket is not None:  # a socket's turns have each their own
+        return None
+    models = (trace.reply.model if trace.reply else "", trace.exchange.model if trace.exchange else "")
+    provider = trace.provider.id if trace.provider else trace.service.id
+    return cache_saved(trace.snapshot.prices, provider, models, trace.usage, trace.cost, datetime.now(UTC))
 
 
 def _server(trace: Trace) -> str:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 from mitmproxy import http
 
+from weir.audit.content.choose import NO_TEXTS, ContentPolicy
+from weir.audit.content.writer import ContentWriter
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.writer import Spool
 from weir.datadir import DataDir
 from weir.dlp.core.engine import Engine
 from weir.dlp.standins.conversations import Conversations
+from weir.edge.content.talks import Talks
 from weir.edge.limits.keybudgets import KeyBudgets
 from weir.edge.process.workers import Workers
 from weir.edge.trace import Trace, link_of, start_trace
@@ -25,7 +28,7 @@ from weir.identity.throttle import Throttle
 from weir.keys.company import Company, CompanyKey
 from weir.keys.refresh import Refresher
 from weir.keys.virtual import VirtualKeys
-from weir.model import Service
+from weir.model import OnFailure, Service
 from weir.policy.coach import Coaching
 from weir.policy.decide import Policy
 from weir.providers.services.registry import Registry
@@ -61,6 +64,7 @@ class Snapshot:
     prices: Prices
     limits: Plan | None = None  # None: the policy has no budgets and no rates
     tenants: Restrictions = NOTHING
+    content: ContentPolicy = NO_TEXTS  # whose texts are kept
 
     def body_limit(self, is_ai: bool) -> int:
         """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
@@ -95,6 +99,9 @@ class State:
     draining: bool = False
     admission: Admission | None = None  # made for the first request that a limit is about
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    content: ContentWriter | None = None  # None: the policy keeps nobody's texts
+    sealing: set[asyncio.Task[None]] = field(default_factory=set)  # texts that are being encrypted, with their records
+    talks: Talks = field(default_factory=Talks)
     key_budgets: KeyBudgets = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,9 +133,19 @@ class State:
     def record(self, record: AuditRecord) -> Awaitable[None] | None:
         """Write to the audit as policy's `durability` says: what to await when it is `strict`, else None.
 
-        Awaiting raises SpoolUnavailable when the disk did not take the record.
+        Awaiting raises SpoolUnavailable when the disk did not take the record. While the disk has less free than the
+        policy's floor nothing is written, and `on_failure` decides: `block` refuses whatever `durability` says, `allow`
+        goes on and counts.
         """
-        if self.snapshot.settings.audit.durability == "strict":
+        if self.strict:
             return self.spool.durable(record)
         self.spool.put(record)
         return None
+
+    @property
+    def strict(self) -> bool:
+        """Whether a record, with its texts, is waited for now."""
+        settings = self.snapshot.settings
+        if self.spool.full:
+            return settings.on_failure is OnFailure.BLOCK
+        return settings.audit.durability == "strict"

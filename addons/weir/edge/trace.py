@@ -188,6 +188,7 @@ class Trace:
     usage: Usage | None = None
     cost: Cost | None = None
     recorded: bool = False  # the request record stands
+    texts_kept: bool = False  # and the request's texts with it
     closed: bool = False  # the last record stands
     socket: Socket | None = None
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -6,9 +6,10 @@ from datetime import datetime
 
 import duckdb
 
+from weir.audit.store.views.focus import COUNTED
 from weir.reports.table import Table, from_query, moment
 
-__all__ = ["BY", "COUNTED", "TITLE", "run"]
+__all__ = ["BY", "TITLE", "run"]
 
 TITLE = "Spend"
 BY = {
@@ -19,8 +20,6 @@ BY = {
     "service": "service",
     "day": "strftime(started, '%Y-%m-%d')",
 }
-# What was used, and what was forwarded to a model without our ever learning how much it used.
-COUNTED = "(usage_source IN ('reported', 'estimated') OR price_id = 'unpriced')"
 _TOKENS = "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"
 
 

@@ -90,9 +90,10 @@ def _usage(exchange: Exchange, reply: Reply, counter: Counts, media: int) -> Usa
     model = reply.model or exchange.model
     reported = reply.usage
     if reported is not None and _says_something(reported):
-        if reply.complete or not reply.text:
+        said = "".join((reply.text, *reply.arguments))
+        if reply.complete or not said:
             return _as(reported, reported.output_tokens, "reported")
-        received = counter.count(reply.text, model)
+        received = counter.count(said, model)
         if received <= reported.output_tokens * (1 + _DOUBT) + _SLACK:
             return _as(reported, reported.output_tokens, "reported")
         return _as(reported, received, "estimated")
@@ -100,7 +101,8 @@ def _usage(exchange: Exchange, reply: Reply, counter: Counts, media: int) -> Usa
         # The reply is sound; some models are paid by the characters that they speak.
         spoken = sum(len(segment.text) for segment in exchange.segments if segment.pointer == "/input")
         return Usage(source="estimated", parts=(("input_characters", spoken),)) if spoken else NO_USAGE
-    sent, received = prompt_tokens(exchange.segments, counter, model), counter.count(reply.text, model)
+    said = "".join((reply.text, *reply.arguments))
+    sent, received = prompt_tokens(exchange.segments, counter, model), counter.count(said, model)
     if not sent and not received and not media:
         return NO_USAGE
     return Usage(input_tokens=sent + media, output_tokens=received, source="estimated")

@@ -42,7 +42,8 @@ def is_later(exchange: Exchange, reply: Reply) -> bool:
 
 def is_slow(exchange: Exchange, reply: Reply, chars_max: int) -> bool:
     """Whether `account` has more than ``chars_max`` characters to count, or a disk to ask."""
-    chars = 0 if reply.usage else len(reply.text) + sum(len(segment.text) for segment in exchange.segments)
+    said = (reply.text, *reply.arguments, *(segment.text for segment in exchange.segments))
+    chars = 0 if reply.usage else sum(map(len, said))
     return chars > chars_max or is_later(exchange, reply)
 
 

@@ -14,7 +14,7 @@ import mitmproxy_rs
 import openai
 import pytest
 
-from e2e.place import HOST, METERED, PASSWORD, PLAIN, WRONG, Place, free_port, login, start, who
+from e2e.place import HOST, METERED, PASSWORD, PLAIN, WRONG, Place, free_port, login, who
 from e2e.raw import Line, dial, post, secure
 from e2e.support import House, chat_body
 from harness.canary import CANARIES
@@ -23,17 +23,6 @@ from harness.doubles import Doubles
 from harness.wireguard import Stream, Tunnel
 
 pytestmark = pytest.mark.xdist_group("identity-connections")
-
-
-@pytest.fixture(scope="module")
-def shared_place(start_module_house: Callable[..., House]) -> Place:
-    return start(start_module_house)
-
-
-@pytest.fixture
-def place(shared_place: Place, doubles: Doubles) -> Place:
-    shared_place.house.begin()
-    return shared_place
 
 
 # --- certificates
@@ -155,8 +144,15 @@ def test_no_session_is_resumed_so_that_each_connection_proves_its_key(version: s
     assert {who(row) for row in place.house.until(2, "response")} == {("", "report-bot", "certificate")}
 
 
-def test_a_policy_without_certificates_asks_for_none(house: House) -> None:
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{house.weir.port}", "-CAfile", str(house.weir.ca)]
+def test_a_policy_without_certificates_asks_for_none(shared_house: House) -> None:
+    command = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"127.0.0.1:{shared_house.weir.port}",
+        "-CAfile",
+        str(shared_house.weir.ca),
+    ]
     said = subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=20).stdout
     assert "No client certificate CA names sent" in said and "Verify return code: 0 (ok)" in said
 

@@ -144,7 +144,7 @@ def shared_town(start_module_house: Callable[..., House], shared_doubles: Double
             *("--resolve", f"{host}:{port}:127.0.0.1:{shared_doubles.tls}"),
         ],
         environment={"WEIR_TEST_DESTINATION": DESTINATION, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
-        program=[str(Path(__file__).parents[1] / "harness" / "redirected.py")],
+        program=[str(Path(__file__).parents[2] / "harness" / "redirected.py")],
         prepare=prepare,
     )
     now = int(time.time())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,42 +10,16 @@ import pytest
 from e2e.identities import (
     ENTRIES,
     LDAP_PASSWORD,
-    SERVICE_PASSWORD,
     Call,
     Issuer,
     basic,
 )
 from e2e.support import House
 from harness.directory import Directory
-from harness.doubles import Doubles
 from harness.issuer import rsa_key
 from harness.processes import until
-from harness.weir import Weir, write_policy
 
 pytestmark = pytest.mark.xdist_group("identity-outages")
-
-
-@pytest.fixture
-def start(doubles: Doubles, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Start a proxy of a test's own, with more of Python before it where a minute has to be shorter."""
-    made: list[Weir] = []
-
-    def begin(section: dict[str, Any], *, first: str = "", **changes: Any) -> House:
-        program = ["-c", f"{first}\nfrom weir.cli import main\nmain()"] if first else ["-m", "weir.cli"]
-        policy = write_policy(tmp_path / "policy.yaml", "enforce", identity=section, **changes)
-        environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
-        weir = Weir(
-            tmp_path, policy, doubles, program=program,
-            environment={**environment, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
-        )  # fmt: skip
-        made.append(weir)
-        house = House(weir, doubles, "")
-        house.begin()
-        return house
-
-    yield begin
-    for weir in made:
-        weir.stop()
 
 
 def token_section(issuer: str, **more: Any) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
@@ -12,59 +11,17 @@ import pytest
 
 from e2e.identities import (
     AI,
-    ENTRIES,
     NETWORK,
     PASSWORD,
-    PERMISSIONS,
-    SERVICE_PASSWORD,
     Call,
     Issuer,
     basic,
-    identity,
 )
 from e2e.raw import open_line, post
 from e2e.support import House, chat_body, command, issue, only_http2
-from harness.directory import Directory
-from harness.doubles import Doubles
 from harness.processes import until
-from harness.weir import Weir, write_policy
 
 pytestmark = pytest.mark.xdist_group("identity-permits")
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    made = Issuer()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Directory]:
-    made = Directory(ENTRIES)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def one_house(start_module_house: Callable[..., House], issuer: Issuer, directory: Directory) -> House:
-    def prepare(folder: Path) -> dict[str, Any]:
-        return {"identity": identity(issuer.url, directory.url, folder, permissions=PERMISSIONS)}
-
-    made = start_module_house(key=False, prepare=prepare, environment={"DIRECTORY_PASSWORD": SERVICE_PASSWORD})
-    until(lambda: "/keys" in issuer.asked, "the issuer's keys")
-    return made
-
-
-@pytest.fixture
-def house(one_house: House, doubles: Doubles) -> House:
-    one_house.begin()
-    return one_house
-
-
-@pytest.fixture(params=["connect", "absolute"])
-def call(request: pytest.FixtureRequest) -> Call:
-    return Call(request.param)
 
 
 @pytest.mark.parametrize(
@@ -105,29 +62,6 @@ def test_what_headers_are_enough_to_refuse_is_refused_before_the_body(expects: b
             line.send(post(AI, "/v1/chat/completions", body, house.doubles.keys["openai"]))
             assert line.reply().status == 200, "the connection goes on with what is allowed"
             assert house.doubles.only().json()["model"] == "gpt-5-mini"
-
-
-@pytest.fixture
-def start(doubles: Doubles, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Start a proxy of a test's own, with more of Python before it where a minute has to be shorter."""
-    made: list[Weir] = []
-
-    def begin(section: dict[str, Any], *, first: str = "", **changes: Any) -> House:
-        program = ["-c", f"{first}\nfrom weir.cli import main\nmain()"] if first else ["-m", "weir.cli"]
-        policy = write_policy(tmp_path / "policy.yaml", "enforce", identity=section, **changes)
-        environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
-        weir = Weir(
-            tmp_path, policy, doubles, program=program,
-            environment={**environment, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
-        )  # fmt: skip
-        made.append(weir)
-        house = House(weir, doubles, "")
-        house.begin()
-        return house
-
-    yield begin
-    for weir in made:
-        weir.stop()
 
 
 @pytest.mark.parametrize("mode", ["enforce", "observe"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,60 +13,18 @@ import pytest
 
 from e2e.identities import (
     AI,
-    ENTRIES,
     LDAP_PASSWORD,
     NETWORK,
     PASSWORD,
-    PERMISSIONS,
-    SERVICE_PASSWORD,
     Call,
     Issuer,
     basic,
-    identity,
 )
 from e2e.raw import Line
 from e2e.support import House
-from harness.directory import Directory
-from harness.doubles import Doubles
 from harness.issuer import claims, raw_token, rsa_key
-from harness.processes import until
 
 pytestmark = pytest.mark.xdist_group("identity-sources")
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    made = Issuer()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Directory]:
-    made = Directory(ENTRIES)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def one_house(start_module_house: Callable[..., House], issuer: Issuer, directory: Directory) -> House:
-    def prepare(folder: Path) -> dict[str, Any]:
-        return {"identity": identity(issuer.url, directory.url, folder, permissions=PERMISSIONS)}
-
-    made = start_module_house(key=False, prepare=prepare, environment={"DIRECTORY_PASSWORD": SERVICE_PASSWORD})
-    until(lambda: "/keys" in issuer.asked, "the issuer's keys")
-    return made
-
-
-@pytest.fixture
-def house(one_house: House, doubles: Doubles) -> House:
-    one_house.begin()
-    return one_house
-
-
-@pytest.fixture(params=["connect", "absolute"])
-def call(request: pytest.FixtureRequest) -> Call:
-    return Call(request.param)
 
 
 CREDENTIALS: dict[str, tuple[Callable[[Issuer], str], dict[str, Any]]] = {

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from e2e.curls import curl
-from e2e.place import HOST, NETWORK, PASSWORD, PLAIN, Place, login, start, who
+from e2e.place import HOST, NETWORK, PASSWORD, PLAIN, Place, login, who
 from e2e.raw import Line, Refused, dial, open_line, post
 from e2e.support import House, chat_body, only_http2
-from harness.doubles import Doubles
 
 pytestmark = pytest.mark.xdist_group("identity-connections")
-
-
-@pytest.fixture(scope="module")
-def shared_place(start_module_house: Callable[..., House]) -> Place:
-    return start(start_module_house)
-
-
-@pytest.fixture
-def place(shared_place: Place, doubles: Doubles) -> Place:
-    shared_place.house.begin()
-    return shared_place
 
 
 def plain_line(house: House) -> Line:

@@ -13,7 +13,7 @@ from weir.settings import load
 
 NAMES = {
     "python", "mitmproxy", "hyperscan", "presidio", "clock", "key log", "data", "ca", "tokenizers", "policy", "spool",
-    "chain", "ingester", "store", "records", "running", "proxy",
+    "chain", "ingester", "store", "records", "running", "proxy", "checkpoints",
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def test_before_the_first_start_nothing_has_failed_and_nothing_is_made(weir, tmp
     assert all(set(check) == {"name", "status", "detail", "remedy"} for check in told["checks"])
     assert all(bool(check["remedy"]) == (check["status"] != "ok") for check in told["checks"])
     missing = {check["name"] for check in told["checks"] if check["status"] == "warn"} - {"tokenizers", "proxy"}
-    assert missing == {"data", "ca", "running", "spool", "chain", "ingester", "store", "records"}
+    assert missing == {"data", "ca", "running", "spool", "chain", "ingester", "store", "records", "checkpoints"}
     assert "which need not be what your weir runs with" in done.out
     assert not (tmp_path / "data").exists()
 
@@ -46,7 +46,9 @@ def test_a_deployment_in_use(weir, store: Path, policy: Path, monkeypatch: pytes
     status = {check["name"]: check["status"] for check in json.loads(done.out)["checks"]}
     assert done.code == 0
     assert status.pop("proxy") in ("ok", "warn")  # something of the machine's may listen on the default address
-    assert status == dict.fromkeys((NAMES | {"keys"}) - {"proxy"}, "ok") | {"tokenizers": "warn", "running": "warn"}
+    assert status == dict.fromkeys((NAMES | {"keys"}) - {"proxy"}, "ok") | {
+        "tokenizers": "warn", "running": "warn", "checkpoints": "warn",
+    }  # fmt: skip
     people = weir("doctor", "--data", store, "--policy", policy)
     for output in (done.out, done.err, people.out, people.err):
         assert secret not in output

@@ -174,3 +174,11 @@ def test_grid_shows_pairs(capsys: pytest.CaptureFixture[str]) -> None:
         ["When", "2026-01-01", "00:00:00"],
         ["Who", "ann"],
     ]
+
+
+def test_json_moves_no_cursor_and_holds_what_it_held(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "ä\x1b[2J\x9b31m\x7f\u202e\u061c\ud800\U0001f600"
+    write_json({"said": said})
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"said": said} and shown.encode()
+    assert "ä" in shown and not set("\x1b\x9b\x7f\u202e\u061c\ud800") & set(shown)

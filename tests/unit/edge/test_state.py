@@ -48,6 +48,23 @@ def test_a_trace_begins_with_what_the_connection_knows(rig: Rig) -> None:
     assert rig.state.trace(second).exchange_id != trace.exchange_id and link.exchanges == 2
 
 
+@pytest.mark.parametrize("durability", ["strict", "available"])
+@pytest.mark.parametrize(("on_failure", "waits"), [("block", True), ("allow", False)])
+def test_below_the_floor_on_failure_decides(
+    make_rig: Callable[..., Rig], durability: str, on_failure: str, waits: bool
+) -> None:
+    rig = make_rig(on_failure=on_failure, audit={"durability": durability})
+    rig.ledger.full = True
+    returned: Any = rig.state.record(AuditRecord(kind="config"))
+    assert (returned is not None) is waits
+    if waits:
+        rig.ledger.down = "the disk has less free than audit.disk.floor"
+        with pytest.raises(SpoolUnavailable):
+            run(returned)
+    else:
+        assert len(rig.records) == 1
+
+
 @pytest.mark.parametrize(("durability", "waits"), [("strict", True), ("available", False)])
 def test_records_as_durable_as_policy_says(make_rig: Callable[..., Rig], durability: str, waits: bool) -> None:
     rig = make_rig(audit={"durability": durability})

@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 
+from harness.backends import Backend
 from weir.keys.backends import SecretUnavailable
 from weir.keys.held import Fetched, Held, Schedule
 
@@ -18,20 +19,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-class Backend:
-    """Gives what it is told to: a secret, or an error."""
-
-    def __init__(self, answer: Fetched | Exception) -> None:
-        self.answer = answer
-        self.asked = 0
-
-    def __call__(self) -> Fetched:
-        self.asked += 1
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
 
 
 def held(answer: Fetched | Exception, ttl_s: float = 300, keep_s: float = 3600) -> tuple[Held, Backend, Clock]:

@@ -8,26 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.backends import Backend
 from weir.keys import refresh
 from weir.keys.backends import SecretUnavailable
 from weir.keys.held import Fetched, Held, Schedule, SecretStatus
 from weir.keys.refresh import Refresher
 
 VALUE = "synthetic-" + "provider-key"
-
-
-class Backend:
-    """Gives what it is told to: a secret, or an error."""
-
-    def __init__(self, answer: Fetched | Exception) -> None:
-        self.answer = answer
-        self.asked = 0
-
-    def __call__(self) -> Fetched:
-        self.asked += 1
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
 
 
 def test_a_backend_that_hangs_holds_up_nobody_else() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,21 @@ RECORDS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    data: Path = tmp_path_factory.mktemp("reports")
+@contextmanager
+def stored(data: Path, records: Sequence[AuditRecord]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a store of these records, made in ``data``."""
     spool = Spool(data / "spool", "p1", new_event_id(), segment_bytes_max=1 << 20)
     spool.start()
-    for record in RECORDS:
+    for record in records:
         spool.put(record)
     assert spool.close(10)
     with Ingester(data / "spool", data / "audit") as ingester:
-        assert ingester.run_once() == len(RECORDS)
+        assert ingester.run_once() == len(records)
     with store.connect(data) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with stored(tmp_path_factory.mktemp("reports"), RECORDS) as made:
         yield made

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from unit.reports.conftest import exchange
-from weir.audit.ingester.ingest import Ingester
-from weir.audit.record import new_event_id
-from weir.audit.spool.writer import Spool
-from weir.audit.store import database as store
+from unit.reports.conftest import exchange, stored
 from weir.reports import credentials
 from weir.reports.table import as_csv, as_json
 
@@ -42,15 +37,7 @@ RECORDS = (
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    data: Path = tmp_path_factory.mktemp("credentials")
-    spool = Spool(data / "spool", "p1", new_event_id(), segment_bytes_max=1 << 20)
-    spool.start()
-    for record in RECORDS:
-        spool.put(record)
-    assert spool.close(10)
-    with Ingester(data / "spool", data / "audit") as ingester:
-        assert ingester.run_once() == len(RECORDS)
-    with store.connect(data) as made:
+    with stored(tmp_path_factory.mktemp("credentials"), RECORDS) as made:
         yield made
 
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-__all__ = ["NOTHING", "WORDS", "ContentPolicy", "ContentRule", "Keep", "choose"]
+__all__ = ["NOTHING", "NO_TEXTS", "WORDS", "ContentPolicy", "ContentRule", "Keep", "choose"]
 
 WORDS = ("off", "findings", "full")
-DAYS_MAX = 3650
+DAYS_MAX = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +98,6 @@ def _check(keep: str, days: int | None) -> None:
         raise ValueError(f"content is one of {', '.join(WORDS)}")
     if days is not None and not 0 <= days <= DAYS_MAX:
         raise ValueError(f"days are 0 to {DAYS_MAX}")
+
+
+NO_TEXTS = ContentPolicy()

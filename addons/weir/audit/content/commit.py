@@ -6,11 +6,13 @@ erasure stands wholly before a commit or wholly after it: what it overtook in th
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from weir.audit.content.entries import frame
 from weir.audit.content.kek import KeyRing, KeyRingError
@@ -20,20 +22,36 @@ from weir.audit.content.sealer import DataKey, Sealed, Sealer
 from weir.audit.content.segments import name_of
 from weir.audit.content.slots import Destroyed, Erased, Erasure, Wrapped
 from weir.audit.record import now_us
+from weir.audit.spool.room import FULL, Room
 from weir.audit.spool.segment import Segment
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "Renewable"]
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """Wrapping keys that somebody holds for a while: they can be asked for anew."""
+
+    def renewed(self) -> KeyRing:
+        """The keys as they are now. Raises KeyRingError."""
+        ...
 
 
 class Committer:
     """One writer's segments in ``directory``. One thread."""
 
     def __init__(
-        self, directory: Path, sealer: Sealer, ring: Callable[[], KeyRing], segment_bytes_max: int = 32 << 20
+        self,
+        directory: Path,
+        sealer: Sealer,
+        ring: Callable[[], KeyRing],
+        segment_bytes_max: int = 32 << 20,
+        room: Room | None = None,
     ) -> None:
-        """``ring`` gives the wrapping keys, and is asked only when there are new data keys."""
+        """``ring`` gives the wrapping keys, and is asked only when there are new data keys. ``room``: below its floor
+        nothing is written."""
         self._directory, self._sealer, self._ring = directory, sealer, ring
-        self._segment_bytes_max = segment_bytes_max
+        self._segment_bytes_max, self._room = segment_bytes_max, room
         self._file = KeyFile(directory)
         self._seen = -1  # generation at the last look
         self._name, self._number = secrets.token_hex(4), 0
@@ -45,6 +63,8 @@ class Committer:
 
         Raises OSError, KeyFileError, or KeyRingError.
         """
+        if self._room is not None:
+            self._room.check()
         with self._file.changing() as places:
             self._learn(places)
             # Keys of this generation are whole; only those that an event was waiting with are looked for.
@@ -91,24 +111,31 @@ class Committer:
         if not new:
             return
         ring = self._ring()
-        # A ring from before a rotation would wrap keys that nobody can open once the old key is gone.
-        if places.wrapping.strip(b"\0") and places.wrapping != ring.current:
+        # A ring from before a rotation would wrap keys that nobody can open once the old key is gone. A new key that
+        # stands in front, of a rotation that has not come to the key file yet, wraps nothing before it does.
+        under = places.wrapping if places.wrapping.strip(b"\0") else b""
+        if under and under not in ring.ids and isinstance(self._ring, Renewable):
+            ring = self._ring.renewed()
+        if under and under not in ring.ids:
             raise KeyRingError("the content keys were rotated, and the ones at hand are from before")
-        places.append([_wrapped(ring, key) for key in new.values()])
+        places.append([_wrapped(ring, key, under or ring.current) for key in new.values()])
         for key in new.values():
             key.stored = True
 
     def _append(self, data: bytes) -> None:
-        if self._segment is not None and 0 < self._segment.end > self._segment_bytes_max - len(data):
+        if self._segment is not None and (self._segment.lost or 0 < self._segment.end > self._segment.size - len(data)):
             old, self._segment = self._segment, None
             old.close()
         if self._segment is None:
             name = name_of(now_us() // 1000, self._name, self._number + 1)
-            self._segment = Segment(self._directory / name, max(self._segment_bytes_max, len(data)))
+            wanted = max(self._segment_bytes_max, len(data))
+            if self._room is not None and (wanted := min(wanted, self._room.above_floor())) < len(data):
+                raise OSError(errno.ENOSPC, FULL)
+            self._segment = Segment(self._directory / name, wanted)
             self._number += 1
         self._segment.append(data)
 
 
-def _wrapped(ring: KeyRing, key: DataKey) -> Wrapped:
-    bare = Wrapped(key.key_id, key.user, key.conversation, key.expires_day, key.made_us, ring.current, b"")
-    return replace(bare, wrapped=ring.wrap(key.key_id, key.secret, bare.bound))
+def _wrapped(ring: KeyRing, key: DataKey, under: bytes) -> Wrapped:
+    bare = Wrapped(key.key_id, key.user, key.conversation, key.expires_day, key.made_us, under, b"")
+    return replace(bare, wrapped=ring.wrap(key.key_id, key.secret, bare.bound, under))

@@ -5,7 +5,7 @@ The record is an event of its own in the chain; rows of before are not touched, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -17,16 +17,19 @@ __all__ = ["Append", "complete", "erase", "reading_record"]
 Append = Callable[[AuditRecord], None]  # returns when the record is on disk
 
 
-def erase(store: KeyStore, of: str, name: str, *, by: str, reason: str, append: Append) -> Done:
+def erase(
+    store: KeyStore, of: str, name: str, *, by: str, reason: str, append: Append, also: Mapping[str, int] | None = None
+) -> Done:
     """Erase all kept texts of a user or a conversation and record it. May be repeated at any time.
 
-    ``by`` and ``reason`` say who wanted it and why. Raises ValueError for an empty name or an ``of`` that is none of
-    SUBJECTS, KeyFileError or OSError when the keys can't be destroyed, and what ``append`` raises: then the keys are
-    gone and ``complete`` writes the record later.
+    ``by`` and ``reason`` say who wanted it and why, ``also`` what else of them is gone, and how much.
+
+    Raises ValueError for an empty name or an ``of`` that is none of SUBJECTS, KeyFileError or OSError when the keys
+    can't be destroyed, and what ``append`` raises: then the keys are gone and ``complete`` writes the record later.
     """
     done = store.erase(of, name, now_us())
     named = {"user": name} if of == "user" else {"conversation_id": name}
-    append(_record(done, f"erased by {by}: {reason}", named))
+    append(_record(done, f"erased by {by}: {reason}", named, also or {}))
     store.recorded(done.event_id)
     return done
 
@@ -39,7 +42,7 @@ def complete(store: KeyStore, append: Append) -> list[Done]:
     """
     found = store.resume(now_us())
     for done in found:
-        append(_record(done, "an interrupted erasure was completed", {}))
+        append(_record(done, "an interrupted erasure was completed", {}, {}))
         store.recorded(done.event_id)
     return found
 
@@ -60,10 +63,11 @@ def reading_record(event_id: str, exchange_id: str, *, by: str, reason: str, out
     )
 
 
-def _record(done: Done, reason: str, named: dict[str, str]) -> AuditRecord:
-    told = {"of": done.of, "subject": done.subject, "keys": done.keys, "until": done.at_us}
+def _record(done: Done, reason: str, named: Mapping[str, str], also: Mapping[str, int]) -> AuditRecord:
+    told = {"of": done.of, "subject": done.subject, "keys": done.keys, "until": done.at_us, **also}
     return AuditRecord(
         event_id=done.event_id,
+        exchange_id=done.event_id,
         kind="erasure",
         ts=now_us(),
         reason=reason,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from weir.audit.content.parts import CalledTool, Content, Text, struck
 from weir.model import Exchange, Finding, Reply
@@ -28,9 +28,10 @@ def of_request(exchange: Exchange, findings: Sequence[Finding], strike: Collecti
     )
 
 
-def of_reply(reply: Reply, arguments: Mapping[str, str]) -> Content:
-    """What the model said. ``arguments`` are those of its tool calls by call id, as far as they were read."""
-    calls = (CalledTool(name, arguments.get(call_id, ""), call_id) for call_id, name in reply.tool_calls)
+def of_reply(reply: Reply) -> Content:
+    """What the model said, and the arguments of the tools that it called as far as they were read."""
+    arguments = (*reply.arguments, *[""] * len(reply.tool_calls))
+    calls = (CalledTool(name, arguments[at], call_id) for at, (call_id, name) in enumerate(reply.tool_calls))
     return Content((), reply.text, tuple(calls))
 
 

@@ -57,9 +57,10 @@ class KeyRing:
         """The ids of all keys, 8 bytes each, the current one first."""
         return tuple(self._keys)
 
-    def wrap(self, key_id: bytes, data_key: bytes, bound: bytes) -> bytes:
-        """``data_key`` (32 bytes) encrypted under the current key, bound to ``bound``: 48 bytes."""
-        return self._cipher(self.current, key_id).encrypt(_NONCE, data_key, bound)
+    def wrap(self, key_id: bytes, data_key: bytes, bound: bytes, under: bytes = b"") -> bytes:
+        """``data_key`` (32 bytes) encrypted, bound to ``bound``: 48 bytes. ``under``: the id of one of these keys, the
+        current one if empty."""
+        return self._cipher(under or self.current, key_id).encrypt(_NONCE, data_key, bound)
 
     def unwrap(self, kek_id: bytes, key_id: bytes, wrapped: bytes, bound: bytes) -> bytes | None:
         """The data key, or None when this ring lacks the key or the wrapped bytes were changed."""

@@ -5,6 +5,7 @@ The key ends the text, to the day, whatever other texts share its file; the file
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from weir.audit.spool.segment import sync_directory
 __all__ = ["Pruned", "prune"]
 
 
+def _nobody(_: Path) -> None:
+    """Nobody need know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What went: data keys, segment files with their bytes, places of the key file."""
@@ -27,10 +32,10 @@ class Pruned:
     places: int
 
 
-def prune(directory: Path, now_us: int) -> Pruned:
+def prune(directory: Path, now_us: int, removing: Callable[[Path], None] = _nobody) -> Pruned:
     """Do all that is due at ``now_us``; may be repeated and interrupted at any point, while others write.
 
-    Raises OSError or KeyFileError.
+    ``removing`` is told of each file before it goes. Raises OSError, KeyFileError, or what ``removing`` raises.
     """
     store = KeyStore(directory)
     keys = store.expire(now_us)
@@ -44,6 +49,7 @@ def prune(directory: Path, now_us: int) -> Pruned:
             if fd is None or not live.isdisjoint(there) or _unread(heads) or _has_key(store, there):
                 named |= there
                 continue
+            removing(segment.path)
             size += segment.path.stat().st_size
             segment.path.unlink()
             files += 1

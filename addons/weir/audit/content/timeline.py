@@ -170,7 +170,10 @@ def _reply(row: Row, content: Content | None, why: str) -> list[Step]:
         return [_step(row, "reply", model, why, detail, kept=False, ended=True)]
     if content.reply:
         return [_step(row, "reply", model, content.reply, detail, ended=True)]
-    return [] if content.calls else [_step(row, "reply", model, "no text", detail, kept=False, ended=True)]
+    if content.calls:
+        return []
+    told = "its texts could not be kept" if content.cut and not content.segments else "no text"
+    return [_step(row, "reply", model, told, detail, kept=False, ended=True)]
 
 
 _TOKENS = (("input_tokens", "in"), ("output_tokens", "out"))

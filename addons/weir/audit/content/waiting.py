@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from weir.audit.content.sealer import Sealed
+from weir.audit.spool.waiters import SpoolUnavailable
 
 __all__ = ["ContentUnavailable", "Item", "resolve"]
 
 
-class ContentUnavailable(Exception):
+class ContentUnavailable(SpoolUnavailable):
     """The content store cannot promise that texts are or will be on disk. They may still get there later."""
 
 

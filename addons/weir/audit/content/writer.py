@@ -23,6 +23,7 @@ from weir.audit.content.sealer import Sealed, Sealer
 from weir.audit.content.segments import release
 from weir.audit.content.waiting import ContentUnavailable, Item, resolve
 from weir.audit.record import now_us
+from weir.audit.spool.room import Room
 
 __all__ = ["ContentUnavailable", "ContentWriter", "Gap"]
 
@@ -48,14 +49,16 @@ class ContentWriter:
         retry_s: float = 0.25,
         linger_s: float = 0.02,
         on_gap: Gap | None = None,
+        room: Room | None = None,
     ) -> None:
         """``ring`` gives the wrapping keys when new data keys are stored; it is asked in the writer's thread.
+        ``room``: below its floor nothing is written.
 
         ``on_gap`` is told, from that thread, how many events' texts were lost once writing works again.
         """
         self._directory, self._ring, self._on_gap = directory, ring, on_gap
         self._segment_bytes_max, self._queue_bytes_max = segment_bytes_max, queue_bytes_max
-        self._keys_max, self._content_bytes_max = keys_max, content_bytes_max
+        self._keys_max, self._content_bytes_max, self._room = keys_max, content_bytes_max, room
         self._durable_timeout_s, self._retry_s, self._linger_s = durable_timeout_s, retry_s, linger_s
         self.keys = KeyStore(directory)
         self._sealer: Sealer | None = None
@@ -86,7 +89,7 @@ class ContentWriter:
             keys_max=self._keys_max,
             bytes_max=self._content_bytes_max,
         )
-        self._committer = Committer(self._directory, self._sealer, self._ring, self._segment_bytes_max)
+        self._committer = Committer(self._directory, self._sealer, self._ring, self._segment_bytes_max, self._room)
         self._thread.start()
 
     def seal(
@@ -102,6 +105,11 @@ class ContentWriter:
     def healthy(self) -> bool:
         """True while the writer runs and its last attempt worked."""
         return not self._refused and self._thread.is_alive()
+
+    @property
+    def refused(self) -> str:
+        """Why nothing can be written at present; empty when it can."""
+        return self._refused
 
     @property
     def overtaken(self) -> int:

@@ -15,6 +15,7 @@ import duckdb
 from weir.audit.ingester.cursor import Cursor
 from weir.audit.spool.chain import segments
 from weir.audit.spool.ends import ends
+from weir.audit.spool.retired import NOTHING, left_of
 from weir.audit.store import database as store
 
 __all__ = [
@@ -30,9 +31,12 @@ __all__ = [
     "what_is_there",
 ]
 
-GONE = "weir never deletes spool files: find out who did, and put them back from a backup"
+_HELD = """
+    SELECT proxy_id, boot_id, count(*), max(seq)
+    FROM (SELECT proxy_id, boot_id, seq FROM events UNION ALL SELECT proxy_id, boot_id, seq FROM husks) GROUP BY ALL"""
+GONE = "weir deletes spool files only when retention is over, and says so: find out who did, restore them"
 CUT = "find out who cut it; the store still has these rows, and a backup may have the lines"
-LACKS = "the spool is the truth: stop weir, move audit/ aside and start weir again; it makes the store anew"
+LACKS = "the spool is the truth: weir audit rebuild makes the store anew from it"
 TOUCHED = "somebody or something changed the audit: keep everything as it is and find out what"
 
 
@@ -47,13 +51,17 @@ class Problem:
     line: int | None = None
     seq: int | None = None
     seq_last: int | None = None  # the end of a range that begins with ``seq``
+    wrong: str = "differs"  # in one word, stable for programs: one of ``found.py``, or spool and store differ
+    checkpoint: int | None = None  # its number
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file or self.chain
         seqs = "" if self.seq is None else f"seq {self.seq}"
         if self.seq_last is not None and self.seq_last != self.seq:
             seqs += f" to {self.seq_last}"
-        return ": ".join(part for part in (where, seqs, self.text) if part)
+        number = "" if self.checkpoint is None else f"checkpoint {self.checkpoint}"
+        word = "" if self.wrong == "differs" else self.wrong
+        return ": ".join(part for part in (where, word, seqs, number, self.text) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,8 @@ def read_cursor(data_dir: Path) -> Cursor | None:
 
 def held_by_store(connection: duckdb.DuckDBPyConnection) -> dict[str, Held]:
     """What the store has, by chain. Raises duckdb.Error."""
-    _, rows = store.ask(connection, "SELECT proxy_id, boot_id, count(*), max(seq) FROM events GROUP BY ALL")
-    return {f"{proxy}-{boot}": Held(proxy, boot, int(count), int(last)) for proxy, boot, count, last in rows}
+    _, rows = store.ask(connection, _HELD)
+    return {f"{proxy}-{boot}": Held(proxy, boot, int(count), int(last)) for proxy, boot, count, last in rows if last}
 
 
 def gone(chain: str, held: Held, seen: int) -> Problem:
@@ -98,20 +106,21 @@ def compare(data_dir: Path) -> tuple[int, list[Problem]]:
     cursor = read_cursor(data_dir)
     with store.connect(data_dir) as connection:
         held = held_by_store(connection)
-    chains = segments(data_dir / "spool")
+    chains, taken = left_of(data_dir)
     seen_of = cursor.seen if cursor else {name: one.last for name, one in held.items()}
     problems: list[Problem] = []
     for name in sorted({*chains, *held, *seen_of}):
         stored, seen = held.get(name, Held()), seen_of.get(name, 0)
+        since = taken.get(name, NOTHING).seq
         if name in chains:
-            problems += _differences(name, chains[name], stored, seen)
-        else:
+            problems += _differences(name, chains[name], stored, seen, since)
+        elif max(stored.last, seen) > since:
             problems.append(gone(name, stored, seen))
     return sum(one.rows for one in held.values()), problems
 
 
-def _differences(name: str, paths: list[Path], stored: Held, seen: int) -> list[Problem]:
-    spool = ends(paths)
+def _differences(name: str, paths: list[Path], stored: Held, seen: int, since: int) -> list[Problem]:
+    spool = ends(paths, since)
     problems = [Problem(name, found.text, TOUCHED, file=found.file) for found in spool.breaks]
     known = max(stored.last, seen)
     if known > spool.last:

@@ -1,6 +1,7 @@
-"""The texts that are signed: a checkpoint of a boot's tree (C2SP tlog-checkpoint), and the change of a key.
+"""The texts that are signed: a checkpoint of a boot's tree (C2SP tlog-checkpoint), the change of a key, and the sums
+of files that are closed for good.
 
-Both kinds share one chain: each has the next number and the SHA-256 of the text before it, over restarts and over
+All kinds share one chain: each has the next number and the SHA-256 of the text before it, over restarts and over
 boots, so that none can be left out. What weir adds to a checkpoint stands in its extension lines.
 """
 
@@ -18,13 +19,28 @@ from weir.audit.evidence.merkle import HASH_BYTES
 from weir.audit.evidence.note import BadKey, VerifierKey
 from weir.audit.spool.lines import GENESIS
 
-__all__ = ["REASONS", "BadEntry", "Checkpoint", "Entry", "Rotation", "key_name", "parse_entry"]
+__all__ = [
+    "FILES_MAX",
+    "REASONS",
+    "AnyEntry",
+    "BadEntry",
+    "Checkpoint",
+    "Entry",
+    "Files",
+    "Rotation",
+    "Sum",
+    "is_file_name",
+    "key_name",
+    "parse_entry",
+]
 
 REASONS = ("start", "rows", "time", "close", "asked")  # why a checkpoint was made
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+FILES_MAX = 30  # lines of one entry: it has to fit into a syslog message
+_FILE = re.compile(r"(?!.*(?:^|/)[./])[A-Za-z0-9._/-]{1,400}(?<!/)")  # no part is empty or begins with a dot
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -98,13 +114,59 @@ class Rotation(Entry):
         return _digest(self.text)
 
 
-def parse_entry(text: str) -> Checkpoint | Rotation:
-    """Read either. Raises BadEntry, also for a text that would be written in any other way."""
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A file's bytes: how many, and their SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files(Entry):
+    """Files that were taken away on purpose, and files that will not change any more; by name below the data directory.
+
+    What is in ``sealed`` is there from then on, until a later entry has it in ``removed`` (with the same sum).
+    """
+
+    removed: tuple[tuple[str, Sum], ...] = ()
+    sealed: tuple[tuple[str, Sum], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What is signed. Its second line is no number, so it can't be taken for a checkpoint."""
+        lines = [
+            f"{word} {item.size} {item.sha256} {name}\n"
+            for word, items in (("removed", self.removed), ("sealed", self.sealed))
+            for name, item in items
+        ]
+        return (
+            f"{key_name(self.proxy_id)}\nfiles\nnumber {self.number}\ntime {_moment(self.ts)}\n"
+            f"previous {self.previous}\n{''.join(lines)}"
+        )
+
+    @property
+    def digest(self) -> str:
+        """What the next entry names as its ``previous``: the text alone, so that cosignatures change nothing."""
+        return _digest(self.text)
+
+
+AnyEntry = Checkpoint | Rotation | Files
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name can stand in an entry of files."""
+    return _FILE.fullmatch(name) is not None
+
+
+def parse_entry(text: str) -> AnyEntry:
+    """Read any of them. Raises BadEntry, also for a text that would be written in any other way."""
     lines = text.split("\n")
+    kinds: dict[str, Callable[[list[str]], AnyEntry]] = {"key rotation": _rotation, "files": _files}
     try:
-        made = _rotation(lines) if lines[1:2] == ["key rotation"] else _checkpoint(lines)
-    except (IndexError, binascii.Error, BadKey, ValueError):
-        raise BadEntry("it is neither a checkpoint of weir nor a change of key") from None
+        made = kinds.get(lines[1], _checkpoint)(lines)
+    except (IndexError, KeyError, binascii.Error, BadKey, ValueError):
+        raise BadEntry("it is no checkpoint of weir, no change of key and no list of files") from None
     if made.text != text:
         raise BadEntry("it is not written as weir writes it")
     return made
@@ -140,6 +202,26 @@ def _rotation(lines: list[str]) -> Rotation:
         previous=_after(lines[4], "previous", _HASH.fullmatch),
         old=VerifierKey.parse(_after(lines[5], "old", bool)),
         new=VerifierKey.parse(_after(lines[6], "new", bool)),
+    )
+
+
+def _files(lines: list[str]) -> Files:
+    prefix, proxy_id = lines[0].split("/")
+    if prefix != "weir" or not 1 <= len(lines) - 6 <= FILES_MAX or lines[-1]:
+        raise BadEntry
+    found: dict[str, list[tuple[str, Sum]]] = {"removed": [], "sealed": []}
+    for line in lines[5:-1]:
+        word, size, sha256, name = line.split(" ")
+        if not _NUMBER.fullmatch(size):
+            raise BadEntry
+        found[word].append((_matching(name, _FILE), Sum(int(size), _matching(sha256, _HASH))))
+    return Files(
+        proxy_id=_matching(proxy_id, _NAME),
+        number=int(_after(lines[2], "number", _NUMBER.fullmatch)),
+        ts=_micros(_after(lines[3], "time", _TIME.fullmatch)),
+        previous=_after(lines[4], "previous", _HASH.fullmatch),
+        removed=tuple(found["removed"]),
+        sealed=tuple(found["sealed"]),
     )
 
 

@@ -15,23 +15,31 @@ from weir.audit.evidence.leaves import Leaf
 from weir.audit.evidence.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from weir.audit.spool.lines import GENESIS
 
-__all__ = ["CLOCK_SLACK_US", "Examination"]
+__all__ = ["CLOCK_SLACK_US", "Begin", "Examination"]
 
 CLOCK_SLACK_US = 2_000_000  # rows of many exchanges are written by one thread, not quite in the order they were made
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """What was kept of rows that retention took away: the edge of the tree over them, and the hash of the last."""
+
+    tree: Frontier
+    head: str
 
 
 @dataclass(slots=True)
 class Examination:
     """One look at one chain. ``rows``: how many were read; ``proved``: up to which seq a signature covers them.
 
-    ``begin``: the edge of the tree over rows that retention took away, kept when it did. It is believed only if a
-    checkpoint was signed over just these rows, so retention takes whole checkpoints.
+    ``begin``: what was kept of rows that retention took away. It is believed only if the next checkpoint's root can be
+    made of it and the rows that follow.
     """
 
     chain: str
     checkpoints: Sequence[Checkpoint]
     clock_slack_us: int = CLOCK_SLACK_US
-    begin: Frontier | None = None
+    begin: Begin | None = None
     rows: int = 0
     proved: int = 0
     _due: list[Checkpoint] = field(init=False)  # those still to come, the nearest last
@@ -49,11 +57,23 @@ class Examination:
 
     def found(self, leaves: Iterable[Leaf]) -> Iterator[Found]:
         """Each finding as it is made; what is known only at the end comes last."""
+        yield from self.start()
+        for leaf in leaves:
+            yield from self.feed(leaf)
+        yield from self.finish()
+
+    def start(self) -> Iterator[Found]:
+        """What is known before the first row."""
         yield from self._empty_trees()
         yield from self._pruned()
-        for leaf in leaves:
-            self.rows += 1
-            yield from self._row(leaf)
+
+    def feed(self, leaf: Leaf) -> Iterator[Found]:
+        """What the next row shows."""
+        self.rows += 1
+        yield from self._row(leaf)
+
+    def finish(self) -> Iterator[Found]:
+        """What is known after the last row."""
         yield from self._moves()
         for first, last in self._holes:
             yield Found(Wrong.REMOVED, self.chain, "rows are missing", seq=first, seq_last=last)
@@ -68,18 +88,18 @@ class Examination:
             yield Found(Wrong.ADDED, self.chain, text, seq=closed + 1, seq_last=self._last)
 
     def _pruned(self) -> Iterator[Found]:
-        if self.begin is None or self.begin.size == 0:
+        if self.begin is None or self.begin.tree.size == 0:
             return
-        item = None
-        while self._due and self._due[-1].size <= self.begin.size:
-            item = self._due.pop()
-        if item is None or (item.size, item.root) != (self.begin.size, self.begin.root()):
-            text = "what was kept of the rows before is not what a checkpoint signed"
-            yield Found(Wrong.FORGED, self.chain, text, seq=1, seq_last=self.begin.size)
-            return
-        self._tree = Frontier(self.begin.size, self.begin.hashes)
-        self._last = self.proved = item.size
-        self._prev = item.head
+        size = self.begin.tree.size
+        while self._due and self._due[-1].size < size:
+            self._due.pop()  # of rows that are gone
+        self._tree = Frontier(size, self.begin.tree.hashes)
+        self._last, self._prev = size, self.begin.head
+        if not self._due:
+            text = "what was kept of the rows before goes beyond what was signed"
+            yield Found(Wrong.FORGED, self.chain, text, seq=1, seq_last=size)
+            self._whole = False
+        yield from self._signed(self.begin.head, size)
 
     def _empty_trees(self) -> Iterator[Found]:
         while self._due and self._due[-1].size == 0:
@@ -99,8 +119,9 @@ class Examination:
         if leaf.fits is False:
             yield self._about(leaf, Wrong.EDITED, "the row's text does not fit its hash")
         if seq <= self._last:
-            yield from self._again(leaf, seq)
-            return
+            if self.begin is None or not seq <= self.begin.tree.size == self._last:
+                yield from self._again(leaf, seq)
+            return  # retention was interrupted before it took this one
         if seq > self._last + 1:
             self._holes.append((self._last + 1, seq - 1))
             self._whole = False
@@ -111,7 +132,7 @@ class Examination:
         yield from self._time(leaf)
         if self._whole:
             self._tree.append(leaf_hash(bytes.fromhex(leaf.row_hash)))
-            yield from self._signed(leaf, seq)
+            yield from self._signed(leaf.row_hash, seq)
 
     def _again(self, leaf: Leaf, seq: int) -> Iterator[Found]:
         """A row whose place is behind us: it was moved here, or it is here twice."""
@@ -134,23 +155,23 @@ class Examination:
             yield Found(Wrong.REORDERED, self.chain, text, seq=first, seq_last=last)
         self._moved = []
 
-    def _signed(self, leaf: Leaf, seq: int) -> Iterator[Found]:
+    def _signed(self, row_hash: str, seq: int) -> Iterator[Found]:
         """Hold the tree against the checkpoints that were signed over just as many rows."""
         while self._whole and self._due and self._due[-1].size == seq:
             item = self._due.pop()
-            if (self._tree.root(), leaf.row_hash) == (item.root, item.head):
+            if (self._tree.root(), row_hash) == (item.root, item.head):
                 self.proved = seq
-                yield from self._before(leaf, item)
+                yield from self._before(seq, item)
                 continue
             text = f"rows were changed, removed or put in here and their hashes made anew (checkpoint {item.number})"
             first = self.proved + 1
             yield Found(Wrong.REWRITTEN, self.chain, text, seq=first, seq_last=seq, checkpoint=item.number)
             self._whole = False  # all later roots differ too: that says nothing new
 
-    def _before(self, leaf: Leaf, item: Checkpoint) -> Iterator[Found]:
+    def _before(self, seq: int, item: Checkpoint) -> Iterator[Found]:
         if self._clock > item.ts + self.clock_slack_us:
             text = "it is older than a row it covers: the clock went back in between"
-            yield Found(Wrong.CLOCK, self.chain, text, seq=leaf.seq, checkpoint=item.number)
+            yield Found(Wrong.CLOCK, self.chain, text, seq=seq, checkpoint=item.number)
 
     def _time(self, leaf: Leaf) -> Iterator[Found]:
         if leaf.at is None:

@@ -6,17 +6,17 @@ of it and must agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
 
-from weir.audit.evidence.entries import BadEntry, Checkpoint, Rotation, key_name, parse_entry
+from weir.audit.evidence.entries import AnyEntry, BadEntry, Checkpoint, Files, Rotation, Sum, key_name, parse_entry
 from weir.audit.evidence.found import Found, Wrong
 from weir.audit.evidence.note import BadNote, VerifierKey, parse_note, verified
 from weir.audit.spool.lines import GENESIS
 
-__all__ = ["BadLogLine", "LogReport", "examine_log", "lacking", "log_line", "read_log_line"]
+__all__ = ["BadLogLine", "LogReport", "examine_log", "extend", "lacking", "log_line", "read_log_line"]
 
 
 class BadLogLine(ValueError):
@@ -64,6 +64,11 @@ class LogReport:
     digest: str = GENESIS  # of the last entry
     ts: int = 0  # of the last entry
     boots: list[str] = field(default_factory=list)  # chains of rows in the order in which they began
+    files: dict[str, Sum] = field(default_factory=dict)  # those that are closed for good and should be there
+    sealed_at: dict[str, int] = field(default_factory=dict)  # when that was signed, µs since the epoch
+    taken: dict[str, Sum] = field(default_factory=dict)  # those that were taken away on purpose
+    keys: list[VerifierKey] = field(default_factory=list)  # every key that ever signed, in order
+    digests: set[bytes] = field(default_factory=set)  # of all entries
 
     @property
     def all(self) -> Iterator[Checkpoint]:
@@ -78,7 +83,13 @@ def examine_log(notes: Iterable[tuple[str, bytes]], trusted: VerifierKey) -> Log
     ``trusted`` is the key that signed the first of them; later keys are believed because the one before signed for
     them. What can't be believed is named and left out; the examination goes on after it.
     """
-    report = LogReport(key=trusted)
+    report = LogReport(key=trusted, keys=[trusted])
+    extend(report, notes)
+    return report
+
+
+def extend(report: LogReport, notes: Iterable[tuple[str, bytes]]) -> None:
+    """Go on with notes that follow those of ``report``."""
     for place, data in notes:
         entry = _believed(report, place, data)
         if entry is None:
@@ -86,13 +97,16 @@ def examine_log(notes: Iterable[tuple[str, bytes]], trusted: VerifierKey) -> Log
         _link(report, place, entry)
         if isinstance(entry, Rotation):
             report.key = entry.new
+            report.keys.append(entry.new)
+        elif isinstance(entry, Files):
+            _files(report, place, entry)
         else:
             _grow(report, place, entry)
         report.number, report.digest, report.ts = entry.number, entry.digest, entry.ts
-    return report
+        report.digests.add(bytes.fromhex(entry.digest))
 
 
-def _believed(report: LogReport, place: str, data: bytes) -> Checkpoint | Rotation | None:
+def _believed(report: LogReport, place: str, data: bytes) -> AnyEntry | None:
     """The entry of a note that the key of this moment signed; otherwise None, and why is in the report."""
     assert report.key is not None
     chain, number = "", None
@@ -117,7 +131,7 @@ def _believed(report: LogReport, place: str, data: bytes) -> Checkpoint | Rotati
     return entry
 
 
-def _link(report: LogReport, place: str, entry: Checkpoint | Rotation) -> None:
+def _link(report: LogReport, place: str, entry: AnyEntry) -> None:
     chain = entry.chain if isinstance(entry, Checkpoint) else ""
     due = report.number + 1
     if entry.number > due:
@@ -144,37 +158,48 @@ def _grow(report: LogReport, place: str, entry: Checkpoint) -> None:
     before.append(entry)
 
 
+def _files(report: LogReport, place: str, entry: Files) -> None:
+    for name, item in entry.removed:
+        if report.files.pop(name, None) != item:
+            _say(report, Wrong.FORGED, place, "it takes away a file that was not there, or another", "", entry.number)
+        report.taken[name] = item
+    for name, item in entry.sealed:
+        if report.files.setdefault(name, item) != item:
+            _say(report, Wrong.FORGED, place, "it gives a closed file another sum", "", entry.number)
+        report.sealed_at[name] = entry.ts
+
+
 def _say(report: LogReport, wrong: Wrong, place: str, text: str, chain: str, number: int | None) -> None:
-    report.found.append(Found(wrong, chain, text, file=place, checkpoint=number))
+    file, colon, line = place.rpartition(":")
+    at = int(line) if colon and line.isdigit() else None
+    report.found.append(Found(wrong, chain, text, file=file if at else place, line=at, checkpoint=number))
 
 
-def lacking(report: LogReport, published: Sequence[tuple[str, bytes]], keys: Iterable[VerifierKey]) -> LogReport:
-    """Hold checkpoints that were kept elsewhere against a log: what they say is added to what the log says.
+def lacking(report: LogReport, published: Iterable[tuple[str, bytes]]) -> LogReport:
+    """Hold notes that were kept elsewhere against a log: what they say is added to what the log says.
 
-    ``keys``: every key the proxy ever signed with. Those that can be believed and that the log lacks are named, and
-    stand among ``checkpoints`` afterwards, so that the rows are held against them too.
+    Those that can be believed and that the log lacks are named; if they are checkpoints they stand among
+    ``checkpoints`` afterwards, so that the rows are held against them too.
     """
-    known = {item.digest for item in report.all}
-    trusted = list(keys)
     for place, data in published:
         try:
             note = parse_note(data)
             entry = parse_entry(note.text)
-            signed = verified(note, trusted)
+            signed = verified(note, report.keys)
         except (BadNote, BadEntry) as problem:
             _say(report, Wrong.FORGED, place, f"it can't be believed: {problem}", "", None)
             continue
-        if not isinstance(entry, Checkpoint):
-            continue
+        chain = entry.chain if isinstance(entry, Checkpoint) else ""
         if not any(key.name == key_name(entry.proxy_id) for key in signed):
-            _say(report, Wrong.FORGED, place, "no key of this proxy has signed it", entry.chain, entry.number)
+            _say(report, Wrong.FORGED, place, "no key of this proxy has signed it", chain, entry.number)
             continue
-        if entry.digest in known:
+        if bytes.fromhex(entry.digest) in report.digests:
             continue
         text = "it was published, and the log lacks it: the log was cut, or made anew"
-        _say(report, Wrong.CHECKPOINT_GONE, place, text, entry.chain, entry.number)
-        items = report.checkpoints.setdefault(entry.chain, [])
-        items.append(entry)
-        items.sort(key=lambda item: item.size)
-        known.add(entry.digest)
+        _say(report, Wrong.CHECKPOINT_GONE, place, text, chain, entry.number)
+        if isinstance(entry, Checkpoint):
+            items = report.checkpoints.setdefault(entry.chain, [])
+            if all(entry.digest != item.digest for item in items):
+                items.append(entry)
+                items.sort(key=lambda item: item.size)
     return report

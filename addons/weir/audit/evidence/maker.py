@@ -5,7 +5,10 @@ Pure: rows are handed in by their hashes, the clock by the caller; what comes ba
 
 from __future__ import annotations
 
-from weir.audit.evidence.entries import Checkpoint, Rotation
+from collections.abc import Sequence
+from typing import Self
+
+from weir.audit.evidence.entries import AnyEntry, Checkpoint, Files, Rotation, Sum
 from weir.audit.evidence.log import LogReport
 from weir.audit.evidence.merkle import Frontier, leaf_hash
 from weir.audit.evidence.note import SigningKey, sign_note
@@ -52,6 +55,24 @@ class Maker:
         """How many rows the last checkpoint made here covers; -1 before the first."""
         return self._signed_size
 
+    @property
+    def tree(self) -> Frontier:
+        """The tree as it stands; not to be changed."""
+        return self._tree
+
+    @property
+    def many(self) -> bool:
+        """Whether so many rows came since the last checkpoint that one is due."""
+        return self._tree.size - max(self._signed_size, 0) >= self._rows_max
+
+    def pace(self, rows_max: int, interval_us: int) -> None:
+        """How often to sign from now on."""
+        self._rows_max, self._interval_us = rows_max, interval_us
+
+    def take_up(self, tree: Frontier, head: str) -> None:
+        """Begin with a tree that was put aside, and the hash of its last row."""
+        self._tree, self._head = Frontier(tree.size, tree.hashes), head
+
     def add(self, row_hash: str) -> None:
         """Add the next row by its hash (64 hex digits). Raises ValueError for anything else."""
         raw = bytes.fromhex(row_hash)
@@ -80,6 +101,11 @@ class Maker:
         if new and not 0 <= now - self._signed_ts < self._interval_us:
             return "time"
         return ""
+
+    def after(self, log: LogReport) -> Self:
+        """Follow the last entry of a log that others add to as well."""
+        self._number, self._previous = log.number, log.digest
+        return self
 
     def make(self, now: int, reason: str) -> bytes:
         """The signed note of the tree as it stands. The caller keeps it before it makes another."""
@@ -115,5 +141,18 @@ class Maker:
         self._key = new
         return note
 
-    def _took(self, entry: Checkpoint | Rotation) -> None:
+    def files(self, removed: Sequence[tuple[str, Sum]], sealed: Sequence[tuple[str, Sum]], now: int) -> bytes:
+        """The note about files that were taken away, or are closed for good; at most ``FILES_MAX`` in all."""
+        made = Files(
+            proxy_id=self._proxy_id,
+            number=self._number + 1,
+            ts=now,
+            previous=self._previous,
+            removed=tuple(removed),
+            sealed=tuple(sealed),
+        )
+        self._took(made)
+        return sign_note(made.text, self._key)
+
+    def _took(self, entry: AnyEntry) -> None:
         self._number, self._previous = entry.number, entry.digest

@@ -1,161 +1,218 @@
-"""The whole audit, row by row: every link of every chain, and every row against its copy in the store.
+"""The whole audit: every row of the spool against its chain, what was signed and its copy in the store; closed files
+against their sums; kept texts against their records.
 
-Memory is bounded: rows are held in runs of a few thousand whose seqs follow each other, and the store is asked for one
-run at a time. The order of looking is that of ``compare.py``, so it may be done while weir writes.
+One pass, bounded memory. The log of checkpoints is read before the cursor, that before the store, that before the
+spool: rows travel the other way, so this may be done while weir writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from weir.audit.evidence.compare import CUT, LACKS, TOUCHED, Held, Problem, gone, held_by_store, read_cursor
+from weir.audit.evidence.compare import LACKS, Held, Problem, gone, held_by_store, read_cursor
+from weir.audit.evidence.contents import Contents
+from weir.audit.evidence.copied import Copy
+from weir.audit.evidence.covered import begins
+from weir.audit.evidence.entries import Checkpoint
+from weir.audit.evidence.examine import Examination
+from weir.audit.evidence.leaves import from_spool
+from weir.audit.evidence.note import VerifierKey
+from weir.audit.evidence.remedies import problem_of
+from weir.audit.evidence.signed import Signed
+from weir.audit.evidence.storeself import StoreItself
+from weir.audit.evidence.sums import Sums
+from weir.audit.evidence.whole import unsigned
 from weir.audit.ingester.cursor import Cursor
-from weir.audit.spool.chain import Row, check, segments
+from weir.audit.spool.opened import held, segments, size, stored
+from weir.audit.spool.retired import retired, standing
 from weir.audit.store import database as store
 
-__all__ = ["Verifier"]
+__all__ = ["Totals", "Verifier"]
 
-RUN = 20_000  # rows held at a time
+TRIES = 3  # a chain whose files go while it is read is read again
 _ANEW = "weir run makes it anew from the spool; then verify again"
+_NO_STORE = "there is none: what follows is about the spool alone"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was looked at. ``proved``: rows that a signature speaks for; ``waiting``: chains that have none yet."""
+
+    rows: int = 0
+    chains: int = 0
+    skipped: int = 0  # chains that ended before ``since``
+    checkpoints: int = 0
+    proved: int = 0
+    waiting: int = 0
+    files: int = 0
+    texts: int = 0
+    store_rows: int = 0  # looked at by themselves
+    key: str = ""  # the public key that was believed; "" when there is none
+    store: bool = True  # whether there is one
+    own_key: bool = True  # it was the one in the data directory, which proves nothing against who can write there
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """The store as it was when we began."""
+
+    connection: duckdb.DuckDBPyConnection | None
+    held: Mapping[str, Held] = field(default_factory=dict)
+    cursor: Cursor | None = None
 
 
 class Verifier:
-    """One examination of a data directory. ``rows`` and ``chains`` count what was read of the spool so far."""
+    """One examination of a data directory. ``totals`` count what was looked at so far."""
 
-    def __init__(self, data_dir: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """``progress`` is called now and then with the bytes of the spool that were read and those there are."""
-        self._data_dir, self._progress = data_dir, progress
-        self.rows = self.chains = 0
+    def __init__(
+        self,
+        data_dir: Path,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        since: int = 0,
+        published: Sequence[Path] = (),
+        key: VerifierKey | None = None,
+        store_too: bool = False,
+    ) -> None:
+        """``progress`` is called now and then with the bytes that were read and those there are.
+
+        ``since`` (µs since the epoch): what was signed before is only hashed, not looked at. ``published``: files with
+        checkpoints that were kept elsewhere, or directories of such. ``key``: the first public key, from elsewhere.
+        ``store_too``: the store's rows by themselves as well, each column against its hash.
+        """
+        self._data, self._progress = data_dir, progress
+        self._since, self._store_too = since, store_too
+        self._signed = Signed(data_dir, published, key)
+        self._done = self._total = 0
+        self.totals = Totals()
+
+    @property
+    def rows(self) -> int:
+        """Rows of the spool that were read."""
+        return self.totals.rows
+
+    @property
+    def chains(self) -> int:
+        """Chains of the spool that were read."""
+        return self.totals.chains
 
     def problems(self) -> Iterator[Problem]:
         """Each problem as it is found; none when all agrees. Raises OSError; what the store says is a problem too."""
-        cursor = read_cursor(self._data_dir)
+        yield from map(problem_of, self._signed.found())
+        self.totals.checkpoints = sum(1 for _ in self._signed.log.all)
+        self.totals.key, self.totals.own_key = self._signed.key_text, self._signed.own_key
+        cursor = read_cursor(self._data)
         connection: duckdb.DuckDBPyConnection | None = None
-        held: dict[str, Held] = {}
         try:
-            if store.path_of(self._data_dir).exists():
-                connection = store.connect(self._data_dir)
-                held = held_by_store(connection)
+            if store.path_of(self._data).exists():
+                connection = store.connect(self._data)
+                yield from self._with(_Copied(connection, held_by_store(connection), cursor))
             else:
-                yield Problem("store", "there is none: what follows is about the spool alone", _ANEW)
-            yield from self._spool(connection, held, cursor)
+                self.totals.store = False
+                if cursor is not None or not self._is_new():
+                    yield Problem("store", _NO_STORE, _ANEW)
+                yield from self._with(_Copied(None, cursor=cursor))
         except duckdb.Error as error:
             text = (str(error).splitlines() or [type(error).__name__])[0]
             yield Problem("store", f"it does not answer ({text}): what follows is about the spool alone", LACKS)
-            self.rows = self.chains = 0
-            yield from self._spool(None, {}, cursor)
+            self.totals.rows = self.totals.chains = self.totals.proved = self.totals.skipped = 0
+            yield from self._with(_Copied(None, cursor=cursor))
         finally:
             if connection is not None:
                 connection.close()
 
-    def _spool(
-        self, connection: duckdb.DuckDBPyConnection | None, held: dict[str, Held], cursor: Cursor | None
-    ) -> Iterator[Problem]:
-        chains = segments(self._data_dir / "spool")
-        seen = cursor.seen if cursor else {}
-        for name in sorted({*held, *seen} - set(chains)):
-            yield gone(name, held.get(name, Held()), seen.get(name, 0))
-        sizes = {path: path.stat().st_size for paths in chains.values() for path in paths}
-        total, done = sum(sizes.values()), 0
-        for name, paths in chains.items():
-            self.chains += 1
-            copy = _Copy(name, connection, held.get(name, Held()), cursor)
-            for row in self._chain(name, paths, copy):
-                if isinstance(row, Problem):
-                    yield row
-                else:
-                    self._progress(done + sum(sizes[path] for path in paths[: paths.index(row.path)]) + row.end, total)
-            done += sum(sizes[path] for path in paths)
-        self._progress(done, total)
+    def _is_new(self) -> bool:
+        """Whether weir runs and may not have come to make its store yet."""
+        chains = segments(self._data / "spool").values()
+        return any(held(stored(paths[-1])) for paths in chains)
 
-    def _chain(self, name: str, paths: list[Path], copy: _Copy) -> Iterator[Problem | Row]:
-        """The problems of one chain, and now and then the row that was read last."""
-        run: list[Row] = []
-        last = 0  # the highest seq of the chain so far
-        for row in check(name, paths):
-            self.rows += 1
-            for text in row.problems:
-                yield Problem(name, text, TOUCHED, file=row.path.name, line=row.number, seq=row.seq)
-            if row.seq is None:
-                continue
-            if run and (len(run) >= RUN or row.seq != (run[-1].seq or 0) + 1):
-                yield from copy.compare(run)
-                yield row
-                run = []
-            if row.seq > last + 1:
-                yield from copy.beyond(last + 1, row.seq - 1)
-            run.append(row)
-            last = max(last, row.seq)
-        yield from copy.compare(run)
-        yield from copy.beyond(last + 1, None)
-
-
-class _Copy:
-    """What the store has of one chain; nothing is a difference when there is no store to ask."""
-
-    def __init__(
-        self, name: str, connection: duckdb.DuckDBPyConnection | None, held: Held, cursor: Cursor | None
-    ) -> None:
-        self._name, self._connection, self._held, self._cursor = name, connection, held, cursor
-
-    def compare(self, run: list[Row]) -> Iterator[Problem]:
-        """Hold rows whose seqs follow each other against the store's."""
-        if not run or self._connection is None:
+    def _with(self, copied: _Copied) -> Iterator[Problem]:
+        sums = Sums(self._data, self._signed, self._since)
+        yield from self._spool(copied, sums.bytes)
+        before = self._done
+        for item in sums.found(lambda done: self._progress(before + done, self._total)):
+            yield problem_of(item)
+        self.totals.files = sums.files
+        if copied.connection is None:
             return
-        found: dict[int, list[str]] = {}
-        first, last = run[0].seq, run[-1].seq
-        for seq, row_hash in self._ask("seq, row_hash", f"seq BETWEEN {first} AND {last}"):
-            found.setdefault(int(seq), []).append(row_hash)
-        lacking: list[Row] = []
-        for row in run:
-            hashes = found.get(row.seq or 0, [])
-            if not hashes and self._was_read(row):
-                if lacking and row.seq != (lacking[-1].seq or 0) + 1:
-                    yield self._lacks(lacking)
-                    lacking = []
-                lacking.append(row)
-            if len(hashes) > 1:
-                yield self._about(row, f"the store has this row {len(hashes)} times", LACKS)
-            if any(row_hash != row.row_hash for row_hash in hashes):
-                yield self._about(row, "the store has another row of this seq: one of them was rewritten", TOUCHED)
-        if lacking:
-            yield self._lacks(lacking)
+        if self._store_too:
+            itself = StoreItself(copied.connection, copied.held, copied.cursor, self._signed.log)
+            yield from map(problem_of, itself.found())
+            self.totals.store_rows = itself.rows
+        contents = Contents(self._data, copied.connection, self._signed.log, self._since)
+        yield from map(problem_of, contents.found())
+        self.totals.texts = contents.texts
 
-    def beyond(self, first: int, last: int | None) -> Iterator[Problem]:
-        """The store's rows from ``first`` to ``last``, none of which the spool has. None: up to where the store was
-        when we began to look; what came later is not missing, the spool had not been read that far."""
-        if self._connection is None:
-            return
-        high = self._held.last if last is None else last
-        ((count, low, high),) = self._ask("count(*), min(seq), max(seq)", f"seq BETWEEN {first} AND {high}")
-        if count:
-            text = "the store has these rows, the spool does not"
-            yield Problem(self._name, text, CUT, seq=int(low), seq_last=int(high))
-        elif last is None and self._cursor is not None and self._cursor.seen.get(self._name, 0) >= first:
-            seen = self._cursor.seen[self._name]
-            yield Problem(self._name, "these rows were recorded and are gone", TOUCHED, seq=first, seq_last=seen)
+    def _spool(self, copied: _Copied, more: int) -> Iterator[Problem]:
+        taken = retired(self._data)
+        chains = standing(segments(self._data / "spool"), taken)
+        signed = self._signed.log.checkpoints
+        kept = begins(self._data)
+        seen = copied.cursor.seen if copied.cursor else {}
+        for name in sorted({*copied.held, *seen} - set(chains)):
+            was = copied.held.get(name, Held())
+            if max(was.last, seen.get(name, 0)) > (kept[name].tree.size if name in kept else 0):
+                yield gone(name, was, seen.get(name, 0))
+        live = frozenset(name for name, paths in chains.items() if held(stored(paths[-1])))
+        for item in unsigned(self._signed.log, chains, live):
+            yield problem_of(item)
+        sizes = {path: _size(path) for paths in chains.values() for path in paths}
+        self._total = sum(sizes.values()) + more
+        for name in sorted({*chains, *signed, *kept}):
+            if self._is_before(signed.get(name, [])):
+                self.totals.skipped += 1
+            else:
+                yield from self._tried(name, chains.get(name, []), copied)
+            self._done += sum(sizes[path] for path in chains.get(name, []))
+            self._progress(self._done, self._total)
+        self.totals.waiting = sum(1 for name in chains if name not in signed)
 
-    def _was_read(self, row: Row) -> bool:
-        """Whether the ingester has been past this row."""
-        if self._cursor is None:
-            return (row.seq or 0) <= self._held.last
-        return row.end <= self._cursor.offsets.get(row.path.name, 0)
+    def _is_before(self, signed: Sequence[Checkpoint]) -> bool:
+        return any(item.reason == "close" and item.ts < self._since for item in signed)
 
-    def _lacks(self, rows: list[Row]) -> Problem:
-        text = "the store lacks this row" if len(rows) == 1 else f"the store lacks these {len(rows)} rows"
-        first, last = rows[0], rows[-1]
-        return Problem(
-            self._name, text, LACKS, file=first.path.name, line=first.number, seq=first.seq, seq_last=last.seq
-        )
+    def _tried(self, name: str, paths: list[Path], copied: _Copied) -> Iterator[Problem]:
+        for attempt in range(TRIES):
+            rows = self.totals.rows
+            try:
+                yield from self._chain(name, paths, copied)
+                return
+            except FileNotFoundError:  # retention took it meanwhile
+                if attempt == TRIES - 1:
+                    raise
+                self.totals.rows = rows
+                paths = standing(segments(self._data / "spool"), retired(self._data)).get(name, [])
 
-    def _about(self, row: Row, text: str, remedy: str) -> Problem:
-        return Problem(self._name, text, remedy, file=row.path.name, line=row.number, seq=row.seq)
+    def _chain(self, name: str, paths: list[Path], copied: _Copied) -> Iterator[Problem]:
+        begin = begins(self._data).get(name)
+        signed = self._signed.log.checkpoints.get(name, [])
+        quick = max((item.size for item in signed if item.ts < self._since), default=0)
+        skip = max(quick, begin.tree.size if begin else 0)
+        look = Examination(name, signed, begin=begin)
+        copy = Copy(name, copied.connection, copied.held.get(name, Held()), copied.cursor, skip)
+        yield from map(problem_of, look.start())
+        file, before, end = "", 0, 0
+        for leaf in from_spool(name, paths, quick):
+            yield from map(problem_of, look.feed(leaf))
+            self.totals.rows += 1
+            if (leaf.seq or 0) > skip:
+                yield from copy.take(leaf)
+            if leaf.file != file:
+                file, before = leaf.file, before + end
+            end = leaf.end
+            if not self.totals.rows % 4096:
+                self._progress(self._done + before + end, self._total)
+        yield from map(problem_of, look.finish())
+        yield from copy.finish()
+        self.totals.chains += bool(paths)
+        self.totals.proved += look.proved
 
-    def _ask(self, what: str, condition: str) -> list[tuple[Any, ...]]:
-        assert self._connection is not None
-        query = f"SELECT {what} FROM events WHERE proxy_id = ? AND boot_id = ? AND {condition}"
-        return store.ask(self._connection, query, [self._held.proxy_id, self._held.boot_id])[1]
+
+def _size(path: Path) -> int:
+    try:
+        return size(path)
+    except FileNotFoundError:
+        return 0

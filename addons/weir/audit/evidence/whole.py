@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weir.audit.evidence.examine import CLOCK_SLACK_US, Examination
+from weir.audit.evidence.examine import CLOCK_SLACK_US, Begin, Examination
 from weir.audit.evidence.found import Found, Wrong
 from weir.audit.evidence.leaves import Leaf, from_spool
 from weir.audit.evidence.log import LogReport
-from weir.audit.evidence.merkle import Frontier
 
-__all__ = ["Whole"]
+__all__ = ["Whole", "unsigned"]
+
+
+def unsigned(log: LogReport, chains: Iterable[str], live: Container[str]) -> Iterator[Found]:
+    """Chains without a checkpoint that a later one has: each boot is signed before those that began after it. Those
+    after the last wait for their first."""
+    newest = max(log.checkpoints, default="")
+    for name in sorted(chains):
+        if name < newest and name not in log.checkpoints and name not in live:
+            text = "no checkpoint speaks of this boot: it was put in, or its checkpoints were taken away"
+            yield Found(Wrong.ADDED, name, text)
 
 
 @dataclass(slots=True)
@@ -25,7 +34,7 @@ class Whole:
     """
 
     log: LogReport
-    begins: Mapping[str, Frontier] = field(default_factory=dict)
+    begins: Mapping[str, Begin] = field(default_factory=dict)
     live: frozenset[str] = frozenset()
     clock_slack_us: int = CLOCK_SLACK_US
     rows: int = 0

@@ -41,7 +41,15 @@ _OWN_TEXTS = (
     *("action", "policy_hash", "coach_grant", "content_ct_hash", "prev_hash", "row_hash"),
 )
 _OWN_NUMBERS = (
-    *("auth_strength", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano", "ttft_us"),
+    *(
+        "auth_strength",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+        "cost_nano",
+        "cache_saved_nano",
+        "ttft_us",
+    ),
     *("overhead_us", "dlp_us", "dlp_chars", "dropped"),
 )
 _FINDING = ("detector", "category", "direction", "action", "rule_id", "match_hmac", "severity")

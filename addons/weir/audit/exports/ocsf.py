@@ -34,7 +34,15 @@ _OWN_TEXTS = (
     *("usage_source", "price_id", "mode", "verdict", "coach_grant", "content_ct_hash", "prev_hash", "row_hash"),
 )
 _OWN_NUMBERS = (
-    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano"),
+    *(
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+        "cost_nano",
+        "cache_saved_nano",
+    ),
     *("ttft_us", "overhead_us", "dropped"),
 )
 

@@ -37,7 +37,8 @@ PRODUCT = "weir"  # as vendor and product: no company stands behind it
 EXCHANGES = ("request", "response", "block", "error", "turn", "message", "coach")
 HOLDING = ("block", "coach")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What moves a cursor, ends a line, or turns text round: a receiver shows it to somebody.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 _LABEL = re.compile(r"[^A-Za-z0-9_.:-]+")
 _GRADES = {"critical": 9, "high": 8, "medium": 6, "low": 4}
 _KINDS = {
@@ -54,6 +55,8 @@ _KINDS = {
     "config": "weir changed its state",
     "erasure": "Content erased",
     "budget": "Budget mark passed",
+    "disclosure": "Kept texts read",
+    "retention": "Records past their time removed",
 }
 
 
@@ -134,7 +137,7 @@ def severity(row: Row) -> int:
     """How much it matters, 0 to 10: by the gravest finding, by what kind of event it is, by what was done."""
     grades = [_GRADES.get(text(item, "severity"), 0) for item in children(row, "findings")]
     kind = text(row, "kind")
-    grades.append({"gap": 8, "erasure": 5, "budget": 5, "error": 4, "discovered": 4}.get(kind, 1))
+    grades.append({"gap": 8, "erasure": 5, "budget": 5, "disclosure": 5, "error": 4, "discovered": 4}.get(kind, 1))
     if held(row):
         grades.append(6)
     if text(row, "inspection") == "failed":

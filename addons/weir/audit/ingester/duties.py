@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from weir.audit.content.duty import ContentRetention
+from weir.audit.evidence.covered import covered
+from weir.audit.evidence.duty import Checkpoints
+from weir.audit.evidence.publish.duty import Publishing
+from weir.audit.evidence.removals import removing
+from weir.audit.evidence.sealing import DayFiles
+from weir.audit.exports.cursors import sent
 from weir.audit.ingester.duty import Duty
 from weir.audit.ingester.ingest import Ingester
+from weir.audit.spool.retire import Retiring
+from weir.audit.spool.sealing import Compressing
+from weir.audit.store.retention import RowRetention
 
 __all__ = ["duties"]
 
 
-def duties(ingester: Ingester) -> list[Duty]:
-    """The duties of one process. Each keeps its own state between two runs."""
-    return []
+def duties(ingester: Ingester, secret: Callable[[str], str] | None = None, days: DayFiles | None = None) -> list[Duty]:
+    """The duties of one process. Each keeps its own state between two runs. ``secret``: what a reference means;
+    ``days``: the store's files that are closed for good."""
+    return [
+        Checkpoints(days),  # first: what is taken away later must have been signed
+        Retiring(sent(covered), removing),  # segments whose time is over: nobody need compress them
+        RowRetention(ingester.files, ingester.levels),  # rows of the store whose time is over
+        ContentRetention(removing),  # texts whose last day is over
+        Compressing(),  # those that stay and are closed
+        Publishing(secret or _nobody),  # what was signed, to where nobody here can take it back
+    ]
+
+
+def _nobody(reference: str) -> str:
+    raise ValueError("nobody here knows what references mean; weir run and weir audit ingest do")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
 
+from weir.audit.evidence.sealing import DayFiles
 from weir.audit.ingester.duties import duties
 from weir.audit.ingester.duty import Desk, Duty
 from weir.audit.ingester.ingest import Ingester, IngestLocked
 from weir.audit.ingester.policy import PolicyFile
+from weir.audit.spool.room import Room
 from weir.datadir import DataDirError
 from weir.yamlpos import PolicyError
 
@@ -53,6 +56,7 @@ class Work:
         self._data, self._ingester, self._policy, self._todo = data, ingester, policy, todo
         self._due = dict.fromkeys((duty.name for duty in todo), 0.0)
         self._told = 0
+        self._room = Room(data / "audit", policy.audit.disk)
         self.trouble: dict[str, str] = {}
 
     def round(self, *, last: bool) -> None:
@@ -60,6 +64,8 @@ class Work:
         if problem := self._policy.refresh():
             _say(problem)
         try:
+            self._room.disk = self._policy.audit.disk
+            self._room.check()
             self._ingester.run_once()
             self._well("ingest")
         except (OSError, duckdb.Error) as error:
@@ -94,26 +100,44 @@ class Work:
         self.trouble[name] = found
 
 
-def work_on(data: Path, policy: Path | None, stop: threading.Event, interval_s: float) -> int:
+def work_on(
+    data: Path,
+    policy: Path | None,
+    stop: threading.Event,
+    interval_s: float,
+    secret: Callable[[str], str] | None = None,
+) -> int:
     """Keep one store until told to stop, then a last round. 0 when that went well, 1 when not or the store is in use,
-    2 for a policy that cannot be read."""
+    2 for a policy that cannot be read. ``secret`` gives what a reference of the policy means."""
     try:
         settings = PolicyFile(policy)
     except (PolicyError, OSError) as error:
         _say(f"{policy}: {str(error).splitlines()[0]}")
         return 2
     try:
-        ingester = Ingester(data / "spool", data / "audit")
+        days = DayFiles(data)
+        ingester = Ingester(data / "spool", data / "audit", on_sealed=days.sealed, on_removed=days.removed)
     except IngestLocked as problem:
         _say(str(problem))
         return 1
     with ingester:
-        work = Work(data, ingester, settings, duties(ingester))
+        work = Work(data, ingester, settings, duties(ingester, secret, days))
         while True:
             last = stop.wait(interval_s)
             work.round(last=last)
             if last:
                 return 1 if work.trouble else 0
+
+
+def _named(place: str) -> Callable[[str], str]:
+    """The function at ``MODULE:FUNCTION``, loaded at its first use. Who starts this process names it: the audit itself
+    knows nothing of where secrets are."""
+    module, _, name = place.partition(":")
+
+    def secret(reference: str) -> str:
+        return str(getattr(importlib.import_module(module), name)(reference))
+
+    return secret
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="one round, then exit")
     parser.add_argument("--interval-s", type=float, default=0.5, help="seconds between rounds")
     parser.add_argument("--watch-stdin", action="store_true", help="end when stdin reaches its end")
+    parser.add_argument("--secrets", metavar="MODULE:FUNCTION", help="what gives the secrets that references mean")
     args = parser.parse_args(argv)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,4 +157,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         stop.set()
     elif args.watch_stdin:
         _watch_stdin(stop)
-    return work_on(args.data, args.policy, stop, args.interval_s)
+    return work_on(args.data, args.policy, stop, args.interval_s, _named(args.secrets) if args.secrets else None)

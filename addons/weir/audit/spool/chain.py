@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weir.audit.spool.lines import GENESIS, BadLine, read_line, unseal
+from weir.audit.spool.opened import chain_name, open_segment, segments
 
 __all__ = ["Row", "chain_name", "check", "replay", "segments", "verify_chain"]
 
@@ -25,23 +26,10 @@ class Row:
     problems: tuple[str, ...]
 
 
-def chain_name(path: Path) -> str:
-    """``<proxy_id>-<boot_id>`` of a segment: the files that share it hold one chain."""
-    return path.stem.rpartition("-")[0]
-
-
-def segments(directory: Path) -> dict[str, list[Path]]:
-    """The segments of a spool by chain, each in the order they were written."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(directory.glob("*-[0-9]*.jsonl")):
-        found.setdefault(chain_name(path), []).append(path)
-    return found
-
-
 def _lines(paths: list[Path]) -> Iterator[tuple[Path, int, bytes]]:
     """Lines of one chain with file and number. A last line without newline at its very end was never acknowledged."""
     for path in paths:
-        with path.open("rb") as file:
+        with open_segment(path) as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n") and path == paths[-1]:
                     return
@@ -61,9 +49,12 @@ def replay(directory: Path) -> Iterator[dict[str, Any]]:
                 raise BadLine(f"{path.name}:{number}: {problem}") from None
 
 
-def check(name: str, paths: list[Path]) -> Iterator[Row]:
-    """Every row of the chain ``name`` with what is wrong with it, one after the other, however long the chain is."""
-    prev_hash, seq, file, end = GENESIS, 0, None, 0
+def check(name: str, paths: list[Path], seq: int = 0, prev_hash: str = GENESIS) -> Iterator[Row]:
+    """Every row of the chain ``name`` with what is wrong with it, one after the other, however long the chain is.
+
+    ``seq`` and ``prev_hash``: of the row before the first, where retention took the beginning (see ``retired.py``).
+    """
+    file, end = None, 0
     for path, number, line in _lines(paths):
         end = end + len(line) if path == file else len(line)
         file = path

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from weir.audit.spool.lines import BadLine, read_line
+from weir.audit.spool.opened import about, open_segment
 
 __all__ = ["Break", "Ends", "ends"]
 
@@ -30,12 +31,13 @@ class Ends:
     breaks: tuple[Break, ...]
 
 
-def ends(paths: list[Path]) -> Ends:
+def ends(paths: list[Path], last: int = 0) -> Ends:
     """What the first and last lines of a chain's segments, in their order, say. A torn last line does not count.
 
-    Raises OSError.
+    ``last``: the seq before the first, where retention took the beginning. Of a compressed segment is believed what it
+    says of itself. Raises OSError.
     """
-    last, breaks = 0, []
+    breaks = []
     for path in paths:
         try:
             found = _ends(path)
@@ -53,7 +55,10 @@ def ends(paths: list[Path]) -> Ends:
 
 def _ends(path: Path) -> tuple[int, int] | None:
     """First and last seq of a file; None when it has no whole line."""
-    with path.open("rb") as file:
+    said = about(path)
+    if said is not None and said.first is not None and said.last is not None:
+        return said.first, said.last
+    with open_segment(path) as file:
         first = file.readline()
         if not first.endswith(b"\n"):
             return None

@@ -48,16 +48,19 @@ class Segment:
 
     def __init__(self, path: Path, size: int) -> None:
         """Make the file (0600) and reserve ``size`` bytes. Raises OSError, and then leaves no file behind."""
-        self.path = path
+        self.path, self.size = path, size
         self.end = 0  # bytes known to be durable
+        self.lost = False  # somebody took the file away: nothing may be written to it any more
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says: in use, see release_reserves
             reserve(self._fd, size)
             sync_directory(path.parent)
+            self._identity = os.fstat(self._fd)
         except OSError:
             os.close(self._fd)
-            path.unlink()
+            with suppress(FileNotFoundError):  # the whole directory went away meanwhile
+                path.unlink()
             raise
 
     def append(self, data: bytes) -> None:
@@ -65,13 +68,29 @@ class Segment:
 
         Raises OSError. Then call it again with the same bytes: they are written anew from the same place, over a line
         that broke off and over pages whose write-back failed, for which a second fdatasync alone would wrongly say yes.
+        When ``lost`` is true then, the file does not stand under its name any more; what was written is nowhere.
         """
         view, at = memoryview(data), self.end
         while view:
             written = os.pwrite(self._fd, view, at)
             view, at = view[written:], at + written
         os.fdatasync(self._fd)
+        self._in_place()
         self.end = at
+
+    def _in_place(self) -> None:
+        """Make sure that the file still has its name: a directory that was moved or removed takes writes as before."""
+        try:
+            self.lost = not os.path.samestat(self.path.stat(), self._identity)
+        except FileNotFoundError:
+            self.lost = True
+        if self.lost:
+            raise OSError(errno.ESTALE, "its file was moved or removed")
+
+    def trim(self) -> None:
+        """Cut off what is not durable and give the rest of the reserve back."""
+        if self._fd >= 0:
+            os.ftruncate(self._fd, self.end)
 
     def close(self) -> None:
         """Cut off what is not durable, give the rest of the reserve back and close."""

@@ -8,6 +8,7 @@ how long it did not and how many records are missing, so that a silent hole cann
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import re
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.chain import replay, verify_chain
 from weir.audit.spool.lines import GENESIS, encode, seal
+from weir.audit.spool.room import FULL, Room
 from weir.audit.spool.segment import Segment, release_reserves
 from weir.audit.spool.waiters import Item, SpoolUnavailable, resolve
 
@@ -27,6 +29,7 @@ __all__ = ["Spool", "SpoolUnavailable", "replay", "verify_chain"]
 
 log = logging.getLogger("weir.audit")
 BATCH_MAX = 1_000  # records a commit
+_LEAST_BYTES = 4096  # of a segment that is made in what little room there is above the floor
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -54,14 +57,17 @@ class Spool:
         durable_timeout_s: float = 5.0,
         retry_s: float = 0.25,
         linger_s: float = 0.02,
+        room: Room | None = None,
     ) -> None:
         """``boot_id`` is new at every start: a chain belongs to one run. ``linger_s``: how long records that nobody
-        waits for may gather before a commit. Raises ValueError for ids that cannot be part of a file name."""
+        waits for may gather before a commit. ``room``: below its floor nothing is written. Raises ValueError for ids
+        that cannot be part of a file name."""
         if not (_NAME.fullmatch(proxy_id) and _NAME.fullmatch(boot_id)):
             raise ValueError("proxy_id and boot_id take letters, digits, dot, dash and underscore, 128 at most")
         self._directory, self._proxy_id, self._boot_id = directory, proxy_id, boot_id
         self._segment_bytes_max, self._queue_max = segment_bytes_max, queue_max
         self._durable_timeout_s, self._retry_s, self._linger_s = durable_timeout_s, retry_s, linger_s
+        self.room = room
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)  # the writer waits here
         self._done = threading.Condition(self._lock)  # flush waits here
@@ -71,7 +77,7 @@ class Spool:
         self._deadline = 0.0  # monotonic; after it a stopping writer gives up
         self._refused = ""  # why writing does not work; "" when it does
         self._outage: tuple[int, int, str] | None = None  # µs since epoch from and to, reason: to be told in a gap
-        self._failed_at = 0
+        self._failed_at, self._failed_ns = 0, 0  # by the clock, and by one that never goes back
         self._lost = 0
         self._segment: Segment | None = None
         self._number, self._seq, self._prev_hash = 0, 0, GENESIS
@@ -86,7 +92,7 @@ class Spool:
         directory cannot be made, FileExistsError when this boot_id has been used before.
         """
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(self._directory.glob(f"{self._proxy_id}-{self._boot_id}-*.jsonl")):
+        if any(self._directory.glob(f"{self._proxy_id}-{self._boot_id}-*.jsonl*")):
             raise FileExistsError("this boot_id has a spool already: a new start needs a new one")
         release_reserves(self._directory)
         try:
@@ -94,6 +100,11 @@ class Spool:
         except OSError as error:
             self._fail(error.strerror or "write error", [])
         self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """True while the disk has less free than the policy's floor, and nothing is written for that."""
+        return self.room is not None and self.room.full()
 
     @property
     def healthy(self) -> bool:
@@ -188,7 +199,7 @@ class Spool:
         with self._lock:
             self._idle = True
             self._wake.wait_for(lambda: self._queue or self._gap_due() or self._stop)
-            if not (self._urgent or self._stop):
+            if not (self._urgent or self._stop or len(self._queue) >= BATCH_MAX):  # what fills a commit need not gather
                 self._wake.wait_for(lambda: self._urgent or self._stop, self._linger_s)
             self._idle = False
             count = min(len(self._queue), BATCH_MAX)
@@ -233,10 +244,7 @@ class Spool:
         """Bring the lines to disk, trying again as long as it takes; False when stopping and out of time."""
         while commit.data:
             try:
-                if self._segment is None or 0 < self._segment.end > self._segment_bytes_max - len(commit.data):
-                    self._rotate()
-                assert self._segment is not None
-                self._segment.append(commit.data)
+                self._ready(len(commit.data)).append(commit.data)
                 break
             except OSError as error:
                 self._fail(error.strerror or "write error", commit.items)
@@ -249,27 +257,44 @@ class Spool:
             self._busy = 0
             if self._refused:
                 log.warning("the audit spool writes again")
-                self._outage = (self._failed_at, now_us(), self._refused)
+                lasted = (time.monotonic_ns() - self._failed_ns) // 1_000
+                self._outage = (self._failed_at, self._failed_at + lasted, self._refused)
                 self._refused = ""
             self._done.notify_all()
         resolve(commit.items)
         return True
 
-    def _rotate(self) -> None:
-        if self._segment is not None:
-            old, self._segment = self._segment, None
-            old.close()
+    def _ready(self, size: int) -> Segment:
+        """The segment that takes ``size`` bytes more. Raises OSError, also while the disk is below its floor."""
+        if self.room is not None:
+            self.room.check()
+        now = self._segment
+        if now is None or now.lost or 0 < now.end > now.size - size:
+            now = self._rotate(size)
+        return now
+
+    def _rotate(self, size: int = 0) -> Segment:
+        before = self._segment
+        if before is not None:
+            before.trim()  # and stays locked until there is another: whoever looks must not take the chain for over
+        wanted = max(self._segment_bytes_max, size)
+        if self.room is not None and (wanted := min(wanted, self.room.above_floor())) < max(size, _LEAST_BYTES):
+            raise OSError(errno.ENOSPC, FULL)
+        self._directory.mkdir(mode=0o700, exist_ok=True)  # it is there, unless somebody took it away
         path = self._directory / f"{self._proxy_id}-{self._boot_id}-{self._number + 1:06d}.jsonl"
-        self._segment = Segment(path, self._segment_bytes_max)
+        self._segment = Segment(path, wanted)
         self._number += 1
+        if before is not None:
+            before.close()
+        return self._segment
 
     def _fail(self, reason: str, taken: list[Item]) -> None:
         """Remember why writing does not work and tell everyone who waits for it. The records themselves are kept."""
         with self._lock:
             if not self._refused:
-                self._failed_at = now_us()
-                if not self._stop:
-                    log.error("the audit spool cannot write: %s", reason)
+                self._failed_at, self._failed_ns = now_us(), time.monotonic_ns()
+            if not self._stop and reason != self._refused:
+                log.error("the audit spool cannot write to %s: %s; trying again", self._directory, reason)
             self._refused = reason
             waiting = [item for item in (*taken, *self._queue) if item.waiter]
         resolve(waiting, reason)

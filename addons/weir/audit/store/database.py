@@ -16,18 +16,14 @@ from typing import Any
 
 import duckdb
 
-from weir.audit.columns import BATCH
-from weir.audit.record import TABLES
-from weir.audit.store.parquet import LEVELS, ParquetFiles, open_engine, quote
-from weir.audit.store.views import VIEWS
+from weir.audit.evidence.table import COMMENT, LOG, checkpoints_sql
+from weir.audit.evidence.table import made as log_made
+from weir.audit.store.parquet import ParquetFiles, open_engine, quote
+from weir.audit.store.views import MACROS, VIEWS, described
+from weir.audit.store.views.exchanges import EXCHANGES
+from weir.audit.store.visible import exchanges, visible
 
-__all__ = ["ask", "connect", "ensure", "path_of", "sql", "visible"]
-
-_COMMENTS = {
-    "events": "Every audit record, as it was written: requests, replies, blocks, metered connections, gaps.",
-    "findings": "What detectors found, by event. Never the text that matched.",
-    "tool_calls": "Tool calls that models asked for, by event.",
-}
+__all__ = ["ask", "connect", "ensure", "path_of", "sql"]
 
 
 def path_of(data_dir: Path) -> Path:
@@ -35,30 +31,18 @@ def path_of(data_dir: Path) -> Path:
     return data_dir.absolute() / "audit" / "audit.duckdb"
 
 
-def visible(files: ParquetFiles, table: str) -> str:
-    """SELECT of a table's rows over all levels, each row exactly once whatever is being merged (see levels.py)."""
-    names = ", ".join(column.shown for column in TABLES[table])
-    shown = {
-        "hot": f"{BATCH.name} > (SELECT warm FROM marks)",
-        "warm": f"{BATCH.name} > (SELECT cold FROM marks) AND {BATCH.name} <= (SELECT warm FROM marks)",
-        "cold": f"{BATCH.name} <= (SELECT cold FROM marks)",
-    }
-    parts = (
-        f"SELECT {names} FROM {files.read(table, files.directory(level, table) / '*.parquet')} WHERE {shown[level]}"
-        for level in reversed(LEVELS)
-    )
-    marks = f"SELECT max(warm) AS warm, max(cold) AS cold FROM read_parquet({quote(files.watermark)})"
-    return f"WITH marks AS MATERIALIZED ({marks}) " + " UNION ALL ".join(parts)
-
-
 def _definitions(files: ParquetFiles) -> list[str]:
-    statements = []
-    for table in TABLES:
-        statements.append(f"CREATE VIEW {table} AS {visible(files, table)}")
-        statements.append(f"COMMENT ON VIEW {table} IS {quote(_COMMENTS[table])}")
-    for view in VIEWS:
-        statements.append(f"CREATE VIEW {view.name} AS {view.sql}")
-        statements.append(f"COMMENT ON VIEW {view.name} IS {quote(view.comment)}")
+    real = {table: visible(files, table) for table in described.TABLES} | {EXCHANGES.name: exchanges(files)}
+    comments = {**described.TABLES, EXCHANGES.name: EXCHANGES.comment}
+    # DuckDB plans a view when it is made: over stand-ins without rows that takes a fifth of the time.
+    statements = [f"CREATE VIEW {name} AS {described.bare(name)}" for name in real]
+    statements.append(f"CREATE VIEW checkpoints AS {checkpoints_sql(files.root / LOG)}")
+    statements.append(f"COMMENT ON VIEW checkpoints IS {quote(COMMENT)}")
+    for view in (*VIEWS, *MACROS):
+        statements += view.statements() if view.name != EXCHANGES.name else []
+    for name, select in real.items():
+        statements.append(f"CREATE OR REPLACE VIEW {name} AS {select}")
+        statements.append(f"COMMENT ON VIEW {name} IS {quote(comments[name])}")
     return statements
 
 
@@ -74,6 +58,7 @@ def ensure(audit_dir: Path) -> Path:
     made = files.scratch("audit.duckdb")
     try:
         files.prepare()
+        log_made(audit_dir / LOG)
         statements = _definitions(files)
         version = hashlib.sha256("\n".join(statements).encode()).hexdigest()
         if _version(target) == version:

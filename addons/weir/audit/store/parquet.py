@@ -1,28 +1,29 @@
 """The store's Parquet files: where they are, how they come into being whole, how they are read.
 
 Files live in ``<level>/<table>/``. What is complete is renamed into place after an fsync; a reader never sees half a
-file. Every row carries ``batch``, the number of the pass that ingested it, by which the views decide where it counts.
+file. Every row carries ``batch``: in ``hot/`` and ``warm/`` the number of the pass that ingested it, in ``days/`` the
+number of its file. By it and by the marks the views decide which rows count.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import orjson
 
-from weir.audit.columns import BATCH, field_ids, json_columns, parquet_schema
-from weir.audit.record import TABLES
+from weir.audit.columns import BATCH, field_ids, parquet_schema
 from weir.audit.spool.segment import sync_directory
+from weir.audit.store.tables import LEVELS, STORED
 
-__all__ = ["LEVELS", "ParquetFiles", "open_engine", "publish", "quote"]
+__all__ = ["SEED", "Marks", "ParquetFiles", "open_engine", "publish", "quote"]
 
-LEVELS = ("hot", "warm", "cold")
-SEED = "_seed.parquet"  # no rows: a pattern must match at least one file
+# No rows: a pattern must match at least one file. It sorts before all others: the first file of a pattern is opened
+# when a query is planned and again when it runs, and must be the same.
+SEED = "+seed.parquet"
 
 
 def quote(text: str | Path) -> str:
@@ -30,10 +31,12 @@ def quote(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def open_engine(memory: str = "512MB") -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB for reading and writing files: one thread, bounded memory, no downloads."""
+def open_engine(memory: str = "512MB", spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB for reading and writing files: one thread, bounded memory, no downloads. Without ``spill``, a
+    directory of its own, it never writes rows to a file that nobody looks after."""
     engine = duckdb.connect(config={"threads": 1, "memory_limit": memory, "autoinstall_known_extensions": "false"})
-    engine.execute("SET temp_directory = ''")  # never spill rows to a directory that nobody looks after
+    engine.execute("SET preserve_insertion_order = false")  # it costs memory, and one thread keeps the order anyway
+    engine.execute(f"SET temp_directory = {quote(spill or '')}")
     return engine
 
 
@@ -54,6 +57,17 @@ def publish(made: Path, target: Path, *, replace: bool = True) -> None:
     sync_directory(target.parent)
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What counts: hot rows above ``warm``, warm rows above ``cold`` and up to ``warm``, and all files under ``days/``
+    but those whose numbers are ``hidden``: they are still being written, or other files have their rows."""
+
+    warm: int = 0
+    cold: int = 0
+    hidden: tuple[int, ...] = ()
+    version: int = 0
+
+
 class ParquetFiles:
     """The files of one store."""
 
@@ -66,96 +80,100 @@ class ParquetFiles:
         self.temporary = self.root / "tmp"
 
     def prepare(self) -> None:
-        """Make directories (0700), empty seed files and the watermark where they are missing."""
+        """Make directories (0700), empty seed files and the marks where they are missing."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.temporary.mkdir(mode=0o700, exist_ok=True)
-        for level in LEVELS:
-            for table in TABLES:
+        for level, tables in LEVELS.items():
+            for table in tables:
                 directory = self.directory(level, table)
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if not (directory / SEED).exists():
-                    self._copy(f"SELECT {_nulls(table)} WHERE false", table, directory / SEED, replace=False)
-        if not self.watermark.exists():
-            self.write_watermark((0, 0), replace=False)
+                    self.write(self.nothing(table), table, directory / SEED, replace=False)
+        self.marks.mkdir(mode=0o700, exist_ok=True)
+        if not any(self.marks.glob("*.parquet")):
+            self.write_marks(Marks(), replace=False)
 
     def directory(self, level: str, table: str) -> Path:
         """Where the files of a table at a level are."""
         return self.root / level / table
 
     @property
-    def watermark(self) -> Path:
-        """The one-row file that says up to which batch rows count as warm and as cold."""
-        return self.root / "watermark.parquet"
+    def marks(self) -> Path:
+        """Where it is said which rows count: files of one row, of which the one with the highest ``version`` counts.
+        They are added and never replaced: a query may be about to read one."""
+        return self.root / "marks"
 
-    def read_watermark(self) -> tuple[int, int]:
-        """The last warm and the last cold batch; 0 for none."""
-        row = self.engine.execute(f"SELECT warm, cold FROM read_parquet({quote(self.watermark)})").fetchone()
-        return (int(row[0]), int(row[1])) if row else (0, 0)
+    def read_marks(self) -> Marks:
+        """What counts now."""
+        row = self.engine.execute(
+            "SELECT warm, cold, hidden, version "
+            f"FROM read_parquet({quote(self.marks / '*.parquet')}) ORDER BY version DESC LIMIT 1"
+        ).fetchone()
+        return Marks(int(row[0]), int(row[1]), tuple(map(int, row[2])), int(row[3])) if row else Marks()
 
-    def write_watermark(self, marks: tuple[int, int], *, replace: bool = True) -> None:
-        """Move rows from level to level for all readers at once, by one rename."""
-        made = self.scratch("watermark")
+    def write_marks(self, marks: Marks, *, replace: bool = True) -> None:
+        """Change what counts for all readers at once, by one rename."""
+        made = self.scratch("marks")
+        hidden = ", ".join(str(int(number)) for number in marks.hidden)
         self.engine.execute(
-            f"COPY (SELECT {int(marks[0])}::UBIGINT AS warm, {int(marks[1])}::UBIGINT AS cold) "
+            f"COPY (SELECT {int(marks.version)}::UBIGINT AS version, {int(marks.warm)}::UBIGINT AS warm, "
+            f"{int(marks.cold)}::UBIGINT AS cold, [{hidden}]::UBIGINT[] AS hidden) "
             f"TO {quote(made)} (FORMAT parquet, COMPRESSION uncompressed)"
         )
-        publish(made, self.watermark, replace=replace)
+        publish(made, self.marks / f"{marks.version:012d}.parquet", replace=replace)
+
+    def forget_marks(self, version: int, may: Callable[[], bool]) -> None:
+        """Remove what was said before this version, as long as that ``may`` be done. Raises OSError."""
+        for path in self.marks.glob("*.parquet"):
+            if int(path.stem) < version and may():
+                path.unlink(missing_ok=True)
 
     def scratch(self, name: str) -> Path:
         """A path for a file in the making, on the same file system, of this owner alone."""
         return self.temporary / f"{self._owner}-{name}"
 
-    def write_rows(self, table: str, rows: list[dict[str, Any]], batch: int, target: Path) -> None:
-        """One file of rows (as ``lines.rows_of`` gives them). Without rows the target is left out, or emptied."""
-        if not rows:
-            if target.exists():
-                self.empty(table, target)
-            return
-        staged = self.scratch(f"{table}.json")
-        staged.write_bytes(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
-        columns = TABLES[table]
-        names = ", ".join(f'{c.stored} AS "{c.name}"' for c in columns)
-        source = (
-            f"read_json({quote(staged)}, format='newline_delimited', columns={json_columns(columns)}, "
-            f"maximum_object_size={64 << 20})"
-        )
-        self._copy(f"SELECT {names}, {batch}::UBIGINT AS {BATCH.name} FROM {source}", table, target)
-        staged.unlink()
-
     def merge(self, table: str, sources: Iterable[Path], first: int, last: int, target: Path) -> None:
-        """One file with the rows of several, batches ``first`` to ``last``, in the order given."""
+        """One file with the rows of several, batches ``first`` to ``last``, in the order given; none without rows."""
         present = [path for path in sources if path.exists()]
-        if not present:
-            self.write_rows(table, [], 0, target)
-            return
-        self._copy(
-            f"SELECT * FROM {self.read(table, present)} WHERE {BATCH.name} BETWEEN {first} AND {last}", table, target
-        )
-
-    def empty(self, table: str, target: Path) -> None:
-        """Replace a file by one without rows: readers that listed it must still find it."""
-        self._copy(f"SELECT {_nulls(table)} WHERE false", table, target)
+        if present:
+            rows = f"{self.read(table, present)} WHERE {BATCH.name} BETWEEN {first} AND {last}"
+            self.write(f"SELECT * FROM {rows}", table, target)
 
     def read(self, table: str, source: str | Path | list[Path], options: str = "") -> str:
         """The SQL that reads a table's files (a path, a pattern or a list) under today's columns."""
         paths = "[" + ", ".join(map(quote, source)) + "]" if isinstance(source, list) else quote(source)
-        return f"read_parquet({paths}, schema={parquet_schema(TABLES[table])}{options})"
+        return f"read_parquet({paths}, schema={parquet_schema(STORED[table])}{options})"
+
+    def every(self, level: str, table: str, options: str = "") -> str:
+        """The SQL that reads all files of a table at a level."""
+        return self.read(table, self.directory(level, table) / "*.parquet", options)
 
     def batches(self, level: str, table: str) -> dict[Path, tuple[int, int]]:
         """First and last batch of every file of a level that has rows."""
         found = self.engine.execute(
             f"SELECT filename, min({BATCH.name}), max({BATCH.name}) "
-            f"FROM {self.read(table, self.directory(level, table) / '*.parquet', ', filename=true')} GROUP BY 1"
+            f"FROM {self.every(level, table, ', filename=true')} GROUP BY 1"
         ).fetchall()
         return {Path(name): (int(first), int(last)) for name, first, last in found}
 
-    def _copy(self, query: str, table: str, target: Path, *, replace: bool = True) -> None:
+    def rows(self, level: str, table: str) -> dict[Path, int]:
+        """How many rows every file of a level has."""
+        pattern = self.directory(level, table) / "*.parquet"
+        found = self.engine.execute(
+            f"SELECT file_name, num_rows FROM parquet_file_metadata({quote(pattern)})"
+        ).fetchall()
+        return {Path(name): int(count) for name, count in found}
+
+    def write(self, query: str, table: str, target: Path, *, replace: bool = True) -> None:
+        """One file of what a query gives: the table's columns in their stored types, and ``batch``."""
         made = self.scratch(f"{table}.parquet")
         self.engine.execute(
-            f"COPY ({query}) TO {quote(made)} (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {field_ids(TABLES[table])})"
+            f"COPY ({query}) TO {quote(made)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440, "
+            f"FIELD_IDS {field_ids(STORED[table])})"
         )
         publish(made, target, replace=replace)
 
-
-def _nulls(table: str) -> str:
-    return ", ".join(f'NULL::{c.parquet} AS "{c.name}"' for c in (*TABLES[table], BATCH))
+    def nothing(self, table: str) -> str:
+        """SELECT of a table's stored columns without any row."""
+        names = ", ".join(f'NULL::{c.parquet} AS "{c.name}"' for c in (*STORED[table], BATCH))
+        return f"SELECT {names} WHERE false"

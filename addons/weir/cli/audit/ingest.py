@@ -31,4 +31,10 @@ def ingest(
         signal.signal(number, lambda *_: stop.set())
     if once:
         stop.set()
-    raise typer.Exit(work_on(data, policy, stop, interval_s))
+    raise typer.Exit(work_on(data, policy, stop, interval_s, _secret))
+
+
+def _secret(reference: str) -> str:
+    from weir.keys.secrets import yields
+
+    return yields(reference)

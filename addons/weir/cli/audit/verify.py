@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weir.cli.options import DATA, DataOption, FormatOption, need_data
-from weir.cli.output import Progress, clean, fail, note, write, write_json
+from weir.cli.output import Progress, clean, fail, many, note, write, write_json
 
-__all__ = ["verify"]
+if TYPE_CHECKING:
+    from weir.audit.evidence.note import VerifierKey
+    from weir.audit.evidence.verify import Totals, Verifier
+
+__all__ = ["key_in", "verify"]
 
 PROBLEMS_MAX = 1_000  # shown; all are counted
 
 
-def verify(data: DataOption = DATA, format: FormatOption = "table") -> None:
-    """Check every link of the spool's chains and hold every row against the store; exit 1 if anything is wrong.
+def verify(
+    data: DataOption = DATA,
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="Look closely only at what was signed since: 7d, 2026-01-31 …")
+    ] = "",
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Checkpoints kept elsewhere: files or directories of them; may be repeated."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The first public key, kept elsewhere; else the data's own.")
+    ] = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="The store by itself as well: every column against its hash.")
+    ] = False,
+    format: FormatOption = "table",
+) -> None:
+    """Check the whole audit: chains, checkpoints, closed files, kept texts, the store; exit 1 if anything is wrong.
 
-    One line a problem: file and line, seq, and what is wrong. It reads some 100,000 rows a second.
+    One line a problem: what it is, file and line, seq. It may be done while weir writes.
     """
     from weir.audit.evidence.compare import what_is_there
     from weir.audit.evidence.verify import Verifier
@@ -25,8 +47,37 @@ def verify(data: DataOption = DATA, format: FormatOption = "table") -> None:
     need_data("audit verify", data)
     if not any(what_is_there(data)):
         raise fail("audit verify", f"{data} has neither a spool nor a store; name weir's data directory with --data")
+    for path in checkpoint or []:
+        if not path.exists():
+            raise fail("audit verify", f"--checkpoint: there is no {path}", 2)
     progress = Progress("audit verify")
-    verifier = Verifier(data, progress)
+    verifier = Verifier(
+        data,
+        progress,
+        since=_micros(since) if since else 0,
+        published=tuple(checkpoint or ()),
+        key=key_in("audit verify", key) if key else None,
+        store_too=store,
+    )
+    shown, count = _told(verifier, progress, format)
+    totals = verifier.totals
+    if format == "json":
+        write_json({"ok": not count, **dataclasses.asdict(totals), "problem_count": count, "problems": shown})
+    elif count:
+        more = f", the first {PROBLEMS_MAX} of them shown" if count > PROBLEMS_MAX else ""
+        note(f"{_rows(totals)}: {many(count, 'problem')}{more}")
+        for remedy in dict.fromkeys(problem["remedy"] for problem in shown):
+            note(f"→ {remedy}")
+    else:
+        same = "and the store has the same rows" if totals.store else "and there is no store yet"
+        write(f"{_rows(totals)}: every link holds, {same}\n")
+        _signed(totals)
+    if count:
+        raise typer.Exit(1)
+
+
+def _told(verifier: Verifier, progress: Progress, format: str) -> tuple[list[dict[str, Any]], int]:
+    """The first problems, and how many there are; each is written as it is found."""
     shown, count = [], 0
     try:
         for problem in verifier.problems():
@@ -39,19 +90,52 @@ def verify(data: DataOption = DATA, format: FormatOption = "table") -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise fail("audit verify", f"the spool cannot be read ({error.strerror or type(error).__name__})") from None
+        raise fail("audit verify", f"the audit cannot be read ({error.strerror or type(error).__name__})") from None
     finally:
         progress.clear()
-    told = f"{verifier.rows} rows in {verifier.chains} chains"
-    if format == "json":
-        totals = {"ok": not count, "rows": verifier.rows, "chains": verifier.chains, "problem_count": count}
-        write_json({**totals, "problems": shown})
-    elif count:
-        more = f", the first {PROBLEMS_MAX} of them shown" if count > PROBLEMS_MAX else ""
-        note(f"{told}: {count} problems{more}")
-        for remedy in dict.fromkeys(problem["remedy"] for problem in shown):
-            note(f"→ {remedy}")
-    else:
-        write(f"{told}: every link holds, and the store has the same rows\n")
-    if count:
-        raise typer.Exit(1)
+    return shown, count
+
+
+def _rows(totals: Totals) -> str:
+    skipped = f" ({totals.skipped} older left out)" if totals.skipped else ""
+    return f"{totals.rows} rows in {totals.chains} chains{skipped}"
+
+
+def _signed(totals: Totals) -> None:
+    """How much of it a signature speaks for."""
+    if not totals.key:
+        note("NOTHING IS SIGNED: there are no checkpoints; weir run and weir audit ingest make them")
+        return
+    parts = [f"{many(totals.proved, 'row')} as signed by {many(totals.checkpoints, 'checkpoint')}"]
+    if totals.rows > totals.proved:
+        parts.append(f"{totals.rows - totals.proved:,} newer")
+    if totals.files:
+        parts.append(many(totals.files, "closed file"))
+    if totals.texts:
+        parts.append(f"texts of {many(totals.texts, 'row')}")
+    if totals.store_rows:
+        parts.append(f"{many(totals.store_rows, 'row')} of the store by themselves")
+    write(f"{', '.join(parts)}\n")
+    if totals.own_key:
+        note("believed was the data directory's own key: who can write there could sign anew; see --key, --checkpoint")
+
+
+def key_in(command: str, path: Path) -> VerifierKey:
+    """The public key in a file. Ends the command when there is none."""
+    from weir.audit.evidence.note import BadKey, VerifierKey
+
+    try:
+        return VerifierKey.parse(path.read_text("utf-8").strip())
+    except OSError as error:
+        raise fail(command, f"{path} cannot be read ({error.strerror})", 2) from None
+    except (BadKey, UnicodeDecodeError):
+        raise fail(command, f"{path} holds no public key of checkpoints (keys/checkpoint.pub has one)", 2) from None
+
+
+def _micros(text: str) -> int:
+    from weir.cli.times import before
+
+    try:
+        return int(before(text).timestamp() * 1_000_000)
+    except ValueError as error:
+        raise fail("audit verify", f"--since: {error}", 2) from None

@@ -14,7 +14,7 @@ __all__ = ["authority", "directory", "tokenizers"]
 
 CA_SOON_DAYS = 30
 _FOLDERS = ("ca", "keys", "secrets", "spool", "audit", "run", "tokenizers")
-_PRIVATE = ("ca/*.key", "keys/*.json", "secrets/*", "spool/*.jsonl", "proxy-id")
+_PRIVATE = ("ca/*.key", "keys/*.json", "secrets/*", "spool/*.jsonl*", "proxy-id")
 
 
 def directory(data: Path) -> list[Result]:

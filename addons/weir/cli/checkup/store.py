@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,11 @@ from pathlib import Path
 from weir.cli.checkup import Result, fail, ok, warn
 from weir.cli.checkup.process import held
 from weir.cli.output import StoreTrouble, store_errors
+from weir.sections_audit import Disk
 
 __all__ = ["chain", "ingester", "records", "space", "store"]
 
 TAIL_BYTES = 64 << 20  # how much of the spool's end is verified; the whole is `verify_chain`'s work
-ROOM_LEAST = 64 << 20  # one segment is reserved at a time
-ROOM_GOOD = 1 << 30
 LAG_BYTES = 32 << 20
 NOT_YET = "weir run makes it; if weir has run, check --data"
 _SHOWN = 5  # problems told; `weir audit verify` tells all
@@ -31,38 +29,42 @@ class _Tail:
     problem: str = ""
 
 
-def space(data: Path) -> Result:
-    """Whether the spool can be written and its disk has room."""
+def space(data: Path, disk: Disk) -> Result:
+    """Whether the spool can be written and its disk has the room that the policy wants."""
+    from weir.audit.spool.room import free_bytes, shown
+
     spool = data / "spool"
     if not spool.is_dir():
         return warn("spool", "there is none yet", NOT_YET)
     if not os.access(spool, os.W_OK | os.X_OK):
         return fail("spool", f"{spool} cannot be written", "run weir as its owner, and check that the disk is mounted")
-    free = shutil.disk_usage(spool).free
-    shown = f"{free / (1 << 30):.1f} GiB free"
-    if free < ROOM_LEAST:
-        return fail("spool", shown, "make room: with durability strict nothing is forwarded without a record")
-    if free < ROOM_GOOD:
-        return warn("spool", shown, "make room before the disk is full")
-    return ok("spool", f"writable, {shown}")
+    free = free_bytes(spool)
+    if free < disk.floor:
+        why = f"{shown(free)} free, below audit.disk.floor ({shown(disk.floor)}): weir writes nothing"
+        return fail("spool", why, "make room: until then on_failure decides about every request")
+    if free < disk.warn:
+        why = f"{shown(free)} free, below audit.disk.warn ({shown(disk.warn)})"
+        return warn("spool", why, f"make room: below {shown(disk.floor)} weir stops writing")
+    return ok("spool", f"writable, {shown(free)} free")
 
 
 def chain(data: Path) -> Result:
     """Whether the newest part of the spool hangs together, row by row."""
-    from weir.audit.spool.chain import segments
+    from weir.audit.spool.opened import size, stored
+    from weir.audit.spool.retired import NOTHING, left_of
 
-    chains = segments(data / "spool")
+    chains, gone = left_of(data)
     if not chains:
         return warn("chain", "there is no spool yet, so no chain either", NOT_YET)
     tail, budget = _Tail(), TAIL_BYTES
-    for paths in sorted(chains.values(), key=lambda paths: paths[-1].stat().st_mtime, reverse=True):
+    for name, paths in sorted(chains.items(), key=lambda one: stored(one[1][-1]).stat().st_mtime, reverse=True):
         chosen: list[Path] = []
         for path in reversed(paths):
             if budget <= 0:
                 break
             chosen.insert(0, path)
-            budget -= path.stat().st_size
-        _verify(chosen, whole=len(chosen) == len(paths), tail=tail)
+            budget -= size(path)
+        _verify(chosen, gone.get(name, NOTHING).head if len(chosen) == len(paths) else None, tail)
         if tail.problem:
             return fail("chain", tail.problem, "somebody or something changed the spool: keep it and find out what")
     if tail.gaps:
@@ -71,11 +73,10 @@ def chain(data: Path) -> Result:
     return ok("chain", f"the last {tail.rows} rows hang together")
 
 
-def _verify(paths: list[Path], *, whole: bool, tail: _Tail) -> None:
-    """Follow the links through the last segments of one chain; from its first row when they are ``whole``."""
-    from weir.audit.spool.lines import GENESIS, BadLine, unseal
+def _verify(paths: list[Path], before: str | None, tail: _Tail) -> None:
+    """Follow the links through the last segments of one chain. ``before``: the hash that its first row is to name."""
+    from weir.audit.spool.lines import BadLine, unseal
 
-    before = GENESIS if whole else None
     for where, line in _lines(paths):
         try:
             body, said_before, said = unseal(line)
@@ -94,8 +95,10 @@ def _verify(paths: list[Path], *, whole: bool, tail: _Tail) -> None:
 
 
 def _lines(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
+    from weir.audit.spool.opened import open_segment
+
     for path in paths:
-        with path.open("rb") as file:
+        with open_segment(path) as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n") and path == paths[-1]:
                     return  # still being written, or torn by a crash before anybody was told it is safe
@@ -105,7 +108,7 @@ def _lines(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
 def ingester(data: Path) -> Result:
     """Whether the ingester is alive when it should be, and how much of the spool the store does not have yet."""
     from weir.audit.ingester.cursor import Cursor
-    from weir.audit.spool.chain import segments
+    from weir.audit.spool.opened import segments, size, stored
 
     chains = segments(data / "spool")
     if not chains and not (data / "audit" / "ingest.lock").exists():
@@ -113,14 +116,14 @@ def ingester(data: Path) -> Result:
     paths = [path for paths in chains.values() for path in paths]
     cursor = Cursor.load(data / "audit" / "cursor.json")
     offsets = cursor.offsets if cursor else {}
-    lag = sum(max(0, path.stat().st_size - offsets.get(path.name, 0)) for path in paths)
+    lag = sum(max(0, size(path) - offsets.get(path.name, 0)) for path in paths)
     alive = held(data / "audit" / "ingest.lock")
     behind = f"{lag / 1024:.0f} KiB of the spool not in the store yet" if lag else "the store has all of the spool"
     if alive:
         if lag > LAG_BYTES:
             return warn("ingester", behind, "wait; if it grows, see weir's log and the load of the disk")
         return ok("ingester", f"runs; {behind}")
-    if any(held(path) for path in paths):
+    if any(held(stored(path)) for path in paths):
         return fail("ingester", f"weir runs without it; {behind}", "see weir's log: it says why the ingester ends")
     if lag:
         return warn("ingester", f"does not run; {behind}", "weir run takes it over; nothing is lost")
@@ -129,7 +132,7 @@ def ingester(data: Path) -> Result:
 
 def records(data: Path) -> list[Result]:
     """Whether spool and store have the same records, by their counts and by the seqs at the ends of files."""
-    from weir.audit.spool.chain import segments
+    from weir.audit.spool.opened import segments
 
     if not (data / "audit" / "audit.duckdb").exists():
         if segments(data / "spool"):

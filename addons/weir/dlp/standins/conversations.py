@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from weir.dlp.standins.pseudonyms import Pseudonyms
@@ -108,6 +108,15 @@ class Conversations:
             return Link(str(conversation), frozenset(map(str, names)))
         except (ValueError, TypeError):
             return None
+
+    def forget(self, conversation_ids: Iterable[str]) -> None:
+        """Their values are to be nowhere any more: neither in memory nor in the vault. May wait for the disk."""
+        names = set(conversation_ids)
+        with self._lock:
+            for name in names & self._known.keys():
+                self._forget(name)
+        if self._vault is not None:
+            self._vault.forget(names)
 
     def _link_name(self, owner: str, response_id: str) -> str:
         parts = f"link\0{len(owner)}\0{owner}\0{response_id}".encode("utf-8", "surrogatepass")

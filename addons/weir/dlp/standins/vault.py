@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -90,6 +90,34 @@ class Vault:
         if written is not None:
             written.result(timeout_s)
 
+    def forget(self, names: Collection[str]) -> int:
+        """Remove the records of these names, and what waits to be written under them; how many there were on disk.
+
+        Their bytes are overwritten. Waits for the disk; a store that can't be written is told in the log, and OSError.
+        """
+        with self._lock:
+            for waiting in (self._waiting, self._in_hand):
+                for name in names:
+                    waiting.pop(name, None)
+        if not names or not self._path.exists():
+            return 0
+        digests = [self._digest(name) for name in names]
+        with self._store:
+            gone = self._guarded(lambda: self._delete(digests))
+        if gone is None:
+            raise OSError("the pseudonyms' store cannot be written")
+        return gone
+
+    def _delete(self, digests: list[bytes]) -> int:
+        with closing(self._connect(create=False, wait_s=_WAIT_S)) as connection:
+            with connection:
+                gone = sum(
+                    connection.execute("DELETE FROM sealed WHERE name = ?", (digest,)).rowcount for digest in digests
+                )
+            if gone:  # the log of changes holds the records as they were
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
+
     def erase(self) -> None:
         """Remove the file and all that waits."""
         with self._lock:
@@ -107,7 +135,7 @@ class Vault:
             batch, erased = self._in_hand, self._erased
         if not batch:
             return
-        texts = [(name, make()) for name, make in batch.items()]
+        texts = [(name, make()) for name, make in list(batch.items())]  # some may be forgotten meanwhile
         self._guarded(lambda: self._insert(texts, max_age_s, erased))
         with self._lock:
             self._in_hand = {}
@@ -115,10 +143,12 @@ class Vault:
     def _insert(self, texts: list[tuple[str, bytes]], max_age_s: float, erased: int) -> None:
         seen = self._minute()
         named = [(self._digest(name), data) for name, data in texts]
-        rows = [(digest, seen, self._seal(digest, data)) for digest, data in named]
+        sealed = [(digest, seen, self._seal(digest, data)) for digest, data in named]
         with self._store:
             if erased != self._erased:
                 return
+            with self._lock:
+                rows = [row for row, (name, _) in zip(sealed, texts, strict=True) if name in self._in_hand]
             with closing(self._connect(create=True, wait_s=_WAIT_S)) as connection:
                 with connection:
                     connection.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?)", rows)

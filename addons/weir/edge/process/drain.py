@@ -12,6 +12,7 @@ import time
 from mitmproxy import ctx
 
 from weir.edge.connections import Connections
+from weir.edge.content.writing import close
 from weir.edge.state import State
 from weir.edge.trace import open_traces
 
@@ -37,7 +38,7 @@ class Drain:
         servers = ctx.master.addons.get("proxyserver")
         await servers.servers.update([])
         deadline = time.monotonic() + self.state.drain_s
-        while open_traces() and time.monotonic() < deadline:  # noqa: ASYNC110  traces end in many places
+        while (open_traces() or self.state.sealing) and time.monotonic() < deadline:  # noqa: ASYNC110  traces end in many places
             await asyncio.sleep(POLL_S)
         cut = len(open_traces())
         if cut:
@@ -51,5 +52,6 @@ class Drain:
         self.connections.close_all()
         if self.state.admission is not None:
             await self.state.admission.close()  # what it has to tell goes into the audit too
+        await asyncio.to_thread(close, self.state, FLUSH_S)  # first: what it could not keep is told in the spool
         await asyncio.to_thread(self.state.spool.close, FLUSH_S)
         self.state.workers.close()

@@ -8,6 +8,10 @@ import os
 import sys
 from pathlib import Path
 
+from weir.audit.ingester.environment import needs
+from weir.audit.ingester.policy import PolicyFile
+from weir.yamlpos import PolicyError
+
 __all__ = ["Ingester"]
 
 log = logging.getLogger("weir.ingest")
@@ -16,10 +20,16 @@ STOP_S = 20.0
 INTERVAL_S = "1.0"  # how far views may lag behind the spool
 
 
-def _environment() -> dict[str, str]:
-    """What the process needs of ours: the proxy's environment holds the real keys."""
-    wanted = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH")
-    return {k: v for k, v in os.environ.items() if k in wanted or k.startswith("LC_")}
+def _environment(policy: Path | None) -> dict[str, str]:
+    """What the process needs of ours, and no more: the proxy's environment holds the real keys."""
+    wanted = {"PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"}
+    families: tuple[str, ...] = ("LC_",)
+    try:
+        names, more = needs(PolicyFile(policy).audit)
+        wanted, families = wanted | names, families + more
+    except (PolicyError, OSError):
+        pass  # the process will say what is wrong with the policy
+    return {k: v for k, v in os.environ.items() if k in wanted or k.startswith(families)}
 
 
 class Ingester:
@@ -38,6 +48,7 @@ class Ingester:
         self._task = asyncio.create_task(self._keep())
 
     async def _start(self) -> asyncio.subprocess.Process:
+        environment = await asyncio.to_thread(_environment, self.policy)  # it reads the policy
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -46,10 +57,12 @@ class Ingester:
             str(self.data),
             "--interval-s",
             INTERVAL_S,
+            "--secrets",
+            "weir.keys.secrets:yields",
             "--watch-stdin",
             *(("--policy", str(self.policy)) if self.policy else ()),
             stdin=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=environment,
         )
 
     async def _keep(self) -> None:

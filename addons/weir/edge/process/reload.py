@@ -13,8 +13,10 @@ from pathlib import Path
 
 from weir.datadir import write_private
 from weir.edge import records
+from weir.edge.content.writing import FLUSH_S, prepare
 from weir.edge.identity.unseen import again
 from weir.edge.net import Net
+from weir.edge.process.policies import keep_policy
 from weir.edge.state import Snapshot, State
 from weir.edge.tenancy import overtake
 
@@ -50,6 +52,7 @@ class Reload:
 
     async def running(self) -> None:
         """Begin to watch; the start itself is an event of the audit."""
+        await asyncio.to_thread(keep_policy, self.state.data, self.state.snapshot.settings)
         self.state.spool.put(records.event_record("config", "policy in force", self.state.snapshot.settings.hash))
         self._task = asyncio.create_task(self._watch())
 
@@ -103,13 +106,18 @@ class Reload:
         """Build the new snapshot off the loop and swap it in; on any mistake keep the old one."""
         try:
             snapshot = await asyncio.to_thread(self.build)
+            exchange = await asyncio.to_thread(prepare, self.state, snapshot)
         except Exception as error:  # noqa: BLE001  whatever is wrong with the new policy, the old one stays in force
             text = str(error) if isinstance(error, ValueError | OSError) else type(error).__name__
             log.error("policy not taken, the one in force stays:\n%s", text)
             self.state.spool.put(records.event_record("config", "changed policy refused, the one in force stays"))
             self.state.company.settle(self.state.snapshot.secrets)  # nobody fetches what the refused one named
             return
+        await asyncio.to_thread(keep_policy, self.state.data, snapshot.settings)
         old, self.state.snapshot = self.state.snapshot, snapshot
+        left = exchange()
+        if left is not None:
+            threading.Thread(target=left.close, args=(FLUSH_S,), daemon=True).start()
         snapshot.sources.start()
         old.sources.close()
         overtake(snapshot)

@@ -17,6 +17,9 @@ from mitmproxy import ctx
 
 from weir.audit.record import now_us
 from weir.datadir import write_private
+from weir.edge.content.writing import UNSTARTED, why_not
+from weir.edge.content.writing import close as close_texts
+from weir.edge.content.writing import start as start_texts
 from weir.edge.process.drain import FLUSH_S
 from weir.edge.process.proxy import WeirMaster, WeirNextLayer, options_for
 from weir.edge.process.reload import Reload
@@ -95,6 +98,12 @@ async def serve(
         return state.snapshot.interception.decide("", destination, "").intercept
 
     state.spool.start()
+    try:
+        start_texts(state)
+    except UNSTARTED as error:
+        log.error("the texts that audit.content wants kept cannot be: %s", why_not(error))
+        state.spool.close(FLUSH_S)
+        return 2
     gc.collect()
     gc.freeze()  # patterns, catalogues and policies live for ever: no collection needs to walk them again
     master = WeirMaster(options, first, tls, WeirNextLayer(must_decrypt), [*rest, reload])
@@ -121,5 +130,6 @@ async def serve(
         return int(error.code or 1)
     finally:
         # A drain that failed half-way must not take records with it that wait in the queue.
+        await asyncio.to_thread(close_texts, state, FLUSH_S)
         await asyncio.to_thread(state.spool.close, FLUSH_S)
     return 0

@@ -11,6 +11,8 @@ from pathlib import Path
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
+from weir.edge.content.writing import UNSTARTED, why_not
+from weir.edge.content.writing import start as start_texts
 from weir.edge.process.proxy import WeirNextLayer
 from weir.edge.state import State
 from weir.edge.websockets import websocket
@@ -75,5 +77,10 @@ class Stock:
         ctx.master.addons.get("nextlayer")._next_layer = watch._next_layer
         self.addons = built.addons
         state.spool.start()
+        try:
+            start_texts(state)
+        except UNSTARTED as error:
+            print(f"weir: the texts that audit.content wants kept cannot be: {why_not(error)}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(1) from None
         for addon in self.addons:
             ctx.master.addons.register(addon)

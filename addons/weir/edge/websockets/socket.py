@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach, holds_files
+from weir.edge.websockets.said import Said, is_speech
 from weir.model import Action, Cost, Endpoint, Exchange, Finding, Inspection, Segment, Verdict
 from weir.ports import Masker, TextMap
 from weir.providers.formats.base import compact
 from weir.providers.replies.frames import FrameReader, Frames, read_frame
 from weir.providers.requests.media import HIDDEN
-from weir.providers.requests.walk import KEY_SUFFIX
 from weir.providers.wire.words import plausible_model
 
 __all__ = ["LiveMap", "Socket", "opening"]
@@ -26,7 +26,6 @@ _BEGUN_MAX = 1000
 _CREATED = re.compile(rb'"id"\s*:\s*"(resp_[A-Za-z0-9_-]{1,128})"')
 _PREVIOUS = re.compile(r"(?:/response)?/previous_response_id(?:#key)?")
 _MARKS = (b'"item_reference"', b'"conversation"')  # other ways to what this socket has not seen
-_ID = re.compile(r"[/_]id$")
 
 
 def opening(exchange: Exchange, query: Mapping[str, str]) -> Exchange:
@@ -43,7 +42,7 @@ def _tail(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     tail: list[Segment] = []
     room = _TAIL_CHARS
     for segment in reversed(segments):
-        if segment.pointer.endswith(KEY_SUFFIX) or _ID.search(segment.pointer):
+        if not is_speech(segment.pointer):
             continue
         tail.append(replace(segment, text=segment.text[-room:]))
         room -= len(segment.text)
@@ -90,6 +89,8 @@ class Socket:
     verdict: Verdict = field(default_factory=Verdict)  # the strongest so far
     turns: int = 0  # that have ended
     cost: Cost | None = None  # of all of them
+    told: tuple[int, int] = (0, 0)  # characters and tool calls of the turns that have a record
+    said: Said = field(default_factory=Said)  # by the client since the last turn, where texts are kept
     _tails: dict[bool, tuple[Segment, ...]] = field(default_factory=dict)
     _begun: dict[bytes, None] = field(default_factory=dict)
     _first: tuple[bytes, ...] = ()

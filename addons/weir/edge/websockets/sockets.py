@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mitmproxy import http, websocket
 
+from weir.audit.content.gather import of_request
 from weir.audit.spool.writer import SpoolUnavailable
 from weir.dlp.core.engine import Scan
 from weir.dlp.core.patterns import Deadline
@@ -16,6 +17,8 @@ from weir.dlp.standins.mask import ConversationMasker
 from weir.edge import records
 from weir.edge.case import case_of
 from weir.edge.coach import decide, explained
+from weir.edge.content.keeping import message as message_of
+from weir.edge.content.storing import store
 from weir.edge.guard import guarded
 from weir.edge.identity.permits import objection
 from weir.edge.identity.who import address_of
@@ -54,6 +57,7 @@ class Sockets:
             return
         # A socket is a conversation of its own, whatever is said in it.
         trace.conversation = conversation_id(self.state.fingerprint_key, trace.exchange_id, ())
+        self.state.talks.note(trace.conversation, trace.principal.user)
         masker = ConversationMasker(self.state.conversations.get(trace.conversation))
         trace.masker = masker
         dialect = frames_of(trace.exchange.endpoint)
@@ -155,6 +159,9 @@ class Sockets:
         acted = trace.enforcing
         if acted:
             self._act(trace, socket, message, verdict, findings)
+        if message.from_client and self.state.content is not None and inspection is not Inspection.FAILED:
+            socket.said.strike(socket.before, scan.findings)
+            socket.said.add(of_request(exchange, findings).segments)
         if not message.from_client and not trace.abort:
             self._reply(trace, socket, message)
             record_turns(self.state, trace, flow, socket)
@@ -208,7 +215,8 @@ class Sockets:
         """A message in which something was found has a record at once: a socket may stay open for hours."""
         shown = replace(trace, verdict=verdict, findings=findings, inspection=inspection, reason=reason)
         record = replace(records.request_record(shown, flow), kind="message", ts_end=None)
-        waits = self.state.record(record)
+        assert trace.socket is not None and trace.socket.exchange is not None
+        waits = store(self.state, record, message_of(shown, trace.socket.exchange, findings, verdict))
         return None if waits is None else self._durable(trace, flow, waits)
 
     async def _durable(self, trace: Trace, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:

@@ -13,6 +13,8 @@ from mitmproxy import http
 
 from weir.audit.record import AuditRecord, ToolCallRow, now_us
 from weir.edge import records
+from weir.edge.content import keeping
+from weir.edge.content.storing import put
 from weir.edge.passing import recordable
 from weir.edge.state import State
 from weir.edge.trace import Trace
@@ -21,6 +23,7 @@ from weir.model import NO_USAGE, Cost, Reply
 from weir.providers.replies.frames import Turn
 from weir.usage.fetched import noted
 from weir.usage.prices import NO_CHARGE, UNPRICED
+from weir.usage.savings import cache_saved
 
 __all__ = ["record_turns"]
 
@@ -31,7 +34,8 @@ def record_turns(state: State, trace: Trace, flow: http.HTTPFlow, socket: Socket
         cost = _cost(trace, socket, turn)
         socket.cost = cost if socket.cost is None else _both(socket.cost, cost)
         socket.turns += 1
-        state.spool.put(_record(trace, flow, socket, turn, cost))
+        put(state, _record(trace, flow, socket, turn, cost), keeping.turned(trace, socket, turn))
+        socket.told = (socket.told[0] + len(turn.text), socket.told[1] + len(turn.tool_calls))
 
 
 def _both(one: Cost, other: Cost) -> Cost:
@@ -84,6 +88,14 @@ def _record(trace: Trace, flow: http.HTTPFlow, socket: Socket, turn: Turn, cost:
         usage_source=used.source,
         cost_nano=cost.nano_usd,
         price_id=cost.price_id,
+        cache_saved_nano=cache_saved(
+            trace.snapshot.prices,
+            trace.provider.id if trace.provider else trace.service.id,
+            (turn.model, "" if turn.heard else socket.model),
+            used,
+            cost,
+            datetime.now(UTC),
+        ),
         tool_calls=tuple(
             ToolCallRow(ord=at, name=name, call_id=call_id) for at, (call_id, name) in enumerate(said.tool_calls)
         ),

@@ -31,6 +31,7 @@ _ERRORS: Final = {
 # What has a price of its own: theirs → ours.
 _PARTS: Final = (("ephemeral_1h_input_tokens", "cache_write_1h_tokens"), ("web_search_requests", "web_searches"))
 _TIERS: Final = {"priority": "priority", "batch": "batch", "standard": ""}
+_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _NO_TEXT: Final = frozenset({"type", "id", "name", "signature", "data", "encrypted_content", "tool_use_id", "model"})
 
 
@@ -115,6 +116,9 @@ class _MessageEvents:
         self._usage(doc.get("usage"), notes)
         for at, block in notes.each(get_list(doc, "content")):
             _call(block, notes, str(at))
+            if get_text(block, "type") in _CALLS:
+                notes.argue(str(at), get_object(block, "input"))
+                continue
             for text in texts_in(block, "", "", _NO_TEXT, notes.room):
                 notes.keep(text.text)
 
@@ -163,8 +167,9 @@ def _delta(doc: JsonObject) -> Step:
     delta = get_object(doc, "delta")
     if "citation" in delta:
         return Step(wholes=(("/delta/citation", delta["citation"]),))
+    at, calls = _block(doc), "partial_json"
     places = [
-        Place(f"/delta/{key}", f"{_block(doc)}.{key}", value, key == "partial_json")
+        Place(f"/delta/{key}", f"{at}.{key}", value, key == calls, call=str(at) if key == calls else "")
         for key, value in delta.items()
         if key in ("text", "thinking", "partial_json", "content") and isinstance(value, str) and value
     ]
@@ -172,5 +177,5 @@ def _delta(doc: JsonObject) -> Step:
 
 
 def _call(block: Json, notes: Notes, key: str) -> None:
-    if get_text(block, "type") in ("tool_use", "server_tool_use", "mcp_tool_use"):
+    if get_text(block, "type") in _CALLS:
         notes.call(key, get_text(block, "id"), get_text(block, "name"))

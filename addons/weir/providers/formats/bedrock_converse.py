@@ -116,7 +116,7 @@ class ConverseEvents:
             notes.usage = Usage(input_tokens=get_count(doc, "inputTokens"), source="reported")
         for at, block in notes.each(get_list(get_object(get_object(doc, "output"), "message"), "content")):
             _call(block, notes, str(at))
-            self._keep(block, notes)
+            self._keep(block, notes, str(at))
         for output in get_list(doc, "outputs"):
             self._keep(output, notes)
 
@@ -145,7 +145,11 @@ class ConverseEvents:
         return NO_STEP
 
     @staticmethod
-    def _keep(block: Json, notes: Notes) -> None:
+    def _keep(block: Json, notes: Notes, key: str = "") -> None:
+        tool = get_object(block, "toolUse")
+        if tool and key:
+            notes.argue(key, get_object(tool, "input"))
+            return
         for found in texts_in(block, "", "", _NO_TEXT, notes.room):
             notes.keep(found.text)
 
@@ -183,7 +187,7 @@ def _delta(doc: JsonObject, at: str, notes: Notes) -> Step:
         ("/toolUse/input", "input", get_text(tool, "input"), True),
     )
     places = [
-        Place(f"{at}/delta{pointer}", f"{_block(doc)}.{name}", text, inner)
+        Place(f"{at}/delta{pointer}", f"{_block(doc)}.{name}", text, inner, call=_block(doc) if inner else "")
         for pointer, name, text, inner in found
         if text
     ]

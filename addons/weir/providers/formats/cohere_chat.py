@@ -102,7 +102,7 @@ class _CohereEvents:
         if kind == "tool-plan-delta":
             return Step(_places(doc, "", ("tool_plan",), "plan."))
         if kind == "tool-call-delta":
-            return Step(_places(doc, "tool_calls/function", ("arguments",), f"call.{at}."))
+            return Step(_places(doc, "tool_calls/function", ("arguments",), f"call.{at}.", at))
         if kind == "content-end":
             return Step(ends=(f"content.{at}.",))
         if kind == "tool-call-end":
@@ -110,7 +110,7 @@ class _CohereEvents:
         if kind == "tool-call-start":
             call = get_object(get_object(delta, "message"), "tool_calls")
             notes.call(at, get_text(call, "id"), get_text(get_object(call, "function"), "name"))
-            return Step(_places(doc, "tool_calls/function", ("arguments",), f"call.{at}."), ends=("plan.",))
+            return Step(_places(doc, "tool_calls/function", ("arguments",), f"call.{at}.", at), ends=("plan.",))
         if kind == "message-start":
             notes.name(response_id=get_text(doc, "id"))
             return NO_STEP
@@ -138,10 +138,9 @@ class _CohereEvents:
             function = get_object(call, "function")
             notes.call(str(at), get_text(call, "id"), get_text(function, "name") or get_text(call, "name"))
             for key, parent in (("arguments", function), ("parameters", call)):
-                for found in texts_in(
-                    parent.get(key) if isinstance(parent, dict) else None, "", "", _NO_TEXT, notes.room
-                ):
-                    notes.keep(found.text)
+                told = parent.get(key) if isinstance(parent, dict) else None
+                if told:
+                    notes.argue(str(at), told)
         for _, made in notes.each(get_list(doc, "generations")):
             notes.keep(get_text(made, "text"))
             notes.name(finish_reason=get_text(made, "finish_reason"))
@@ -179,19 +178,19 @@ class _CohereEvents:
         index = call.get("index")
         at = str(index if isinstance(index, int) else 0)
         notes.call(at, "", get_text(call, "name"))
-        found = [("/tool_call_delta/parameters", f"call.{at}.", get_text(call, "parameters"), True)]
-        found.append(("/text", "plan.", get_text(doc, "text"), False))
-        return Step([Place(*place) for place in found if place[2]])
+        argued = Place("/tool_call_delta/parameters", f"call.{at}.", get_text(call, "parameters"), True, call=at)
+        said = Place("/text", "plan.", get_text(doc, "text"))
+        return Step([place for place in (argued, said) if place.text])
 
 
-def _places(doc: JsonObject, path: str, names: Iterable[str], channel: str) -> list[Place]:
-    """The texts in the message of an event's delta."""
+def _places(doc: JsonObject, path: str, names: Iterable[str], channel: str, call: str = "") -> list[Place]:
+    """The texts in the message of an event's delta; ``call``: they are the arguments of that tool call."""
     holder = get_object(get_object(doc, "delta"), "message")
     pointer = "/delta/message"
     for step in filter(None, path.split("/")):
         holder, pointer = get_object(holder, step), f"{pointer}/{step}"
     return [
-        Place(f"{pointer}/{name}", f"{channel}{name}", text, name == "arguments")
+        Place(f"{pointer}/{name}", f"{channel}{name}", text, name == "arguments", call=call)
         for name in names
         if (text := get_text(holder, name))
     ]

@@ -94,6 +94,7 @@ class _BatchEvents:
         notes.keep(reply.text)
         for at, (call_id, name) in enumerate(reply.tool_calls):
             notes.call(f"{number}.{at}", call_id, name)
+            notes.argue(f"{number}.{at}", reply.arguments[at] if reply.arguments else "")
         if reply.usage is None:
             return
         used, named = replace(reply.usage, tier="batch"), reply.model or model

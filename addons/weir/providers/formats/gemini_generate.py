@@ -230,12 +230,14 @@ class _GeminiEvents:
                 # What is no text is not looked through for any, and not changed.
                 rest: JsonObject = {key: value for key, value in part.items() if key != "inlineData" or not media}
                 others.append((f"{pointer}/{at}", rest))
-                for found in texts_in(part, "", "", _NO_TEXT, notes.room):
-                    notes.keep(found.text)
                 call = get_object(part, "functionCall")
                 if call:
                     self._calls += 1
                     notes.call(f"{self._calls}", get_text(call, "id"), get_text(call, "name"))
+                    notes.argue(f"{self._calls}", get_object(call, "args"))
+                said = part if not call else {key: value for key, value in part.items() if key != "functionCall"}
+                for found in texts_in(said, "", "", _NO_TEXT, notes.room):
+                    notes.keep(found.text)
         return places, others
 
 

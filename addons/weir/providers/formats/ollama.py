@@ -13,7 +13,6 @@ from weir.providers.formats.openai_chat import token_ids
 from weir.providers.replies.anystream import any_step
 from weir.providers.replies.notes import Events, Notes, Place, Step
 from weir.providers.replies.reading import EventReader
-from weir.providers.replies.texts import texts_in
 from weir.providers.wire.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton
 
 __all__ = ["Ollama"]
@@ -147,5 +146,4 @@ def _call(call: Json, at: int, notes: Notes) -> None:
     index = function.get("index")
     key = get_text(call, "id") or f"{index if isinstance(index, int) else at}:{get_text(function, 'name')}"
     notes.call(key, get_text(call, "id"), get_text(function, "name"))
-    for found in texts_in(function.get("arguments"), "", "", frozenset(), notes.room):
-        notes.keep(found.text)
+    notes.argue(key, get_object(function, "arguments"))

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from weir.model import Endpoint, Exchange, Unparsed, Usage
 from weir.providers.formats.base import BaseDialect
 from weir.providers.replies.notes import Events, Notes, Place, Step
-from weir.providers.replies.texts import texts_in
+from weir.providers.replies.texts import Text, texts_in
 from weir.providers.wire.jsondoc import loads, splice_set
 from weir.providers.wire.pointers import Room
 from weir.providers.wire.values import Json, JsonObject, get_count, get_list, get_object, get_text, skeleton
@@ -242,9 +242,20 @@ def _places(choice: Json, pointer: str, index: str, room: Room) -> Iterator[Plac
     for member in ("delta", "message"):
         for text in texts_in(get_object(choice, member), f"{pointer}/{member}", f"{index}.", _NO_TEXT, room):
             kept = ".reasoning_details." not in text.channel
-            yield Place(text.pointer, text.channel, text.text, text.name == "arguments", kept)
+            inner = text.name == "arguments"
+            yield Place(text.pointer, text.channel, text.text, inner, kept, _call_of(text, index))
     if legacy := get_text(choice, "text"):
         yield Place(f"{pointer}/text", f"{index}..text", legacy)
+
+
+def _call_of(text: Text, index: str) -> str:
+    """The key of the tool call whose arguments ``text`` is; "" when it is none, see `_calls`."""
+    if text.name not in ("arguments", "input"):
+        return ""
+    _, found, after = text.channel.partition(".tool_calls.")
+    if found:
+        return f"{index}.{after.partition('.')[0]}"
+    return f"{index}.function" if ".function_call." in text.channel else ""
 
 
 def _calls(choice: Json, index: str, notes: Notes) -> None:

@@ -32,6 +32,8 @@ _TEXT_MEMBERS: Final = frozenset(
     }
 )
 _NO_TEXT: Final = frozenset({"encrypted_content", "result", "annotations", "logprobs"})
+_CALLS: Final = frozenset({"function_call", "custom_tool_call", "mcp_call"})
+_CALLING: Final = ("arguments.delta", "custom_tool_call_input.delta")
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _ERRORS: Final = frozenset({"error", "response.failed"})
 
@@ -175,7 +177,8 @@ def _delta(kind: str, doc: JsonObject) -> Step:
         return NO_STEP
     # What the user was heard to say is no text of the model's.
     kept = ".input_audio_transcription." not in kind
-    return Step((Place("/delta", _channel(kind, doc), delta, kind.endswith("arguments.delta"), kept),))
+    call = get_text(doc, "item_id") if kind.endswith(_CALLING) else ""
+    return Step((Place("/delta", _channel(kind, doc), delta, kind.endswith("arguments.delta"), kept, call),))
 
 
 def _channel(kind: str, doc: JsonObject) -> str:
@@ -198,12 +201,15 @@ def _ended(kind: str, doc: JsonObject) -> tuple[str, ...]:
 def note_call(item: Json, notes: Notes) -> None:
     """Note the tool call that an item of a response is, if it is one."""
     kind = get_text(item, "type")
-    if kind in ("function_call", "custom_tool_call", "mcp_call"):
+    if kind in _CALLS:
         call_id = get_text(item, "call_id") or get_text(item, "id")
         notes.call(get_text(item, "id") or call_id, call_id, get_text(item, "name"))
 
 
 def _keep(item: Json, notes: Notes) -> None:
+    calls = get_text(item, "type") in _CALLS
     for text in texts_in(item, "", "", _NO_TEXT, notes.room):
-        if text.name in _TEXT_MEMBERS:
+        if calls and text.pointer in ("/arguments", "/input"):
+            notes.argue(get_text(item, "id") or get_text(item, "call_id"), text.text)
+        elif text.name in _TEXT_MEMBERS:
             notes.keep(text.text)

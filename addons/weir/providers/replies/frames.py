@@ -45,6 +45,8 @@ class Turn(NamedTuple):
     usage: Usage | None
     tool_calls: tuple[tuple[str, str], ...] = ()
     heard: bool = False  # a transcript: another model's work, at its own price
+    text: str = ""
+    arguments: tuple[str, ...] = ()  # as in `Reply`
 
 
 class Frames(OpenAIResponses):
@@ -173,6 +175,7 @@ class _FrameEvents:
         self._events = events
         self._used = Usage()
         self._calls = 0  # tool calls of the turns that have ended
+        self._chars = 0  # and characters that they said
         self._ear = ""  # the model that writes down what it hears
         self.turns: list[Turn] = []
 
@@ -206,7 +209,8 @@ class _FrameEvents:
             return
         for item in () if heard else get_list(response, "output"):
             note_call(item, notes)
-        calls = notes.reply().tool_calls
+        said = notes.reply()
+        calls = said.tool_calls
         if usage is not None:
             usage = consistent(usage)
             self._used = self._used.plus(usage)
@@ -219,9 +223,12 @@ class _FrameEvents:
                     usage,
                     () if heard else calls[self._calls :],
                     heard,
+                    "" if heard else said.text[self._chars :],
+                    () if heard else said.arguments[self._calls :],
                 )
             )
-        self._calls = self._calls if heard else len(calls)
+        if not heard:
+            self._calls, self._chars = len(calls), len(said.text)
 
 
 def _finish(response: JsonObject) -> str:

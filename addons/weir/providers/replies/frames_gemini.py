@@ -93,7 +93,7 @@ class _LiveEvents:
         self._finish = ""
         self.turns: list[Turn] = []
         self._calls = 0
-        self._told = 0  # tool calls of the generations that are over
+        self._told = self._chars = 0  # tool calls, and characters, of the generations that are over
 
     def event(self, name: str, doc: JsonObject, notes: Notes) -> Step:
         content = get_object(doc, "serverContent")
@@ -161,14 +161,15 @@ class _LiveEvents:
         for _, call in notes.each(get_list(get_object(doc, "toolCall"), "functionCalls")):
             self._calls += 1
             notes.call(str(self._calls), get_text(call, "id"), get_text(call, "name"))
-            for found in texts_in(call, "", "", _NO_TEXT, notes.room):
-                notes.keep(found.text)
+            notes.argue(str(self._calls), get_object(call, "args"))
 
     def _end(self, notes: Notes) -> None:
         """A generation is over; what it used is known, or was never told."""
-        calls = notes.reply().tool_calls
+        reply = notes.reply()
         if len(self.turns) < _TURNS_MAX:
-            self.turns.append(Turn("", "", self._finish, self._now, calls[self._told :]))
-        self._told = len(calls)
+            calls, text = reply.tool_calls[self._told :], reply.text[self._chars :]
+            said = reply.arguments[self._told :]
+            self.turns.append(Turn("", "", self._finish, self._now, calls, text=text, arguments=said))
+        self._told, self._chars = len(reply.tool_calls), len(reply.text)
         self._before = self._before.plus(self._now or Usage(source=self._before.source))
         self._now, self._over, self._finish = None, False, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
@@ -26,6 +27,7 @@ class Place(NamedTuple):
     text: str
     inner: bool = False
     kept: bool = True  # False when another place of the event says the same
+    call: str = ""  # the key of the tool call that it is (a part of) the arguments of; see `Notes.call`
 
 
 class Step(NamedTuple):
@@ -58,6 +60,7 @@ class Notes:
         self._texts: list[str] = []
         self._chars = 0
         self._calls: dict[str, tuple[str, str]] = {}
+        self._arguments: dict[str, list[str]] = {}  # by the same keys
         self._inspection = Inspection.INSPECTED
         self._reasons: list[str] = []
 
@@ -74,13 +77,26 @@ class Notes:
 
     def keep(self, text: str) -> None:
         """Keep a text of the model's."""
+        if text := self._fitting(text):
+            self._texts.append(text)
+
+    def argue(self, key: str, said: Json) -> None:
+        """Keep (a part of) the arguments of the tool call ``key``: a text as it is, anything else as JSON."""
+        if not said:
+            return
+        text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        if key not in self._arguments and len(self._arguments) >= _CALLS_MAX:
+            self.keep(text)
+        elif text := self._fitting(text):
+            self._arguments.setdefault(key, []).append(text)
+
+    def _fitting(self, text: str) -> str:
         room = TEXT_CHARS_MAX - self._chars
         if len(text) > room:
             self.mark(Inspection.PARTIAL, "text over the limit")
             text = text[: max(room, 0)]
-        if text:
-            self._texts.append(text)
-            self._chars += len(text)
+        self._chars += len(text)
+        return text
 
     def call(self, key: str, call_id: str, name: str) -> None:
         """Note a tool call; ``key`` tells calls apart where an id comes late or never. Later values fill gaps."""
@@ -111,17 +127,22 @@ class Notes:
     def keep_all(self, places: Sequence[Place]) -> None:
         """Keep the texts of ``places``."""
         for place in places:
-            if place.kept:
+            if place.kept and place.call:
+                self.argue(place.call, place.text)
+            elif place.kept:
                 self.keep(place.text)
 
     def reply(self) -> Reply:
         """All of it as a value."""
+        # Arguments of calls that never had a name are texts like others.
+        others = [text for key, texts in self._arguments.items() if key not in self._calls for text in texts]
         return Reply(
             model=self.model,
             response_id=self.response_id,
             usage=None if self.usage is None else consistent(self.usage),
-            text="".join(self._texts),
+            text="".join((*self._texts, *others)),
             tool_calls=tuple(self._calls.values()),
+            arguments=tuple("".join(self._arguments.get(key, ())) for key in self._calls) if self._arguments else (),
             complete=self.complete,
             finish_reason=self.finish_reason,
             inspection=self._inspection,

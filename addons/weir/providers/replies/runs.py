@@ -139,7 +139,7 @@ class Runs:
 
     def _keep(self) -> None:
         self._vain = 0
-        self._notes.keep("".join(self._kept))
+        self._notes.keep_all((self._place._replace(text="".join(self._kept)),))
         self._kept.clear()
 
     def settle(self) -> None:

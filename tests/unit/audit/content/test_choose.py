@@ -51,7 +51,7 @@ def test_nothing_is_kept_unless_somebody_says_so() -> None:
         lambda: ContentPolicy("full", 10**6),
         lambda: ContentRule("full"),
         lambda: ContentRule("on", teams=("a",)),
-        lambda: ContentRule("full", 9999, teams=("a",)),
+        lambda: ContentRule("full", 99_999, teams=("a",)),
     ],
 )
 def test_what_makes_no_sense_is_refused(make: object) -> None:

@@ -9,6 +9,8 @@ from weir.audit.content.kek import KeyRing, KeyRingError, add_key, drop_old_keys
 from weir.audit.content.reader import Opened
 from weir.audit.content.sealer import Sealed, Sealer
 from weir.audit.record import new_event_id, now_us
+from weir.audit.spool.room import Room
+from weir.sections_audit import Disk
 
 from .conftest import TODAY, Shelf, talk
 
@@ -125,6 +127,26 @@ def test_a_ring_from_before_a_rotation_wraps_nothing(desk: Desk, monkeypatch: py
         assert desk.opens(waiting)
 
 
+def test_a_rotation_that_stopped_after_its_new_key_stops_nobody(desk: Desk) -> None:
+    """Killed between the two files: the new key stands in front, and what was wrapped is under the old one."""
+    path = desk.shelf.root / "content.keys"
+    desk.committer.commit([desk.seal()])
+    desk.shelf.keys.rewrap(add_key(path))
+    drop_old_keys(path)
+    before = path.read_bytes()
+    add_key(path)
+    waiting = desk.seal("bert")
+    desk.committer.commit([waiting])
+    assert desk.opens(waiting)
+    after = path.read_bytes()
+    path.write_bytes(before)
+    assert desk.opens(waiting)  # nothing is under a key that no rotation has come to
+    path.write_bytes(after)
+    assert desk.shelf.keys.rewrap(add_key(path)).unopened == 0
+    drop_old_keys(path)
+    assert desk.opens(waiting)
+
+
 def test_segments_are_changed_when_full(desk: Desk) -> None:
     for _ in range(100):
         desk.committer.commit([desk.seal()])
@@ -147,3 +169,55 @@ def test_without_a_wrapping_key_nothing_is_written(desk: Desk, monkeypatch: pyte
     assert desk.shelf.segments() == []
     desk.committer.commit([waiting])
     assert desk.opens(waiting)
+
+
+def test_keys_that_somebody_holds_are_asked_for_anew_after_a_rotation(shelf: Shelf) -> None:
+    class Held:
+        def __init__(self) -> None:
+            self.ring, self.renewals = shelf.ring, 0
+
+        def __call__(self) -> KeyRing:
+            return self.ring
+
+        def renewed(self) -> KeyRing:
+            self.renewals += 1
+            self.ring = shelf.ring
+            return self.ring
+
+    desk, held = Desk(shelf), Held()
+    desk.committer = Committer(shelf.directory, desk.sealer, held, 20_000)
+    desk.committer.commit([desk.seal("anna")])
+    shelf.keys.rewrap(add_key(shelf.root / "content.keys"))
+    drop_old_keys(shelf.root / "content.keys")
+    later = desk.seal("bob")
+    desk.committer.commit([later])
+    assert held.renewals == 1 and isinstance(next(shelf.reader.read_each({later.event_id: ""})), Opened)
+
+
+def test_below_the_floor_nothing_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [49 << 20]
+    monkeypatch.setattr("weir.audit.spool.room.free_bytes", lambda path: free[0])
+    room = Room(desk.shelf.directory, Disk(warn=60 << 20, floor=50 << 20), clock=iter(range(1_000)).__next__)
+    committer = Committer(desk.shelf.directory, desk.sealer, desk.ring, 20_000, room)
+    batch = [desk.seal()]
+    with pytest.raises(OSError, match=r"audit\.disk\.floor"):
+        committer.commit(batch)
+    free[0] = (50 << 20) + 100  # too little for the entry, above the floor
+    with pytest.raises(OSError, match=r"audit\.disk\.floor"):
+        committer.commit(batch)
+    assert not list(desk.shelf.directory.glob("*.content"))
+    free[0] = 51 << 20
+    committer.commit(batch)
+    committer.close()
+    assert desk.opens(batch[0])
+
+
+def test_a_file_that_is_taken_away_is_replaced_by_another(desk: Desk) -> None:
+    desk.committer.commit([desk.seal()])
+    (path,) = desk.shelf.directory.glob("*.content")
+    path.unlink()
+    second = [desk.seal()]
+    with pytest.raises(OSError, match="moved or removed"):
+        desk.committer.commit(second)
+    desk.committer.commit(second)
+    assert desk.opens(second[0])

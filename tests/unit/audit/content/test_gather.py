@@ -36,8 +36,9 @@ def test_a_finding_of_nowhere_harms_nothing() -> None:
 
 
 def test_what_was_answered() -> None:
-    reply = Reply(text="Hello", tool_calls=(("c1", "send"), ("c2", "stop")))
-    content = of_reply(reply, {"c1": '{"to":1}'})
+    reply = Reply(text="Hello", tool_calls=(("c1", "send"), ("c2", "stop")), arguments=('{"to":1}', ""))
+    content = of_reply(reply)
     assert content == Content((), "Hello", (CalledTool("send", '{"to":1}', "c1"), CalledTool("stop", "", "c2")))
+    assert of_reply(Reply(tool_calls=(("c1", "send"),))).calls == (CalledTool("send", "", "c1"),)  # nothing was read
     whole = both(of_request(EXCHANGE, []), content)
     assert (len(whole.segments), whole.reply, len(whole.calls)) == (2, "Hello", 2)

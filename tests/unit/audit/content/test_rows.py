@@ -7,7 +7,7 @@ import pytest
 
 from weir.audit.content.erase import reading_record
 from weir.audit.content.reader import Gone, Opened
-from weir.audit.content.rows import contents_asked, rows_about
+from weir.audit.content.rows import contents_asked, conversations_of, row_of, rows_about, unread
 from weir.audit.content.timeline import timeline
 from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord, FindingRow, ToolCallRow, new_event_id, now_us
@@ -81,3 +81,26 @@ def test_a_period_and_a_number_bound_it(shelf: Shelf, spool: Spool) -> None:
 def test_somebody_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="user"):
         rows_about(tmp_path)
+
+
+def test_what_the_ingester_has_not_read_is_there_all_the_same(shelf: Shelf, spool: Spool) -> None:
+    first, second, exchange = new_event_id(), new_event_id(), new_event_id()
+    who = {"exchange_id": exchange, "user": "anna", "conversation_id": "c1"}
+    spool.put(AuditRecord(event_id=first, kind="request", ts=now_us(), content_ct_hash="ab", **who))  # type: ignore[arg-type]
+    assert spool.flush(5)
+    assert [row["event_id"] for row in rows_about(shelf.root, user="anna")] == [first]
+    ingest(shelf.root)
+    spool.put(AuditRecord(event_id=second, kind="response", ts=now_us(), **{**who, "conversation_id": "c2"}))  # type: ignore[arg-type]
+    spool.put(
+        AuditRecord(event_id=new_event_id(), exchange_id=new_event_id(), kind="request", ts=now_us(), user="bert")
+    )
+    assert spool.flush(5)
+    assert next(row["event_id"] for row in unread(shelf.root)) == second
+    assert [row["event_id"] for row in rows_about(shelf.root, user="anna")] == [first, second]
+    assert [row["event_id"] for row in row_of(shelf.root, second)] == [second]
+    assert [row["event_id"] for row in row_of(shelf.root, exchange)] == [first]  # the one that bears texts
+    assert conversations_of(shelf.root, "anna") == {"c1", "c2"}
+    early = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=1)
+    assert rows_about(shelf.root, user="bert", until=early) == []
+    ingest(shelf.root)
+    assert list(unread(shelf.root)) == []

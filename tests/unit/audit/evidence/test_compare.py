@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.sealedaudit import Spoiled
 from weir.audit.evidence.compare import Problem, compare, what_is_there
 from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import AuditRecord
@@ -16,9 +17,10 @@ from weir.audit.spool.writer import Spool
 Make = Callable[..., AuditRecord]
 
 
-@pytest.fixture
-def data(tmp_path: Path, record: Make) -> Path:
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory: pytest.TempPathFactory, record: Make) -> Spoiled:
     """Two boots, the first of them in several segments, all of it in the store."""
+    tmp_path = tmp_path_factory.mktemp("compare")
     for boot, count in (("one", 12), ("two", 3)):
         spool = Spool(tmp_path / "spool", "p", boot, segment_bytes_max=2048)
         spool.start()
@@ -27,7 +29,14 @@ def data(tmp_path: Path, record: Make) -> Path:
             assert spool.flush(10)
         assert spool.close(10)
     ingest(tmp_path)
-    return tmp_path
+    return Spoiled(tmp_path, tmp_path_factory.mktemp("spoiled") / "data")
+
+
+@pytest.fixture
+def data(spoiled: Spoiled) -> Iterator[Path]:
+    """For one test."""
+    yield spoiled.path
+    spoiled.mend()
 
 
 def ingest(data: Path) -> int:

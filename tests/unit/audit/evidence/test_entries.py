@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from unit.audit.evidence.boots import key
-from weir.audit.evidence.entries import BadEntry, Checkpoint, Rotation, key_name, parse_entry
+from weir.audit.evidence.entries import (
+    FILES_MAX,
+    BadEntry,
+    Checkpoint,
+    Files,
+    Rotation,
+    Sum,
+    is_file_name,
+    key_name,
+    parse_entry,
+)
 from weir.audit.evidence.merkle import EMPTY_ROOT
 
 CHECKPOINT = Checkpoint(
@@ -64,3 +74,45 @@ def test_nothing_at_all() -> None:
     for text in ("", "\n", "\n\n\n", "weir/p\nkey rotation\n"):
         with pytest.raises(BadEntry):
             parse_entry(text)
+
+
+def files(**given: object) -> Files:
+    values = {"proxy_id": "p", "number": 3, "ts": 1_780_000_000_000_000, "previous": "ab" * 32}
+    return Files(**{**values, **given})  # type: ignore[arg-type]
+
+
+def test_files_come_back_as_they_were() -> None:
+    one, two = ("spool/p-b-000001.jsonl.zst", Sum(7, "cd" * 32)), ("content/x.content", Sum(0, "ef" * 32))
+    for made in (files(sealed=(one, two)), files(removed=(one,)), files(removed=(two,), sealed=(one, two))):
+        assert parse_entry(made.text) == made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("sealed 7", "sealed 07"), ("sealed 7", "sealed -7"), ("sealed", "stored"), ("spool/", "../spool/"),
+        ("spool/", "/spool/"), ("spool/", ".spool/"), ("cdcd", "CDCD"), ("zst\n", "zst\n\n"), ("files", "file"),
+        ("number 3", "number 03"), ("weir/p", "weir/p/b"),
+    ],
+)  # fmt: skip
+def test_no_other_spelling_is_read(change: tuple[str, str]) -> None:
+    text = files(sealed=(("spool/p-b-000001.jsonl.zst", Sum(7, "cd" * 32)),)).text
+    assert change[0] in text
+    with pytest.raises(BadEntry):
+        parse_entry(text.replace(*change, 1))
+
+
+def test_an_entry_of_files_has_some_and_not_too_many() -> None:
+    many = tuple((f"spool/{number}", Sum(1, "ab" * 32)) for number in range(FILES_MAX + 1))
+    for made in (files(), files(sealed=many)):
+        with pytest.raises(BadEntry):
+            parse_entry(made.text)
+    assert parse_entry(files(sealed=many[1:]).text)
+    assert len(files(sealed=many[1:]).text) < 4_000
+
+
+def test_names_of_files() -> None:
+    assert is_file_name("audit/days/events/2026-11-20_weir-1.000000000010.parquet")
+    assert not any(
+        is_file_name(name) for name in ("", "/a", "a//b", "a/", "a/../b", ".a", "a/.b", "a b", "a\nb", "ä", "a" * 401)
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from unit.audit.evidence.boots import START_MS, Boot, chained, row
-from weir.audit.evidence.examine import Examination
+from weir.audit.evidence.examine import Begin, Examination
 from weir.audit.evidence.leaves import from_lines, from_rows
 from weir.audit.evidence.log import log_line
 from weir.audit.evidence.merkle import Frontier, leaf_hash
@@ -156,24 +156,32 @@ def test_the_store_s_rows_against_the_same_checkpoints() -> None:
     assert [str(item.wrong) for item in look.found(from_rows("events", rows[:4] + rows[5:]))] == ["removed"]
 
 
-def edge(boot: Boot, size: int) -> Frontier:
+def edge(boot: Boot, size: int) -> Begin:
     tree = Frontier()
     for leaf in boot.leaves()[:size]:
         tree.append(leaf_hash(bytes.fromhex(leaf.row_hash)))
-    return tree
+    return Begin(tree, boot.leaves()[size - 1].row_hash)
+
+
+def looked(begin: Begin, rows: list[bytes]) -> tuple[int, list[str]]:
+    look = Examination("p-b", Boot().report.checkpoints["p-b"], begin=begin)
+    found = [str(item.wrong) for item in look.found(from_lines("p-b", "f", rows))]
+    return look.proved, found
 
 
 def test_rows_that_retention_took_are_no_finding_when_a_checkpoint_covers_them() -> None:
     boot = Boot()
-    signed = boot.report.checkpoints["p-b"]
-    rest = b"".join(boot.lines[6:]).splitlines(keepends=True)
-    look = Examination("p-b", signed, begin=edge(boot, 6))
-    assert list(look.found(from_lines("p-b", "f", rest))) == [] and look.proved == 10
-    look = Examination("p-b", signed, begin=edge(boot, 5))
-    assert [str(item.wrong) for item in look.found(from_lines("p-b", "f", rest))] == ["forged", "removed"]
+    for size in (1, 5, 6, 10):  # whether or not a checkpoint was signed over just these
+        assert looked(edge(boot, size), boot.lines[size:]) == (10, [])
+        assert looked(edge(boot, size), boot.lines[size - 1 :]) == (10, [])  # it did not come to take this one
+        assert looked(edge(boot, size), boot.lines) == (10, [])
+    assert looked(edge(boot, 5), boot.lines[6:]) == (0, ["removed"])
     other = Boot(step_ms=lambda seq: START_MS + seq)
-    look = Examination("p-b", signed, begin=edge(other, 6))
-    assert "forged" in [str(item.wrong) for item in look.found(from_lines("p-b", "f", rest))]
+    assert "rewritten" in looked(edge(other, 6), boot.lines[6:])[1]
+    assert "rewritten" in looked(Begin(edge(other, 6).tree, edge(boot, 6).head), boot.lines[6:])[1]
+    longer = Boot(count=12)
+    assert looked(edge(longer, 12), []) == (0, ["forged", "added"])
+    assert "cut" in looked(edge(boot, 6), boot.lines[6:8])[1]
 
 
 def test_a_start_that_claims_rows_is_forged() -> None:

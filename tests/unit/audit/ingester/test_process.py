@@ -89,3 +89,21 @@ def test_exit_codes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         assert work_on(tmp_path, None, stop, 0.05) == 1
     told = capfd.readouterr().err
     assert "wrong.yaml" in told and "another ingester" in told
+
+
+def test_below_the_floor_nothing_is_ingested_and_what_makes_room_goes_on(
+    work, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    at_work, first, *_ = work
+    passes: list[bool] = []
+    monkeypatch.setattr(at_work._ingester, "run_once", lambda: passes.append(True) or 0)
+    free = [0]
+    monkeypatch.setattr("weir.audit.spool.room.free_bytes", lambda path: free[0])
+    at_work.round(last=False)
+    assert passes == [] and first.runs == [False] and list(at_work.trouble) == ["ingest"]
+    free[0] = 9 << 30
+    monkeypatch.setattr("weir.audit.spool.room.AGE_S", 0.0)
+    at_work.round(last=False)
+    assert passes == [True] and not at_work.trouble
+    told = capfd.readouterr().err
+    assert "ingest: OSError: the disk has less free than audit.disk.floor; trying again" in told

@@ -92,3 +92,21 @@ def test_reserves_of_the_dead_are_released_and_of_the_living_not(tmp_path: Path)
     assert dead.stat().st_blocks * 512 < 1 << 20 and dead.read_bytes() == b"x\n"
     assert live.path.stat().st_blocks * 512 >= 1 << 20
     live.close()
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced", "removed"])
+def test_a_file_that_lost_its_name_takes_nothing_more(tmp_path: Path, how: str) -> None:
+    made = Segment(tmp_path / "a.jsonl", 1 << 16)
+    made.append(b"first\n")
+    if how == "removed":
+        (tmp_path / "a.jsonl").unlink()
+    else:
+        (tmp_path / "a.jsonl").rename(tmp_path / "b.jsonl")
+    if how == "replaced":
+        (tmp_path / "a.jsonl").write_bytes(b"first\n")
+    with pytest.raises(OSError, match="moved or removed") as caught:
+        made.append(b"second\n")
+    assert caught.value.errno == errno.ESTALE and made.lost
+    made.close()
+    if how != "removed":
+        assert (tmp_path / "b.jsonl").read_bytes() == b"first\n"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from weir.audit.store import database as store
+from weir.audit.store import levels as levels_module
 from weir.audit.store.levels import Levels
 from weir.audit.store.parquet import ParquetFiles, open_engine
+from weir.audit.store.visible import visible
 
 
 class Clock:
@@ -18,7 +19,7 @@ class Clock:
 
 
 class House:
-    """A store fed batch by batch, one event and (every other batch) one finding each."""
+    """A store fed batch by batch, one event and (every other batch) one finding each; somebody has it open."""
 
     def __init__(self, root: Path) -> None:
         self.clock, self.batch = Clock(), 0
@@ -28,24 +29,32 @@ class House:
         self.levels = self.opened()
 
     def opened(self) -> Levels:
-        levels = Levels(self.files, merge_at=3, settle_s=2, grace_s=30, clock=self.clock)
+        levels = Levels(
+            self.files, merge_at=3, settle_s=2, grace_s=30, fold_rows=1_000, clock=self.clock, day=lambda: "2026-01-02"
+        )
         levels.recover(self.batch + 1)
         return levels
+
+    def write(self, table: str, target: Path) -> None:
+        number = f"{self.batch}::UBIGINT"
+        row = f"SELECT * REPLACE ('p' AS proxy_id, 'b' AS boot_id, {number} AS seq, {number} AS batch)"
+        self.files.write(f"{row} FROM ({self.files.nothing(table).removesuffix(' WHERE false')})", table, target)
 
     def add(self) -> None:
         self.batch += 1
         slot, paths = self.levels.hot_slot()
-        row = {"proxy_id": "p", "boot_id": "b", "seq": self.batch}
-        self.files.write_rows("findings", [row] if self.batch % 2 else [], self.batch, paths["findings"])
-        self.files.write_rows("events", [row], self.batch, paths["events"])
-        self.levels.added(slot, self.batch)
+        if self.batch % 2:
+            self.write("findings", paths["findings"])
+        self.write("events", paths["events"])
+        self.levels.added(slot, self.batch, 1)
 
     def step(self, seconds: float = 0) -> None:
         self.clock.now += seconds
+        self.levels.tidy()
         self.levels.step()
 
     def seqs(self, table: str = "events") -> list[int]:
-        query = f"SELECT seq FROM ({store.visible(self.files, table)}) ORDER BY seq"
+        query = f"SELECT seq FROM ({visible(self.files, table)}) ORDER BY seq"
         return [row[0] for row in self.engine.execute(query).fetchall()]
 
     def whole(self) -> bool:
@@ -53,49 +62,74 @@ class House:
         return self.seqs() == every and self.seqs("findings") == every[::2]
 
     def names(self, level: str) -> list[str]:
-        return sorted(p.name for p in self.files.directory(level, "events").glob("[0-9]*"))
+        return sorted(p.name for p in self.files.directory(level, "events").glob("[0-9u]*"))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(levels_module, "anybody_reads", lambda path: True)
     made = House(tmp_path)
     yield made
+    made.levels.close()
     made.engine.close()
 
 
 def test_rows_change_level_without_ever_being_missing_or_double(house: House) -> None:
-    for _ in range(60):
+    for _ in range(40):
         house.add()
         assert house.whole()
         house.step(1)
         assert house.whole()
-    warm, cold = house.files.read_watermark()
-    assert 0 < cold < warm < 60
-    assert len(house.names("hot")) < 45, "slots are to be used again"
-    assert len(house.names("cold")) >= 1
+    marks = house.files.read_marks()
+    assert 0 < marks.cold <= marks.warm < 40
+    assert house.names("days") and house.levels.parts.live
 
 
-def test_a_merge_shows_only_after_it_has_settled(house: House) -> None:
+def test_a_merge_counts_only_after_it_has_settled(house: House) -> None:
     for _ in range(3):
         house.add()
     house.step()
-    assert house.names("warm") == ["00000.parquet"]
+    assert house.names("warm") == ["00000000.parquet"] and house.levels.moving
     house.step(1.9)
-    assert house.files.read_watermark() == (0, 0)
+    assert house.files.read_marks().warm == 0
     house.step(0.2)
-    assert house.files.read_watermark() == (3, 0) and house.whole()
+    assert house.files.read_marks().warm == 3 and house.whole()
 
 
-def test_a_slot_is_not_written_anew_while_a_query_may_count_on_it(house: House) -> None:
+def test_while_nobody_reads_nothing_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(levels_module, "anybody_reads", lambda path: False)
+    for _ in range(3):
+        house.add()
+    house.step()
+    assert house.files.read_marks().warm == 3
+    house.step()
+    assert house.names("hot") == [] and house.whole()
+
+
+def test_files_are_removed_when_queries_that_count_on_them_have_ended(house: House) -> None:
     for _ in range(3):
         house.add()
     house.step()
     house.step(3)
-    assert house.levels.hot_slot()[0] == 3
     house.step(29)
-    assert house.levels.hot_slot()[0] == 3
+    assert len(house.names("hot")) == 3
+    house.seqs()  # somebody asks just now
     house.step(2)
-    assert house.levels.hot_slot()[0] == 0
+    assert len(house.names("hot")) == 3
+    house.step(6)
+    assert house.names("hot") == [] and house.whole()
+    assert len(list(house.files.marks.glob("*.parquet"))) == 1
+
+
+def test_a_reader_that_never_rests_cannot_let_files_pile_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(levels_module, "CROWD", 2)
+    for _ in range(3):
+        house.add()
+    house.step()
+    house.step(3)
+    house.seqs()
+    house.step(31)
+    assert len(house.names("hot")) == 2, "as many as may wait"
 
 
 def test_a_restart_in_the_middle_of_a_merge_forgets_the_merge(house: House) -> None:
@@ -121,8 +155,31 @@ def test_a_batch_whose_cursor_was_not_saved_is_taken_back(house: House) -> None:
     assert house.whole()
 
 
-def test_a_cold_file_that_was_never_shown_goes_away(house: House) -> None:
-    stray = house.files.directory("cold", "events") / "000000000001-000000000009.parquet"
-    house.files.write_rows("events", [{"seq": 5, "proxy_id": "p", "boot_id": "b"}], 5, stray)
-    house.levels = house.opened()
-    assert not stray.exists()
+def test_rows_of_yesterday_go_to_day_files_however_few(house: House) -> None:
+    house.add()
+    house.step()
+    assert house.levels.recent_rows() == 1
+    house.levels = Levels(
+        house.files, merge_at=3, settle_s=2, grace_s=30, fold_rows=1_000, clock=house.clock, day=lambda: "2999-01-01"
+    )
+    house.levels.recover(house.batch + 1)
+    house.step()
+    house.step(3)
+    assert house.levels.recent_rows() == 0 and house.whole()
+
+
+def test_parts_that_could_not_be_written_stay_hidden_and_go_away(house: House) -> None:
+    house.add()
+
+    def make(hide: levels_module.Hide) -> levels_module.Change:
+        part = house.levels.parts.allocate("events", "2026-01-01", "p")
+        hide([part])
+        house.write("events", house.levels.parts.path(part))
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        house.levels.replace(make)
+    assert house.whole() and not house.levels.moving and house.files.read_marks().hidden
+    house.step()
+    house.step(40)
+    assert house.names("days") == [] and house.files.read_marks().hidden == ()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from weir.audit.record import TABLES
-from weir.audit.store.parquet import LEVELS, ParquetFiles, open_engine, publish, quote
+from weir.audit.store.parquet import SEED, Marks, ParquetFiles, open_engine, publish, quote
+from weir.audit.store.tables import LEVELS
 
 
 @pytest.fixture
@@ -19,48 +19,31 @@ def files(tmp_path: Path) -> Iterator[ParquetFiles]:
     engine.close()
 
 
-ROW = {
-    "event_id": "01a1fd45-bc4d-7669-b506-66d53cd0fd77",
-    "proxy_id": "p",
-    "boot_id": "b",
-    "seq": 1,
-    "ts": 1_700_000_000_000_001,
-    "user": "a'n\"na",
-    "user_groups": ["x", "y"],
-    "stream": True,
-    "extra": '{"a":"b"}',
-}
-
-
 def test_quote() -> None:
     assert quote("it's") == "'it''s'"
 
 
 def test_prepare_makes_private_directories_with_empty_seeds_and_can_be_repeated(files: ParquetFiles) -> None:
-    files.write_watermark((5, 3))
+    files.write_marks(Marks(5, 3, (7, 8), version=1))
     files.prepare()
-    assert files.read_watermark() == (5, 3)
+    assert files.read_marks() == Marks(5, 3, (7, 8), version=1)
     assert stat.S_IMODE(files.root.stat().st_mode) == 0o700
-    for level in LEVELS:
-        for table in TABLES:
-            query = f"SELECT count(*) FROM {files.read(table, files.directory(level, table) / '*.parquet')}"
-            assert files.engine.execute(query).fetchall() == [(0,)]
+    for level, tables in LEVELS.items():
+        for table in tables:
+            assert files.engine.execute(f"SELECT count(*) FROM {files.every(level, table)}").fetchall() == [(0,)]
+            assert min(files.directory(level, table).glob("*")).name == SEED, "it is opened first"
+            assert min(SEED, "0", "A", "_") == SEED
     assert list(files.temporary.iterdir()) == []
 
 
-def test_rows_get_their_sql_types(files: ParquetFiles) -> None:
-    target = files.directory("hot", "events") / "00000.parquet"
-    files.write_rows("events", [ROW, {**ROW, "seq": 2, "event_id": "no uuid", "extra": "{broken"}], 9, target)
-    assert stat.S_IMODE(target.stat().st_mode) == 0o640
-    rows = files.engine.execute(
-        f'SELECT event_id::VARCHAR, typeof(event_id), ts::VARCHAR, "user", user_groups, stream, '
-        f"extra, typeof(extra), device, batch FROM {files.read('events', target)} ORDER BY seq"
-    ).fetchall()
-    assert rows[0] == (
-        ROW["event_id"], "UUID", "2023-11-14 22:13:20.000001", ROW["user"], ["x", "y"], True, ROW["extra"], "VARCHAR",
-        None, 9,
-    )  # fmt: skip
-    assert rows[1][0] is None and rows[1][6] is None, "what cannot be converted is NULL and stops nothing"
+def test_the_newest_marks_count_and_older_ones_can_go(files: ParquetFiles) -> None:
+    for version in (1, 2, 3):
+        files.write_marks(Marks(version, 0, (), version))
+    assert len(list(files.marks.glob("*.parquet"))) == 4 and files.read_marks().warm == 3
+    files.forget_marks(3, lambda: False)
+    assert len(list(files.marks.glob("*.parquet"))) == 4
+    files.forget_marks(3, lambda: True)
+    assert len(list(files.marks.glob("*.parquet"))) == 1 and files.read_marks() == Marks(3, 0, (), 3)
 
 
 def test_files_from_before_a_column_was_added_read_as_null(files: ParquetFiles) -> None:
@@ -74,25 +57,23 @@ def test_files_from_before_a_column_was_added_read_as_null(files: ParquetFiles) 
     assert rows == [(7, "anna", None)]
 
 
-def test_no_rows_leave_no_file_but_empty_one_that_is_there(files: ParquetFiles) -> None:
-    target = files.directory("hot", "findings") / "00000.parquet"
-    files.write_rows("findings", [], 1, target)
-    assert not target.exists()
-    files.write_rows("findings", [{"detector": "d"}], 1, target)
-    files.write_rows("findings", [], 2, target)
-    assert files.batches("hot", "findings") == {}
-    assert target.exists()
+def one(files: ParquetFiles, batch: int, target: Path) -> None:
+    row = files.nothing("events").removesuffix(" WHERE false")
+    files.write(f"SELECT * REPLACE ({batch}::UBIGINT AS seq, {batch}::UBIGINT AS batch) FROM ({row})", "events", target)
 
 
 def test_merge_takes_the_batches_asked_for(files: ParquetFiles) -> None:
     sources = []
     for batch in (1, 2, 3):
-        sources.append(files.directory("hot", "events") / f"{batch:05d}.parquet")
-        files.write_rows("events", [{**ROW, "seq": batch}], batch, sources[-1])
-    target = files.directory("warm", "events") / "00000.parquet"
-    files.merge("events", [*sources, sources[0].with_name("99999.parquet")], 2, 3, target)
-    assert files.batches("warm", "events") == {target: (2, 3)}
+        sources.append(files.directory("hot", "events") / f"{batch:08d}.parquet")
+        one(files, batch, sources[-1])
+    assert stat.S_IMODE(sources[0].stat().st_mode) == 0o640
+    target = files.directory("warm", "events") / "00000000.parquet"
+    files.merge("events", [*sources, sources[0].with_name("99999999.parquet")], 2, 3, target)
+    assert files.batches("warm", "events") == {target: (2, 3)} and files.rows("warm", "events")[target] == 2
     assert files.engine.execute(f"SELECT seq FROM {files.read('events', target)}").fetchall() == [(2,), (3,)]
+    files.merge("events", [], 1, 9, target.with_name("00000001.parquet"))
+    assert not target.with_name("00000001.parquet").exists()
 
 
 def test_publish_replaces_or_keeps(tmp_path: Path) -> None:
@@ -111,5 +92,5 @@ def test_a_directory_with_a_quote_in_its_name(tmp_path: Path) -> None:
     engine = open_engine()
     files = ParquetFiles(tmp_path / "o'hara", engine)
     files.prepare()
-    assert files.read_watermark() == (0, 0)
+    assert files.read_marks() == Marks()
     engine.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from weir.audit.record import AuditRecord, new_event_id, now_us
+from weir.audit.spool import room
 from weir.audit.spool.writer import Spool
 from weir.cli.checkup import store as checks
-
-_Usage = namedtuple("_Usage", "total used free")
+from weir.sections_audit import Disk
 
 
 @contextmanager
@@ -35,19 +34,26 @@ def segment(data: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("free", "status"), [(10 << 30, "ok"), (500 << 20, "warn"), (1 << 20, "fail")])
+@pytest.mark.parametrize(("free", "status"), [(10 << 30, "ok"), (2 << 30, "warn"), (1 << 20, "fail")])
 def test_space(store: Path, monkeypatch: pytest.MonkeyPatch, free: int, status: str) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(0, 0, free))
-    assert checks.space(store).status == status
+    monkeypatch.setattr(room, "free_bytes", lambda path: free)
+    found = checks.space(store, Disk())
+    assert found.status == status
+    assert ("5.0 GiB" in found.detail, "1.0 GiB" in found.detail) == (status == "warn", status == "fail")
+
+
+def test_a_disk_that_the_policy_lets_get_full(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "free_bytes", lambda path: 1 << 20)
+    assert checks.space(store, Disk(warn=0, floor=0)).status == "ok"
 
 
 def test_a_spool_that_cannot_be_written(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert checks.space(store).status == "fail"
+    assert checks.space(store, Disk()).status == "fail"
 
 
 def test_before_the_first_start(tmp_path: Path) -> None:
-    assert checks.space(tmp_path).status == "warn"
+    assert checks.space(tmp_path, Disk()).status == "warn"
     assert checks.chain(tmp_path).status == "warn"
     assert checks.ingester(tmp_path).status == "warn"
     assert checks.store(tmp_path).status == "warn"

@@ -184,3 +184,17 @@ def test_repr_hides_the_values() -> None:
     known.get("1").issue([(MAIL, "canary@x.com")])
     shown = repr(known) + repr(known.get("1"))
     assert "canary" not in shown and "secret-key" not in shown
+
+
+def test_a_conversation_is_forgotten_everywhere(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "v.db", lambda: b"k" * 32)
+    known = Conversations(b"key", vault=vault)
+    held = known.get("1", keep=True)
+    held.issue([(MAIL, "ann@x.com")])
+    known.get("2", keep=True).issue([(MAIL, "bob@x.com")])
+    vault.flush(10)
+    known.forget(["1", "unknown"])
+    held.issue([(MAIL, "late@x.com")])  # an exchange that was still under way
+    vault.flush(10)
+    assert len(known) == 1 and vault.get("1", 3600) is None and vault.get("2", 3600)
+    assert known.get("1", keep=True).values(frozenset({ONE})) == {}

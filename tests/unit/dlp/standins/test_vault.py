@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import ROOT
+from harness.processes import ROOT, until
 from weir.datadir import DataDirError
 from weir.dlp.standins.vault import Vault
 
@@ -242,3 +242,36 @@ def test_repr_and_log_hide_everything(path: Path, caplog: pytest.LogCaptureFixtu
     vault = made(path)
     write(vault, a=CANARY)
     assert "canary" not in repr(vault) + caplog.text
+
+
+def test_some_are_forgotten_on_disk_and_on_their_way(path: Path) -> None:
+    vault = made(path)
+    write(vault, a="x" * 5000, b="y")
+    with vault._store:  # the writer has made its rows and waits to put them in
+        vault.put("c", lambda: b"late", DAY)
+        vault.put("d", lambda: b"stays", DAY)
+        until(lambda: vault._in_hand, "the writer has them in hand")
+        assert vault.forget({"a", "c", "never was"}) == 1
+    vault.flush(10)
+    assert [vault.get(name, DAY) for name in "abcd"] == [None, b"y", None, b"stays"]
+    assert made(path).get("a", DAY) is None
+    assert path.with_name(path.name + "-wal").stat().st_size == 0 or not path.with_name(path.name + "-wal").exists()
+
+
+def test_forgetting_makes_no_store(path: Path) -> None:
+    assert made(path).forget({"a"}) == 0 and not path.exists()
+
+
+def test_a_store_that_cannot_be_written_is_not_silently_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = made(path)
+    write(vault, a="x")
+
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def busy(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(vault, "_connect", busy)
+    with pytest.raises(OSError, match="cannot be written"):
+        vault.forget({"a"})

@@ -143,3 +143,25 @@ def test_one_that_does_not_end_is_left_to_itself(
 
 def test_done_without_a_start(tmp_path: Path) -> None:
     asyncio.run(Ingester(tmp_path).done())
+
+
+def test_it_gets_the_variables_that_the_policy_s_references_name(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("S3_ID", "S3_SECRET", "SOME_API_KEY", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "x")
+    policy = tmp_path / "policy.yaml"
+    bucket = "{name: b, access_key: 'env:S3_ID', secret_key: 'env:S3_SECRET'}"
+    policy.write_text(f"version: 1\naudit: {{checkpoints: {{publish: [{{bucket: {bucket}}}]}}}}\n")
+    stand.does(f"env >> {stand.log}; cat >/dev/null")
+
+    async def main() -> None:
+        addon = Ingester(tmp_path / "data", policy)
+        await addon.running()
+        await until(lambda: any(line.startswith("PATH=") for line in stand.said))
+        await addon.done()
+
+    asyncio.run(main())
+    names = {line.partition("=")[0] for line in stand.said if "=" in line}
+    assert {"S3_ID", "S3_SECRET"} <= names and not names & {"SOME_API_KEY", "AWS_PROFILE"}
+    assert "--secrets weir.keys.secrets:yields" in stand.said[0]

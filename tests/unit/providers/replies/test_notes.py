@@ -75,3 +75,36 @@ def test_usage_agrees_with_itself_and_has_an_end(reported: Usage, expected: Usag
     notes = Notes()
     notes.usage, notes.by_model["m"] = reported, reported
     assert notes.reply().usage == expected and notes.reply().by_model == (("m", expected),)
+
+
+def test_arguments_are_no_text_and_stand_by_their_call() -> None:
+    notes = Notes()
+    notes.call("0", "c0", "look")
+    notes.call("1", "c1", "send")
+    notes.keep("I look.")
+    notes.argue("1", '{"to":')
+    notes.keep_all([Place("/x", "x", ' "ann"}', call="1"), Place("/y", "y", "Done.")])
+    notes.argue("9", '{"nobody": "called"}')  # a call that never had a name: a text like others
+    reply = notes.reply()
+    assert reply.arguments == ("", '{"to": "ann"}')
+    assert reply.text == 'I look.Done.{"nobody": "called"}'
+
+
+def test_arguments_that_are_no_text_become_json() -> None:
+    notes = Notes()
+    notes.call("0", "", "look")
+    notes.argue("0", {"where": "Köln", "deep": [1, None]})
+    assert notes.reply().arguments == ('{"where":"Köln","deep":[1,null]}',)
+    notes = Notes()
+    notes.call("0", "", "look")
+    notes.argue("0", {})
+    assert notes.reply().arguments == ()
+
+
+def test_arguments_share_the_bound_of_texts() -> None:
+    notes = Notes()
+    notes.call("0", "", "look")
+    notes.keep("a" * (TEXT_CHARS_MAX - 3))
+    notes.argue("0", "b" * 10)
+    assert notes.reply().arguments == ("bbb",)
+    assert notes.reply().reason == "text over the limit"

@@ -1,62 +1,28 @@
-"""The SQL of the store: what an analyst sees in ``audit.duckdb``. Base views follow from the columns."""
+"""What security asks of the store: what leaked, what was held back, what is in use that nobody allowed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from weir.audit.store.views.shape import View
+from weir.audit.store.views.tools import RISKY_TOOL_CALLS
 
-from weir.audit.columns import Column
-from weir.audit.record import EVENT_COLUMNS
-
-__all__ = ["VIEWS", "View", "exchanges_sql"]
-
-_NOT_EXCHANGES = "('gap', 'config', 'erasure', 'disclosure', 'retention', 'coach', 'budget')"
-_OF_THE_RECORD = {"event_id", "exchange_id", "seq", "ts", "ts_end", "kind", "prev_hash", "row_hash", "dropped"}
-
-_OF_TURNS = {
-    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view by name: what it is for, and its SELECT."""
-
-    name: str
-    comment: str
-    sql: str
-
-
-def exchanges_sql() -> str:
-    """One row per exchange out of its records: of each column the last value that was set, the reply's before the
-    request's. ``ended`` stays NULL, and ``kind`` is ``request``, while there is no reply."""
-    merged = [_merged(column) for column in EVENT_COLUMNS if column.name not in _OF_THE_RECORD]
-    return f"""
-        SELECT exchange_id,
-            coalesce(arg_max(kind, seq) FILTER (kind NOT IN ('discovered', 'turn')), 'discovered') AS kind,
-            min(ts) AS started,
-            max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered', 'turn')) AS ended,
-            {", ".join(merged)},
-            arg_max(event_id, seq) FILTER (kind = 'request') AS request_event_id,
-            arg_max(event_id, seq) FILTER (kind NOT IN ('request', 'turn')) AS response_event_id
-        FROM events WHERE exchange_id IS NOT NULL AND kind NOT IN {_NOT_EXCHANGES}
-        GROUP BY exchange_id"""
-
-
-def _merged(column: Column) -> str:
-    if column.name in _OF_TURNS:  # while a socket is open, the sum of its turns; then what its last record says
-        last = f'arg_max("{column.name}", seq) FILTER ("{column.name}" IS NOT NULL AND kind <> \'turn\')'
-        return f'coalesce({last}, sum("{column.name}") FILTER (kind = \'turn\')::BIGINT) AS "{column.name}"'
-    return f'arg_max("{column.name}", seq) FILTER ("{column.name}" IS NOT NULL) AS "{column.name}"'
-
+__all__ = ["DISCOVERED", "VIEWS"]
 
 DISCOVERED = "(kind = 'discovered' OR coalesce(extra->>'$.discovered', '') = 'true')"
 
-VIEWS = (
-    View(
-        "exchanges",
-        "One row per exchange: its request and reply records joined; reply columns are NULL while none has come.",
-        exchanges_sql(),
-    ),
+_TOP = View(
+    "top_findings",
+    "What detectors found, most frequent first: in how many exchanges, how many different values, what was done.",
+    """
+    SELECT detector, category, count(*) AS findings, count(DISTINCT exchange_id) AS exchanges,
+        count(DISTINCT match_hmac) AS different_values,
+        count(*) FILTER (direction = 'request') AS in_requests, count(*) FILTER (direction = 'response') AS in_replies,
+        count(*) FILTER (action IN ('redact', 'pseudonymise', 'coach', 'block')) AS held,
+        min(ts) AS first_seen, max(ts) AS last_seen
+    FROM findings GROUP BY detector, category ORDER BY findings DESC, detector, category""",
+)
+
+VIEWS: tuple[View, ...] = (
+    _TOP,
     View(
         "secret_leaks",
         "Credentials found in traffic; held says whether weir kept the value from leaving.",
@@ -65,7 +31,7 @@ VIEWS = (
             f.direction, f.action, coalesce(f.action IN ('redact', 'pseudonymise', 'coach', 'block'), false)
                 OR coalesce(e.action IN ('coach', 'block'), false) AS held,
             f.match_hmac, f.exchange_id, f.event_id
-        FROM findings f LEFT JOIN events e USING (event_id) WHERE f.category = 'secret'""",
+        FROM findings f LEFT JOIN exchanges e USING (exchange_id) WHERE f.category = 'secret'""",
     ),
     View(
         "blocked_by_rule",
@@ -93,28 +59,6 @@ VIEWS = (
         GROUP BY host, service, status""",
     ),
     View(
-        "cost_by_team_day",
-        "Tokens and money per team and day (UTC); unpriced exchanges are counted, not guessed. NULL: none has a price.",
-        """
-        SELECT started::DATE AS day, coalesce(team, '') AS team, count(*) AS exchanges,
-            sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens,
-            round(sum(cost_nano) / 1e9, 6) AS cost_usd,
-            count(*) FILTER (cost_nano IS NULL) AS unpriced
-        FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY day, coalesce(team, '')""",
-    ),
-    View(
-        "cost_by_model",
-        "Tokens and money per service and model that answered; cost_usd is NULL where no exchange has a price.",
-        """
-        SELECT service, coalesce(response_model, request_model) AS model, count(*) AS exchanges,
-            sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens,
-            sum(cache_read_tokens)::BIGINT AS cache_read_tokens, sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
-            round(sum(cost_nano) / 1e9, 6) AS cost_usd,
-            count(*) FILTER (cost_nano IS NULL) AS unpriced,
-            count(*) FILTER (usage_source = 'estimated') AS estimated
-        FROM exchanges WHERE usage_source IN ('reported', 'estimated') GROUP BY service, model""",
-    ),
-    View(
         "credentials_seen",
         "Each credential that was no virtual key, each time it was shown: whose it is, who showed it, what was done.",
         """
@@ -125,7 +69,7 @@ VIEWS = (
                 || coalesce(list_transform(string_split(extra->>'$.credentials', ' '), lambda one:
                     {'kind': split_part(one, ':', 1), 'fingerprint': split_part(one, ':', 2),
                      'owner': nullif(split_part(one, ':', 3), '')}), []) AS credentials
-            FROM exchanges  -- once: putting it together out of its records is what takes time
+            FROM exchanges WHERE api_key_fp IS NOT NULL OR contains(extra::VARCHAR, '"credentials"')
         )
         SELECT coalesce(s.owner, e.provider, e.service, e.host) AS provider, s.kind, s.fingerprint,
             e.started, e."user", e.team, e.app, e.device, e.auth_method, e.src_ip, e.service, e.host, e.operation,
@@ -167,4 +111,5 @@ VIEWS = (
             coalesce(inspection_reason, reason) AS reason, action, req_bytes, resp_bytes, exchange_id
         FROM exchanges WHERE inspection IS DISTINCT FROM 'inspected'""",
     ),
+    RISKY_TOOL_CALLS,
 )

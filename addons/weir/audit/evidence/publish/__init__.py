@@ -1,0 +1,1 @@
+"""Where checkpoints go besides the log: one module a kind of place."""
