@@ -19,6 +19,7 @@ import pytest
 
 from harness.canary import CANARIES, assert_no_canaries
 from harness.doubles import Doubles
+from harness.stores import copies
 from harness.weir import PROVIDER_HOSTS, Weir, write_policy
 from weir.dlp.core import compiled
 
@@ -37,6 +38,7 @@ class _Kept(dict[bytes, compiled.Compiled]):
 
 
 compiled._in_use = _Kept()
+copies()  # of an empty store
 
 
 def _run_folder() -> Path:

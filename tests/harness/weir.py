@@ -16,6 +16,7 @@ import yaml
 
 from .doubles import Doubles
 from .processes import ROOT, Process, until
+from .stores import begun
 
 __all__ = ["PROVIDER_HOSTS", "Weir", "write_policy"]
 
@@ -85,6 +86,7 @@ class Weir:
         folder.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
         _share_compiled(self.data)
+        begun(self.data / "audit")
         arguments = [*program, "run", "--policy", str(policy), "--listen", listen, "--data", str(self.data)]
         arguments += ["--ready-file", str(ready_file)]
         if doubles is not None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 __all__ = ["BATCH", "Column", "col", "columns_of", "field_ids", "json_columns", "parquet_schema"]
 
 INT64_MAX = 2**63 - 1
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
 ELEMENT_IDS = 10_000  # list elements need ids of their own in Parquet
 
 
@@ -35,7 +36,8 @@ class Column:
     def stored(self) -> str:
         """SQL that turns the JSON value into the stored one; what cannot be converted becomes NULL, never an error."""
         if self.sql == "TIMESTAMP":
-            return f'make_timestamp("{self.name}")'
+            # Of years 1 to 9999: of others DuckDB raises an error, or gives them to no Python.
+            return f'CASE WHEN "{self.name}" BETWEEN {_FIRST_US} AND {_LAST_US} THEN make_timestamp("{self.name}") END'
         if self.sql == self.json:
             return f'"{self.name}"'
         return f'try_cast("{self.name}" AS {self.sql})::{self.parquet}'

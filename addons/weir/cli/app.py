@@ -148,7 +148,8 @@ def _usage(error: Exception) -> int:
     command = context.command_path if context else "weir"
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     if message:  # none when a group was called without a command: its help is on stdout then
-        message = message.replace("Value error, ", "").rstrip(".")
+        message = message.replace("Value error, ", "").replace(". Choose from:", "; one of:")
+        message = " ".join(message.split()).rstrip(".")
         sys.stderr.write(f"{command}: {message}; see {command} --help\n")
     return 2
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+import duckdb
 import pytest
 
 from weir.audit.columns import Column, col, columns_of, field_ids, json_columns, parquet_schema
@@ -68,3 +70,12 @@ def test_json_is_text_in_parquet_and_json_for_analysts() -> None:
     assert column.stored == 'try_cast("extra" AS JSON)::VARCHAR'
     assert column.shown == '"extra"::JSON AS "extra"'
     assert Column("user", 1, "VARCHAR", "VARCHAR").shown == '"user"'
+
+
+@pytest.mark.parametrize("at", [2**63 - 1, 1 - 2**63, 253_402_300_800_000_000])
+def test_a_time_that_is_none_is_no_time_and_no_error(at: int) -> None:
+    stored = Column("at", 1, "TIMESTAMP", "BIGINT").stored
+    assert duckdb.execute(f"SELECT {stored} FROM (SELECT ?::BIGINT AS at)", [at]).fetchall() == [(None,)]
+    assert duckdb.execute(f"SELECT {stored} FROM (SELECT 1::BIGINT AS at)").fetchall() == [
+        (datetime(1970, 1, 1, 0, 0, 0, 1),)
+    ]

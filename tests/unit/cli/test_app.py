@@ -89,6 +89,10 @@ def test_offline_commands_import_neither_mitmproxy_nor_presidio(arguments: list[
         (["nope"], "weir: No such command 'nope'; see weir --help\n"),
         (["keys", "revoke"], "weir keys revoke: Missing argument 'ID'; see weir keys revoke --help\n"),
         (["ca", "show", "--nope"], "weir ca show: No such option: --nope; see weir ca show --help\n"),
+        (
+            ["audit", "export"],
+            "'--format'; one of: ocsf, cef, leef, ecs, otlp, focus, jsonl; see weir audit export --help\n",
+        ),
         (["keys", "list", "--format", "xml"], "'xml' is not one of 'table', 'json'; see weir keys list --help\n"),
     ],
 )

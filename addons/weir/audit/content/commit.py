@@ -1,20 +1,22 @@
 """Brings a batch of encrypted events to disk: keys first, then the entries, both under the key file's lock.
 
 A data key is on disk before the first text under it, else a crash would leave texts that nobody can read. And an
-erasure stands wholly before a commit or wholly after it: what it overtook in the queue is not written.
+erasure stands wholly before a commit or wholly after it: of what it overtook in the queue a husk is written, an entry
+without parts under a key that is destroyed, so that the event's record does not look for texts that were taken away.
 """
 
 from __future__ import annotations
 
 import errno
 import secrets
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from weir.audit.content.entries import frame
+from weir.audit.content.entries import Head, frame
 from weir.audit.content.kek import KeyRing, KeyRingError
 from weir.audit.content.keyfile import KeyFile, Places
 from weir.audit.content.keystore import day_of
@@ -71,9 +73,11 @@ class Committer:
             asked = {one.key.key_id for one in batch if one.key.stored and one.key.generation != self._seen}
             destroyed = {key_id for key_id, (_, slot) in places.find(asked).items() if isinstance(slot, Destroyed)}
             kept = [sealed for sealed in batch if not self._is_over(sealed, destroyed)]
+            over = [sealed for sealed in batch if self._is_over(sealed, destroyed)] if len(kept) < len(batch) else []
             self._store_keys(places, kept)
-            if kept:
-                self._append(b"".join(frame(sealed.payload) for sealed in kept))
+            data = b"".join(frame(payload) for payload in (*(one.payload for one in kept), *_husks(places, over)))
+            if data:
+                self._append(data)
         self.overtaken += len(batch) - len(kept)
 
     def look(self) -> None:
@@ -134,6 +138,19 @@ class Committer:
             self._segment = Segment(self._directory / name, wanted)
             self._number += 1
         self._segment.append(data)
+
+
+def _husks(places: Places, over: Sequence[Sealed]) -> list[bytes]:
+    """What is stored of events that are over before they were written: that they were, for their records name them."""
+    today, now = day_of(now_us()), now_us()
+    reasons = ["expired" if sealed.key.expires_day < today else "erased" for sealed in over]
+    gone = {reason: Destroyed(secrets.token_bytes(16), reason, now) for reason in set(reasons)}
+    if gone:
+        places.append(gone.values())
+    return [
+        Head(uuid.UUID(one.event_id).bytes, gone[reason].key_id, one.ts_us, one.key.expires_day, 0).pack()
+        for one, reason in zip(over, reasons, strict=True)
+    ]
 
 
 def _wrapped(ring: KeyRing, key: DataKey, under: bytes) -> Wrapped:

@@ -160,6 +160,13 @@ class KeyStore:
             places.rewrite(slot for _, slot in places.each() if slot is not None and stays(slot))
             return less
 
+    def unopened(self, ring: KeyRing) -> int:
+        """How many keys are wrapped by none of the ring's."""
+        if not self.file.exists():
+            return 0
+        with self.file.changing() as places:
+            return sum(slot.kek_id not in ring.ids for _, slot in places.each() if isinstance(slot, Wrapped))
+
     def rewrap(self, ring: KeyRing) -> Rewrapped:
         """Put every key under the ring's current key: the middle of a rotation. The old file's bytes are overwritten.
 

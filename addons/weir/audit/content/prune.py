@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weir.audit.content.entries import Head
-from weir.audit.content.keystore import KeyStore
+from weir.audit.content.keystore import KeyStore, day_of
 from weir.audit.content.segments import claimed, listed, walk_heads
-from weir.audit.content.slots import Wrapped
+from weir.audit.content.slots import Destroyed, Wrapped
 from weir.audit.spool.segment import sync_directory
 
 __all__ = ["Pruned", "prune"]
@@ -46,7 +46,8 @@ def prune(directory: Path, now_us: int, removing: Callable[[Path], None] = _nobo
         with claimed(segment.path) as fd:
             heads = list(walk_heads(segment.path))
             there = {head.key_id for head in heads if head is not None}
-            if fd is None or not live.isdisjoint(there) or _unread(heads) or _has_key(store, there):
+            needed = _unread(heads) or _tells(store, heads, day_of(now_us)) or _has_key(store, there)
+            if fd is None or needed or not live.isdisjoint(there):
                 named |= there
                 continue
             removing(segment.path)
@@ -66,3 +67,10 @@ def _unread(heads: list[Head | None]) -> bool:
 def _has_key(store: KeyStore, key_ids: set[bytes]) -> bool:
     """Asked again before a file goes: its writer may have added a key since ``live`` was."""
     return any(isinstance(slot, Wrapped) for slot in store.lookup(key_ids).values())
+
+
+def _tells(store: KeyStore, heads: list[Head | None], today: int) -> bool:
+    """Whether a file says of events that their texts were never written, and is still to say so."""
+    husks = {head.key_id for head in heads if head is not None and not head.count and head.expires_day >= today}
+    slots = store.lookup(husks).values() if husks else ()
+    return any(isinstance(slot, Destroyed) and slot.reason == "unwritten" for slot in slots)

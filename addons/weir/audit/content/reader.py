@@ -20,8 +20,9 @@ from weir.audit.content.slots import Destroyed, Wrapped
 __all__ = ["STATES", "ContentReader", "Gone", "Opened", "Unreadable"]
 
 # What `check` says of an event's texts. Missing: no entry (never written, removed, damaged). Lost: its key is gone,
-# and nothing says that it was destroyed. Altered: not the bytes whose hash the record holds.
-STATES = ("whole", "erased", "expired", "missing", "lost", "altered")
+# and nothing says that it was destroyed. Altered: not the bytes whose hash the record holds. Unwritten: weir ended
+# before they were on disk, and the next start said so.
+STATES = ("whole", "erased", "expired", "missing", "lost", "altered", "unwritten")
 _SLOTS_MAX = 1024
 _SAID = {
     "missing": "no texts of this event are kept here, or they are damaged",
@@ -30,6 +31,7 @@ _SAID = {
     "lost": "the key to the texts of this event is not in the key file",
     "locked": "the content key that wraps this event's key is not among those given",
     "altered": "the texts of this event were changed since they were written",
+    "unwritten": "the texts of this event were lost: weir ended before they were on disk",
 }
 
 
@@ -106,7 +108,9 @@ class ContentReader:
         for payload in self._payloads(set(wanted)):
             head = read_head(payload)
             event_id = wanted[head.event_id]
-            same = not events[event_id] or sha256(payload).hexdigest() == events[event_id]
+            # A husk says that there was never more, and is believed if its key is one that was destroyed.
+            husk = not head.count and isinstance(self._slot(head.key_id), Destroyed)
+            same = husk or not events[event_id] or sha256(payload).hexdigest() == events[event_id]
             states[event_id] = "lost" if same else "altered"
             if same:
                 keys[event_id] = head.key_id
@@ -131,11 +135,12 @@ class ContentReader:
                         yield f"{segment.path.name}: byte {found.offset}: {problem}"
 
     def _open(self, event_id: str, ct_hash: str, payload: bytes) -> Opened | Gone:
-        real = sha256(payload).hexdigest()
+        real, head = sha256(payload).hexdigest(), read_head(payload)
+        slot = self._slot(head.key_id)
+        if not head.count and isinstance(slot, Destroyed):
+            return Gone(event_id, slot.reason)
         if ct_hash and ct_hash != real:
             return Gone(event_id, "altered")
-        head = read_head(payload)
-        slot = self._slot(head.key_id)
         if not isinstance(slot, Wrapped):
             return Gone(event_id, "lost" if slot is None else slot.reason)
         if self._ring is None or slot.kek_id not in self._ring.ids:

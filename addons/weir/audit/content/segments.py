@@ -12,7 +12,19 @@ from pathlib import Path
 
 from weir.audit.content.entries import Buffer, Frame, Head, frames, heads, payload_at
 
-__all__ = ["SUFFIX", "SegmentFile", "claimed", "listed", "name_of", "opened", "pick", "release", "walk", "walk_heads"]
+__all__ = [
+    "SUFFIX",
+    "SegmentFile",
+    "begun_ms",
+    "claimed",
+    "listed",
+    "name_of",
+    "opened",
+    "pick",
+    "release",
+    "walk",
+    "walk_heads",
+]
 
 SUFFIX = ".content"
 _BLOCKS = 64 * 1024  # that a file may hold beyond its length without being a reserve
@@ -39,12 +51,21 @@ def name_of(begun_ms: int, writer: str, number: int) -> str:
     return f"{begun_ms:012x}-{writer}-{number:06d}{SUFFIX}"
 
 
+def begun_ms(path: Path) -> int | None:
+    """When a segment was begun, by its name (milliseconds since the epoch); None for a name that is not ours."""
+    try:
+        return int(path.name.partition("-")[0], 16) if path.suffix == SUFFIX else None
+    except ValueError:
+        return None
+
+
 def listed(directory: Path) -> list[SegmentFile]:
     """The segments of a directory, oldest first; none when there is no directory."""
     found = []
     for path in sorted(directory.glob(f"*{SUFFIX}")):
-        with suppress(ValueError):  # not a name of ours
-            found.append(SegmentFile(path, int(path.name.partition("-")[0], 16)))
+        begun = begun_ms(path)
+        if begun is not None:
+            found.append(SegmentFile(path, begun))
     return found
 
 

@@ -34,7 +34,7 @@ _KEY = struct.Struct(">c8s16s16s16sIQ48s")
 _DESTROYED = struct.Struct(">c16scQ")
 _ERASURE = struct.Struct(">c16s16scQI?")
 _SUM = struct.Struct(">I")
-_REASONS = {b"E": "erased", b"X": "expired"}
+_REASONS = {b"E": "erased", b"X": "expired", b"L": "unwritten"}
 _KINDS = {b"U": "user", b"C": "conversation"}
 
 
@@ -73,7 +73,8 @@ class Wrapped:
 
 @dataclass(frozen=True, slots=True)
 class Destroyed:
-    """What is left of a data key: its id, when it went and why (``erased`` or ``expired``)."""
+    """What is left of a data key: its id, when it went and why: ``erased``, ``expired``, or ``unwritten``, of
+    which there never was more (see ``bereft.py``)."""
 
     key_id: bytes
     reason: str

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from weir.audit.content.parts import Content
 
 __all__ = ["WHATS", "Row", "Step", "about", "timeline"]
@@ -25,7 +27,7 @@ _REPLIES = frozenset(["response", "turn"])
 _NOTES = {
     "error": "the exchange broke off",
     "gap": "audit records are missing here",
-    "erasure": "content was erased",
+    "erasure": "texts were erased",
     "disclosure": "somebody read what was said",
     "meter": "a connection that was not decrypted",
     "config": "weir changed its state",
@@ -39,7 +41,9 @@ _WHY = {
     "expired": "its texts were kept for as long as the policy said",
     "lost": "the key to its texts is lost",
     "locked": "the content key to its texts was not given",
+    "unread": "its texts were kept; to read them takes a reason",
     "altered": "its texts were changed since they were written",
+    "unwritten": "its texts were lost: weir ended before they were on disk",
 }
 
 
@@ -115,8 +119,7 @@ def _of_event(
     content = opened if isinstance(opened, Content) else None
     why = "" if isinstance(opened, Content) else _WHY.get(opened, opened)
     if kind in _NOTES:
-        text = _said(row, "reason") or _said(row, "inspection_reason")
-        return [_step(row, "note", "weir", f"{_NOTES[kind]}: {text}" if text else _NOTES[kind])]
+        return [_step(row, "note", "weir", _noted(row, kind))]
     seen = known.setdefault(_said(row, "conversation_id") or f"{row.get('user')}\0{row.get('app')}", Counter())
     steps = []
     if kind in _PROMPTS or (content is not None and content.segments):
@@ -131,8 +134,18 @@ def _of_event(
     return steps + _decision(row)
 
 
+def _noted(row: Row, kind: str) -> str:
+    what, why = _NOTES[kind], _said(row, "reason") or _said(row, "inspection_reason")
+    if kind == "disclosure" and (told := _extra(row)).get("by"):
+        opened = told.get("outcome") in (None, "opened")
+        what = f"{told['by']} read what was said" if opened else f"{told['by']} asked what was said ({told['outcome']})"
+    if kind == "erasure" and why.startswith("erased "):
+        return f"texts were {why}"
+    return f"{what}: {why}" if why else what
+
+
 def _prompts(row: Row, content: Content | None, why: str, seen: Counter[tuple[str, str]]) -> list[Step]:
-    user = _said(row, "user") or "nobody known"
+    user = _said(row, "user") or _said(row, "app") or _said(row, "src_ip") or "nobody known"
     if content is None or not content.segments:
         return [_step(row, "prompt", user, why or _WHY[""], _target(row), kept=False)]
     told = [(one.role, one.text) for one in content.segments if one.role not in _ASIDE]
@@ -210,7 +223,8 @@ def _decision(row: Row) -> list[Step]:
     text = action or verdict
     if verdict and action and verdict != action:  # observe mode
         text = f"{action} (the policy says {verdict})"
-    detail = ", ".join(filter(None, [rule, _said(row, "reason") if row.get("kind") not in _REPLIES else ""]))
+    why = _said(row, "reason") if row.get("kind") not in _REPLIES else ""
+    detail = why if rule and why.startswith(f"{rule}:") else ", ".join(filter(None, [rule, why]))
     return [_step(row, "decision", "weir", text, detail, ended=row.get("kind") in _REPLIES)]
 
 
@@ -229,6 +243,16 @@ def _target(row: Row) -> str:
 def _children(row: Row, name: str) -> Sequence[Row]:
     found = row.get(name) or ()
     return [child for child in found if isinstance(child, Mapping)]
+
+
+def _extra(row: Row) -> Mapping[str, Any]:
+    """What stands in ``extra``: JSON as the store has it, or read already."""
+    extra = row.get("extra")
+    try:
+        told = orjson.loads(extra) if isinstance(extra, str) else extra
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, Mapping) else {}
 
 
 def _said(row: Row, name: str) -> str:

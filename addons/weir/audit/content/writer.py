@@ -31,6 +31,7 @@ log = logging.getLogger("weir.audit")
 BATCH_BYTES = 4 << 20
 _FAILURES = (OSError, KeyFileError, KeyRingError)
 Gap = Callable[[int, int, int, str], None]  # events lost, from and to (µs since the epoch), why
+Left = Callable[[list[str]], None]  # ids of events that were accepted and not written
 
 
 class ContentWriter:
@@ -49,14 +50,16 @@ class ContentWriter:
         retry_s: float = 0.25,
         linger_s: float = 0.02,
         on_gap: Gap | None = None,
+        on_left: Left | None = None,
         room: Room | None = None,
     ) -> None:
         """``ring`` gives the wrapping keys when new data keys are stored; it is asked in the writer's thread.
         ``room``: below its floor nothing is written.
 
-        ``on_gap`` is told, from that thread, how many events' texts were lost once writing works again.
+        ``on_gap`` is told how many events' texts were lost: from that thread once writing works again, and when closing
+        ran out of time; then ``on_left`` too, which they are.
         """
-        self._directory, self._ring, self._on_gap = directory, ring, on_gap
+        self._directory, self._ring, self._on_gap, self._on_left = directory, ring, on_gap, on_left
         self._segment_bytes_max, self._queue_bytes_max = segment_bytes_max, queue_bytes_max
         self._keys_max, self._content_bytes_max, self._room = keys_max, content_bytes_max, room
         self._durable_timeout_s, self._retry_s, self._linger_s = durable_timeout_s, retry_s, linger_s
@@ -66,8 +69,9 @@ class ContentWriter:
         self._lock = threading.Lock()
         self._wake, self._done = threading.Condition(self._lock), threading.Condition(self._lock)
         self._queue: deque[Item] = deque()
-        self._bytes = self._busy = 0  # queued and in hand; items in hand
-        self._urgent = self._stop = False
+        self._bytes = 0  # queued and in hand
+        self._hand: list[Item] = []  # taken by the writer, not yet durable
+        self._urgent = self._stop = self._told = False
         self._deadline = 0.0
         self._refused, self._failed_at, self._lost = "", 0, 0
         self._thread = threading.Thread(target=self._run, name="weir-audit-content", daemon=True)
@@ -119,7 +123,7 @@ class ContentWriter:
     @property
     def lag(self) -> int:
         """Events accepted and not yet durable."""
-        return len(self._queue) + self._busy
+        return len(self._queue) + len(self._hand)
 
     def put(self, sealed: Sealed) -> bool:
         """Queue for writing, from any thread, without waiting. False when there is no room: then it is counted."""
@@ -146,7 +150,7 @@ class ContentWriter:
         with self._lock:
             self._urgent = True
             self._wake.notify()
-            return self._done.wait_for(lambda: not (self._queue or self._busy), timeout_s)
+            return self._done.wait_for(lambda: not (self._queue or self._hand), timeout_s)
 
     def close(self, timeout_s: float) -> bool:
         """Write what is queued and stop; False when texts were left behind. Nothing is accepted after."""
@@ -156,6 +160,7 @@ class ContentWriter:
         if self._thread.is_alive():
             self._thread.join(timeout_s + self._retry_s)
         self.keys.file.close()
+        self._tell_left()
         return not self._thread.is_alive() and self.lag == 0
 
     def _accept(self, item: Item) -> None:
@@ -182,7 +187,7 @@ class ContentWriter:
                 self._tell_gap()
         finally:
             self._committer.close()
-            self._fail("the writer has ended", [])
+            self._fail(self._refused or "the writer has ended", [])
 
     def _take(self) -> list[Item] | None:
         """The next items; none when nothing came for a while; None when there is nothing left and we stop."""
@@ -194,7 +199,7 @@ class ContentWriter:
             while self._queue and size < BATCH_BYTES:
                 items.append(self._queue.popleft())
                 size += len(items[-1].sealed.payload)
-            self._busy = len(items)
+            self._hand = items
             if not self._queue:
                 self._urgent = False
             return items or (None if self._stop else [])
@@ -217,7 +222,7 @@ class ContentWriter:
             time.sleep(self._retry_s)
         with self._lock:
             self._bytes -= sum(len(item.sealed.payload) for item in items)
-            self._busy = 0
+            self._hand = []
             self._done.notify_all()
         resolve(items)
         return True
@@ -230,6 +235,21 @@ class ContentWriter:
             log.warning("the content store writes again")
         if lost and self._on_gap is not None:
             self._on_gap(lost, since or now_us(), now_us(), reason or "the content store's queue was full")
+
+    def _tell_left(self) -> None:
+        """Once: what was accepted and is not written, and what was not even accepted and nobody was told of."""
+        with self._lock:
+            left = [item.sealed for item in (*self._hand, *self._queue)]
+            lost, self._lost = self._lost + len(left), 0
+            told, self._told = self._told, True
+            since = min((one.ts_us for one in left), default=self._failed_at or now_us())
+            why = self._refused
+        if told or not lost:
+            return
+        if left and self._on_left is not None:
+            self._on_left([one.event_id for one in left])
+        if self._on_gap is not None:
+            self._on_gap(lost, since, now_us(), f"{why or 'the disk did not answer'}, until weir ended")
 
     def _fail(self, reason: str, taken: list[Item]) -> None:
         with self._lock:

@@ -49,8 +49,8 @@ class Examination:
     _whole: bool = field(init=False, default=True)  # no hole so far: roots can be compared
     _holes: list[tuple[int, int]] = field(init=False, default_factory=list)  # seqs that were skipped, first and last
     _moved: list[int] = field(init=False, default_factory=list)  # first and last seq that came after all
-    _clock: int = field(init=False, default=0)
-    _late: bool = field(init=False, default=False)
+    _clock: int = field(init=False, default=0)  # the latest that any row was written
+    _since: int = field(init=False, default=0)  # the same, of the rows since the clock went back last
 
     def __post_init__(self) -> None:
         self._due = sorted(self.checkpoints, key=lambda item: item.size, reverse=True)
@@ -176,11 +176,11 @@ class Examination:
     def _time(self, leaf: Leaf) -> Iterator[Found]:
         if leaf.at is None:
             return
-        late = leaf.at < self._clock - self.clock_slack_us
-        if late and not self._late:  # once for each step back, not for every row until the clock has caught up
-            seconds = (self._clock - leaf.at) / 1e6
+        if leaf.at < self._since - self.clock_slack_us:
+            seconds = (self._since - leaf.at) / 1e6
             yield self._about(leaf, Wrong.CLOCK, f"the clock went back {seconds:.3f} s before this row")
-        self._late = late
+            self._since = leaf.at  # once for each step back, not for every row until the clock has caught up
+        self._since = max(self._since, leaf.at)
         self._clock = max(self._clock, leaf.at)
 
     def _about(self, leaf: Leaf, wrong: Wrong, text: str) -> Found:

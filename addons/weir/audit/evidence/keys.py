@@ -18,24 +18,28 @@ from weir.datadir import DataDirError, create_private, write_private, write_publ
 __all__ = ["KEY", "NEXT", "PUBLIC", "first_key", "next_key", "settle", "signing_key"]
 
 KEY, NEXT, PUBLIC = "checkpoint.key", "checkpoint.key.next", "checkpoint.pub"
+FIRST = "checkpoint.key.first"  # while the first key is being made
 _LIMIT = 4_096
 
 
 def signing_key(directory: Path, proxy_id: str) -> SigningKey:
     """The key at hand, made at first use (with its public line). Raises DataDirError.
 
-    Where there is a public line and no key, none is made: the log could not go on with it.
+    Where there is a public line and no key, none is made: the log could not go on with it. It is made under another
+    name, so that whoever dies between the two lines has lost nothing.
     """
 
     def make() -> bytes:
-        if (directory / PUBLIC).exists():
+        if (directory / PUBLIC).exists() and not (directory / FIRST).exists():
             why = f"is gone; put it back, or remove {PUBLIC} and the log of checkpoints to begin anew"
             raise DataDirError(f"{directory / KEY}: {why}")
-        made = SigningKey(key_name(proxy_id), os.urandom(32))
-        write_public(directory / PUBLIC, made.verifier.text.encode() + b"\n")
-        return made.private_text.encode() + b"\n"
+        text = create_private(directory / FIRST, lambda: _made(proxy_id), _LIMIT)
+        write_public(directory / PUBLIC, _parsed(directory / FIRST, text, proxy_id).verifier.text.encode() + b"\n")
+        return text
 
-    return _parsed(directory / KEY, create_private(directory / KEY, make, _LIMIT), proxy_id)
+    key = _parsed(directory / KEY, create_private(directory / KEY, make, _LIMIT), proxy_id)
+    (directory / FIRST).unlink(missing_ok=True)
+    return key
 
 
 def first_key(directory: Path) -> VerifierKey:
@@ -52,10 +56,7 @@ def first_key(directory: Path) -> VerifierKey:
 def next_key(directory: Path, proxy_id: str) -> SigningKey:
     """The key that is to take over, made now or by an attempt that broke off. Raises DataDirError."""
 
-    def make() -> bytes:
-        return SigningKey(key_name(proxy_id), os.urandom(32)).private_text.encode() + b"\n"
-
-    return _parsed(directory / NEXT, create_private(directory / NEXT, make, _LIMIT), proxy_id)
+    return _parsed(directory / NEXT, create_private(directory / NEXT, lambda: _made(proxy_id), _LIMIT), proxy_id)
 
 
 def settle(directory: Path, proxy_id: str, current: VerifierKey) -> SigningKey:
@@ -73,6 +74,10 @@ def settle(directory: Path, proxy_id: str, current: VerifierKey) -> SigningKey:
     if key.verifier == current:
         return key
     raise DataDirError(f"{directory / KEY}: is not the key that the log of checkpoints ends with; put that one back")
+
+
+def _made(proxy_id: str) -> bytes:
+    return SigningKey(key_name(proxy_id), os.urandom(32)).private_text.encode() + b"\n"
 
 
 def _parsed(path: Path, data: bytes, proxy_id: str) -> SigningKey:

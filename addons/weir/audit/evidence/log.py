@@ -69,6 +69,8 @@ class LogReport:
     taken: dict[str, Sum] = field(default_factory=dict)  # those that were taken away on purpose
     keys: list[VerifierKey] = field(default_factory=list)  # every key that ever signed, in order
     digests: set[bytes] = field(default_factory=set)  # of all entries
+    published: int = 0  # entries kept elsewhere that this log was held against
+    published_last: int = 0  # the highest number among them
 
     @property
     def all(self) -> Iterator[Checkpoint]:
@@ -178,8 +180,8 @@ def _say(report: LogReport, wrong: Wrong, place: str, text: str, chain: str, num
 def lacking(report: LogReport, published: Iterable[tuple[str, bytes]]) -> LogReport:
     """Hold notes that were kept elsewhere against a log: what they say is added to what the log says.
 
-    Those that can be believed and that the log lacks are named; if they are checkpoints they stand among
-    ``checkpoints`` afterwards, so that the rows are held against them too.
+    Those of other proxies are passed over. Those that can be believed and that the log lacks are named; if they are
+    checkpoints they stand among ``checkpoints`` afterwards, so that the rows are held against them too.
     """
     for place, data in published:
         try:
@@ -190,9 +192,13 @@ def lacking(report: LogReport, published: Iterable[tuple[str, bytes]]) -> LogRep
             _say(report, Wrong.FORGED, place, f"it can't be believed: {problem}", "", None)
             continue
         chain = entry.chain if isinstance(entry, Checkpoint) else ""
+        if report.keys and key_name(entry.proxy_id) != report.keys[0].name:
+            continue  # several proxies publish to one place
         if not any(key.name == key_name(entry.proxy_id) for key in signed):
             _say(report, Wrong.FORGED, place, "no key of this proxy has signed it", chain, entry.number)
             continue
+        report.published += 1
+        report.published_last = max(report.published_last, entry.number)
         if bytes.fromhex(entry.digest) in report.digests:
             continue
         text = "it was published, and the log lacks it: the log was cut, or made anew"

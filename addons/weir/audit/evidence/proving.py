@@ -12,14 +12,14 @@ from weir.audit.evidence.entries import Checkpoint, parse_entry
 from weir.audit.evidence.keys import first_key
 from weir.audit.evidence.log import LogReport
 from weir.audit.evidence.logfile import notes_of, read_log
-from weir.audit.evidence.note import parse_note
+from weir.audit.evidence.note import VerifierKey, parse_note, verified
 from weir.audit.evidence.rebuilt import line_of
 from weir.audit.evidence.tlogproof import BadProof, Proof, prove
 from weir.audit.spool.lines import BadLine, read_line, unseal
 from weir.audit.spool.opened import chain_name, open_segment, segments
 from weir.audit.store import database as store
 
-__all__ = ["Unprovable", "proof_of"]
+__all__ = ["Unprovable", "proof_of", "signer_of"]
 
 _FIND = "SELECT proxy_id || '-' || boot_id, seq FROM events WHERE event_id = ?"
 _HASHES = """
@@ -60,6 +60,11 @@ def proof_of(data: Path, event_id: str) -> Proof:
         raise Unprovable(f"{problem}: weir audit verify tells what is wrong") from None
 
 
+def signer_of(data: Path, proof: Proof) -> VerifierKey:
+    """The public key that signed a proof's checkpoint: after a change of keys not the first one. Raises as above."""
+    return verified(parse_note(proof.note), read_log(log_of(data), first_key(data / "keys")).keys)[0]
+
+
 def _covering(report: LogReport, row: _Row) -> Checkpoint:
     covering = [item for item in report.checkpoints.get(row.chain, []) if item.size >= row.seq]
     if not covering:
@@ -89,7 +94,9 @@ def _row(data: Path, event_id: str) -> _Row:
         if line:
             return _Row(place[0], place[1], line)
         raise Unprovable("its line is gone from the spool, and the store's row does not fit its hash")
-    raise Unprovable("there is no such event, in the spool or in the store")
+    raise Unprovable(
+        "there is no such event, in the spool or in the store; an exchange's id is none, the view events has its events"
+    )
 
 
 def _is(line: bytes, event_id: str) -> bool:

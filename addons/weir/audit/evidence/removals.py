@@ -1,8 +1,8 @@
 """Files that are about to be taken away on purpose: told before it is done, so that ``verify`` knows them.
 
-Whoever removes or replaces a file that may be closed for good (retention, compaction) says so here first. The witness
-signs it when the file is gone; until then what stands here is believed. It is no proof by itself: who may write here
-may write everywhere in the data directory.
+Whoever removes a file that may be closed for good (retention, compaction) says so here first. The witness signs it when
+the file is gone; until then what stands here is believed. It is no proof by itself: who may write here may write
+everywhere in the data directory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from weir.audit.evidence.entries import is_file_name
-from weir.audit.spool.segment import sync_directory
+from weir.audit.spool.segment import sync_directory, write_all
 from weir.datadir import locked, write_private
 
 __all__ = ["announced", "forget", "name_of", "path_of", "removing"]
@@ -31,7 +31,7 @@ def name_of(data: Path, path: Path) -> str:
 
 
 def removing(data: Path, paths: Iterable[Path]) -> None:
-    """Say durably that these files are going to be removed or replaced. Call it before; again does no harm.
+    """Say durably that these files are going to be removed. Call it before; again does no harm.
 
     ``paths``: as they stand on disk (a compressed segment by its ``.zst``). Raises OSError, DataDirError, and
     ValueError for a path that is not below ``data``.
@@ -48,7 +48,7 @@ def removing(data: Path, paths: Iterable[Path]) -> None:
             size = os.lseek(fd, 0, os.SEEK_END)
             if size and os.pread(fd, 1, size - 1) != b"\n":  # somebody died while writing: that line never counted
                 lines = b"\n" + lines
-            os.write(fd, lines)
+            write_all(fd, lines)
             os.fdatasync(fd)
         finally:
             os.close(fd)

@@ -1,7 +1,8 @@
 """Which files are closed for good, and their sums: what the log says of whole files besides what it says of rows.
 
 Rows are covered by their hashes. The sums cover what rows can't: the bytes of Parquet files and of encrypted texts, and
-of compressed segments. A file that is gone or changed counts as taken away on purpose only where that was told before.
+of compressed segments. A file that is gone counts as taken away on purpose only where that was told before; none is
+ever replaced by another of its name.
 """
 
 from __future__ import annotations
@@ -108,14 +109,14 @@ class Sealing:
             if made.full:
                 return made
             now = sum_of(self._data / name)
-            if now != files[name]:
+            if now is None and not (self._data / name).exists():
                 made.removed.append((name, files[name]))
                 made.told.add(name)
-                if now is not None and name in there:
-                    made.sealed.append((name, now))
+            elif now not in (None, files[name]):  # no name is given twice: who tells that a file goes may not change it
+                self._say(name, Wrong.EDITED, "a file that was closed for good was changed")
         for name in files.keys() - there.keys() - told:
             if not (self._data / name).exists():
-                self._say(name)
+                self._say(name, Wrong.REMOVED, "a file that was closed for good is gone")
         spent = 0
         for name, path in there.items():
             if name in files or not is_file_name(name):
@@ -130,7 +131,7 @@ class Sealing:
                 made.sealed.append((name, new))
         return made
 
-    def _say(self, name: str) -> None:
-        item = Found(Wrong.REMOVED, "", "a file that was closed for good is gone", file=name)
+    def _say(self, name: str, wrong: Wrong, text: str) -> None:
+        item = Found(wrong, "", text, file=name)
         if item not in self.found:
             self.found.append(item)

@@ -51,12 +51,13 @@ class Signed:
             return
         self.log = read_log(path, key, self._place)
         yield from self.log.found
-        if not there:
-            yield Found(Wrong.CHECKPOINT_GONE, "", "there is a key, and no checkpoint: the log is gone", file=path.name)
         if self._published:
             before = len(self.log.found)
             lacking(self.log, _all_notes(self._published))
             yield from self.log.found[before:]
+            if not self.log.published:
+                text = "no checkpoint of this proxy is there: nothing here was held against it"
+                yield Found(Wrong.CHECKPOINT_GONE, "", text, file=self._published[0].name)
 
     def again(self) -> None:
         """Take up what came to the log since. Raises OSError."""
@@ -66,7 +67,8 @@ class Signed:
 
 def _all_notes(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
-        for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
+        inside = (one for one in path.rglob("[!.]*") if one.is_file())  # not one that is just being written
+        for file in sorted(inside) if path.is_dir() else [path]:
             yield from notes_in(file)
 
 

@@ -1,4 +1,5 @@
-"""The store by itself: its rows against what was signed, and every column against the row's hash."""
+"""The store by itself: its rows against what was signed, every column against the row's hash, every exchange against
+its records."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import duckdb
 from weir.audit.evidence.compare import Held
 from weir.audit.evidence.examine import Examination
 from weir.audit.evidence.found import Found, Wrong
+from weir.audit.evidence.joined import joined
 from weir.audit.evidence.leaves import Leaf, from_rows
 from weir.audit.evidence.log import LogReport
 from weir.audit.ingester.cursor import Cursor
@@ -50,6 +52,7 @@ class StoreItself:
                     yield item
             self.rows += look.rows
         yield from self._columns()
+        yield from joined(self._connection)
 
     def _leaves(self, held: Held) -> Iterator[Leaf]:
         answer = self._connection.execute(_ROWS, [held.proxy_id, held.boot_id])

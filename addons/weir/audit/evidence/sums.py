@@ -40,7 +40,8 @@ class Sums:
             told = announced(self._data)
             self._signed.again()
             for item in suspects:
-                if item.file not in told and item.file in self._signed.log.files and self._still(item):
+                going = item.file in told and item.wrong is Wrong.REMOVED  # no file is ever replaced by another
+                if not going and item.file in self._signed.log.files and self._still(item):
                     yield item
         for path in sorted((self._data / "spool").glob("*.jsonl.zst")):
             if f"spool/{path.name}" in self._signed.log.files or path.with_suffix("").exists():

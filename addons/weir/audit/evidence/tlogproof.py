@@ -97,7 +97,8 @@ def show(proof: Proof, keys: Iterable[VerifierKey]) -> Shown:
     except BadNote as problem:
         raise BadProof(f"its checkpoint can't be believed: {problem}") from None
     if not signed:
-        raise BadProof("no key that is believed has signed its checkpoint")
+        ids = " and ".join(one.key_id.hex() for one in parse_note(proof.note).signatures)
+        raise BadProof(f"no key that is believed has signed its checkpoint; key id {ids} has")
     found = list(from_lines(entry.chain, "proof", [proof.line]))
     if len(found) != 1 or found[0].problem or not found[0].fits:
         raise BadProof("the row in it does not fit its hash")

@@ -16,23 +16,28 @@ import duckdb
 from weir.audit.evidence.compare import LACKS, Held, Problem, gone, held_by_store, read_cursor
 from weir.audit.evidence.contents import Contents
 from weir.audit.evidence.copied import Copy
-from weir.audit.evidence.covered import begins
+from weir.audit.evidence.covered import begins, log_of
 from weir.audit.evidence.entries import Checkpoint
 from weir.audit.evidence.examine import Examination
+from weir.audit.evidence.found import Found, Wrong
 from weir.audit.evidence.leaves import from_spool
 from weir.audit.evidence.note import VerifierKey
 from weir.audit.evidence.remedies import problem_of
 from weir.audit.evidence.signed import Signed
 from weir.audit.evidence.storeself import StoreItself
 from weir.audit.evidence.sums import Sums
+from weir.audit.evidence.taken import taken
 from weir.audit.evidence.whole import unsigned
 from weir.audit.ingester.cursor import Cursor
+from weir.audit.record import now_us
 from weir.audit.spool.opened import held, segments, size, stored
 from weir.audit.spool.retired import retired, standing
 from weir.audit.store import database as store
 
 __all__ = ["Totals", "Verifier"]
 
+SIGNED_US = 600_000_000  # the first row of all is signed within seconds; a crash may come before
+MEMORY = "512MB"  # DuckDB's
 TRIES = 3  # a chain whose files go while it is read is read again
 _ANEW = "weir run makes it anew from the spool; then verify again"
 _NO_STORE = "there is none: what follows is about the spool alone"
@@ -53,6 +58,11 @@ class Totals:
     store_rows: int = 0  # looked at by themselves
     key: str = ""  # the public key that was believed; "" when there is none
     store: bool = True  # whether there is one
+    retired: int = 0  # rows that retention took from the spool
+    husks: int = 0  # rows of which it left the store no more than their place
+    published: int = 0  # entries kept elsewhere that the log was held against
+    published_last: int = 0  # the highest number among them
+    last: int = 0  # the number of the log's last entry
     own_key: bool = True  # it was the one in the data directory, which proves nothing against who can write there
 
 
@@ -88,6 +98,7 @@ class Verifier:
         self._since, self._store_too = since, store_too
         self._signed = Signed(data_dir, published, key)
         self._done = self._total = 0
+        self._oldest = 0  # when the first row of all was written
         self.totals = Totals()
 
     @property
@@ -105,11 +116,15 @@ class Verifier:
         yield from map(problem_of, self._signed.found())
         self.totals.checkpoints = sum(1 for _ in self._signed.log.all)
         self.totals.key, self.totals.own_key = self._signed.key_text, self._signed.own_key
+        log = self._signed.log
+        self.totals.published, self.totals.published_last, self.totals.last = (
+            log.published, log.published_last, log.number
+        )  # fmt: skip
         cursor = read_cursor(self._data)
         connection: duckdb.DuckDBPyConnection | None = None
         try:
             if store.path_of(self._data).exists():
-                connection = store.connect(self._data)
+                connection = store.connect(self._data, MEMORY)
                 yield from self._with(_Copied(connection, held_by_store(connection), cursor))
             else:
                 self.totals.store = False
@@ -133,12 +148,18 @@ class Verifier:
     def _with(self, copied: _Copied) -> Iterator[Problem]:
         sums = Sums(self._data, self._signed, self._since)
         yield from self._spool(copied, sums.bytes)
+        if self._oldest or (copied.held and self._signed.key_text):
+            yield from map(problem_of, self._nothing_signed())
         before = self._done
         for item in sums.found(lambda done: self._progress(before + done, self._total)):
             yield problem_of(item)
         self.totals.files = sums.files
         if copied.connection is None:
             return
+        gone = retired(self._data)
+        yield from map(problem_of, taken(copied.connection, gone, now_us()))
+        self.totals.retired = sum(one.seq for one in gone.values())
+        ((self.totals.husks,),) = store.ask(copied.connection, "SELECT count(*) FROM husks")[1]
         if self._store_too:
             itself = StoreItself(copied.connection, copied.held, copied.cursor, self._signed.log)
             yield from map(problem_of, itself.found())
@@ -146,6 +167,13 @@ class Verifier:
         contents = Contents(self._data, copied.connection, self._signed.log, self._since)
         yield from map(problem_of, contents.found())
         self.totals.texts = contents.texts
+
+    def _nothing_signed(self) -> Iterator[Found]:
+        """An audit that is older than a start of weir takes, and has no checkpoint: they were taken away."""
+        if self._signed.log.checkpoints or self._oldest > now_us() - SIGNED_US:
+            return
+        text = "nothing here is signed: no weir ever came to it, or the checkpoints were taken away"
+        yield Found(Wrong.CHECKPOINT_GONE, "", text, file=log_of(self._data).name)
 
     def _spool(self, copied: _Copied, more: int) -> Iterator[Problem]:
         taken = retired(self._data)
@@ -198,6 +226,8 @@ class Verifier:
         for leaf in from_spool(name, paths, quick):
             yield from map(problem_of, look.feed(leaf))
             self.totals.rows += 1
+            if leaf.at is not None:
+                self._oldest = min(self._oldest or leaf.at, leaf.at)
             if (leaf.seq or 0) > skip:
                 yield from copy.take(leaf)
             if leaf.file != file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -123,7 +124,7 @@ class Export:
             self.tell(f"{self.name}: {_line(error)}; nothing is lost, the cursor stays: run it again")
             return math.inf
         asked = error.again_s if isinstance(error, Unavailable) else None
-        pause = min(PAUSE_S_MAX, 2.0 ** (self._fails - 1)) * random.uniform(0.75, 1.25)  # not all at once afterwards
+        pause = min(PAUSE_S_MAX, 2.0 ** min(self._fails - 1, 10)) * random.uniform(0.75, 1.25)  # not all at once
         pause = max(pause, asked or 0.0)
         now = time.monotonic()
         if (line := _line(error)) != self._told[0] or now - self._told[1] > TOLD_S:
@@ -153,6 +154,8 @@ def run(exports: Sequence[Export], stop: threading.Event, progress: Callable[[],
 def _line(error: Exception) -> str:
     if isinstance(error, duckdb.Error):
         return f"the store cannot be read ({type(error).__name__})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted ({error.verify_message})"
     if isinstance(error, OSError):
         return f"it cannot be reached or written ({error.strerror or type(error).__name__})"
     return str(error)

@@ -20,13 +20,22 @@ from weir.audit.store.retention import RowRetention
 __all__ = ["duties"]
 
 
-def duties(ingester: Ingester, secret: Callable[[str], str] | None = None, days: DayFiles | None = None) -> list[Duty]:
+def duties(
+    ingester: Ingester,
+    secret: Callable[[str], str] | None = None,
+    days: DayFiles | None = None,
+    *,
+    retention: bool = True,
+) -> list[Duty]:
     """The duties of one process. Each keeps its own state between two runs. ``secret``: what a reference means;
-    ``days``: the store's files that are closed for good."""
-    return [
-        Checkpoints(days),  # first: what is taken away later must have been signed
+    ``days``: the store's files that are closed for good; ``retention``: whether a policy says how long records stay."""
+    over: list[Duty] = [
         Retiring(sent(covered), removing),  # segments whose time is over: nobody need compress them
         RowRetention(ingester.files, ingester.levels),  # rows of the store whose time is over
+    ]
+    return [
+        Checkpoints(days),  # first: what is taken away later must have been signed
+        *(over if retention else ()),  # without a policy nobody knows of its exceptions: nothing goes
         ContentRetention(removing),  # texts whose last day is over
         Compressing(),  # those that stay and are closed
         Publishing(secret or _nobody),  # what was signed, to where nobody here can take it back

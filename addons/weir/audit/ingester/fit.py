@@ -6,12 +6,13 @@ say which record they are. A line with members that are no columns is written an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
-from weir.audit.columns import Column
+from weir.audit.columns import INT64_MAX, Column
 from weir.audit.record import PARENT_COLUMNS, TABLES
 from weir.audit.spool.lines import BadLine, read_line
 
@@ -19,14 +20,56 @@ __all__ = ["Fitting", "fit"]
 
 _PYTHON = {"VARCHAR": str, "BOOLEAN": bool, "VARCHAR[]": list, "BIGINT": int, "UBIGINT": int}
 _CHILDREN = ("findings", "tool_calls")
+_SHAPES_MAX = 4_096
+
+Getter = Callable[[dict[str, Any]], tuple[Any, ...]]
 
 
-def _types(columns: tuple[Column, ...]) -> dict[str, tuple[type, Column]]:
-    return {column.name: (_PYTHON[column.json], column) for column in columns}
+class _Kind:
+    """The members that an object may have. Lines are of few shapes: one that was looked at member by member, and fits,
+    is known from then on by the names and types of its members, and only its numbers and lists are looked at."""
+
+    def __init__(self, columns: tuple[Column, ...], others: tuple[str, ...] = ()) -> None:
+        self.columns = {column.name: column for column in columns}
+        self._types = {column.name: _PYTHON[column.json] for column in columns} | dict.fromkeys(others, list)
+        self._shapes: dict[tuple[Any, ...], tuple[Getter, tuple[str, ...]]] = {}
+
+    def fits(self, doc: dict[str, Any]) -> bool:
+        """True when all members are known. Raises BadLine when one of them has the wrong type."""
+        shape = (*doc, *map(type, doc.values()))
+        known = self._shapes.get(shape)
+        if known is not None:
+            found = known[0](doc)
+            if min(found) >= 0 and max(found) <= INT64_MAX:
+                return all(self.columns[name].accepts(doc[name]) for name in known[1]) or self._looked_at(doc, shape)
+        return self._looked_at(doc, shape)
+
+    def _looked_at(self, doc: dict[str, Any], shape: tuple[Any, ...]) -> bool:
+        strange = False
+        for name, value in doc.items():
+            column = self.columns.get(name)
+            if column is not None and not column.accepts(value):
+                raise BadLine(f"{name} has the wrong type")
+            strange = strange or (column is None and name not in self._types)
+        if not strange:
+            if len(self._shapes) >= _SHAPES_MAX:
+                self._shapes.clear()
+            numbers = [name for name, value in doc.items() if type(value) is int]
+            lists = tuple(name for name, value in doc.items() if type(value) is list and name in self.columns)
+            self._shapes[shape] = (itemgetter(*numbers, *numbers) if numbers else _no_numbers), lists
+        return not strange
+
+    def only(self, doc: dict[str, Any]) -> dict[str, Any]:
+        """The same without members that are not known."""
+        return {name: value for name, value in doc.items() if name in self._types}
 
 
-_EVENT = _types(TABLES["events"])
-_OF = {table: _types(TABLES[table][len(PARENT_COLUMNS) :]) for table in _CHILDREN}
+def _no_numbers(doc: dict[str, Any]) -> tuple[int, ...]:
+    return (0,)
+
+
+_EVENT = _Kind(TABLES["events"], _CHILDREN)
+_OF = {table: _Kind(TABLES[table][len(PARENT_COLUMNS) :]) for table in _CHILDREN}
 
 
 class Fitting:
@@ -46,38 +89,23 @@ def fit(line: bytes, chain: str) -> Fitting:
     doc = read_line(line)
     if not (doc.get("proxy_id") and doc.get("boot_id") and doc.get("seq")):
         raise BadLine("it lacks proxy_id, boot_id or seq")
-    strange = _strangers(doc, _EVENT)
+    known = _EVENT.fits(doc)
     for name in _CHILDREN:
         children = doc.get(name)
         if children is None:
             continue
-        if type(children) is not list or not all(type(child) is dict for child in children):
+        if type(children) is not list:
             raise BadLine(f"{name} is no list of objects")
-        strange -= 1  # no column, but known
-        strange += sum(1 for child in children if _strangers(child, _OF[name]))
-    strange -= sum(1 for name in _CHILDREN if name in doc and doc[name] is None)
+        for child in children:
+            if type(child) is not dict:
+                raise BadLine(f"{name} is no list of objects")
+            known = _OF[name].fits(child) and known
     if f"{doc['proxy_id']}-{doc['boot_id']}" != chain:
         raise BadLine("it belongs to another chain")
-    if strange:
-        doc = {name: value for name, value in doc.items() if name in _EVENT or name in _CHILDREN}
+    if not known:
+        doc = _EVENT.only(doc)
         for name in _CHILDREN:
             if doc.get(name):
-                doc[name] = [{key: child[key] for key in child if key in _OF[name]} for child in doc[name]]
+                doc[name] = [_OF[name].only(child) for child in doc[name]]
         line = orjson.dumps(doc, option=orjson.OPT_APPEND_NEWLINE)
     return Fitting(line, doc)
-
-
-def _strangers(doc: Mapping[str, Any], types: dict[str, tuple[type, Column]]) -> int:
-    """How many members are no columns. Raises BadLine when a column has the wrong type."""
-    strange = 0
-    for name, value in doc.items():
-        known = types.get(name)
-        if known is None:
-            strange += 1
-        elif type(value) is known[0]:
-            # A number has bounds, a list has items; the rest is decided without a call.
-            if known[0] in (int, list) and not known[1].accepts(value):
-                raise BadLine(f"{name} has the wrong type")
-        elif value is not None:
-            raise BadLine(f"{name} has the wrong type")
-    return strange

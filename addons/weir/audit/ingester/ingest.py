@@ -23,7 +23,7 @@ from weir.audit.ingester.fit import Fitting, fit
 from weir.audit.spool.lines import BadLine
 from weir.audit.spool.opened import chain_name, open_segment, segments, size
 from weir.audit.store import database as store
-from weir.audit.store.damaged import set_aside
+from weir.audit.store.damaged import set_aside, set_aside_older
 from weir.audit.store.late import Late
 from weir.audit.store.levels import Levels
 from weir.audit.store.load import stage, staged, unstage
@@ -114,6 +114,7 @@ class Ingester:
         self._stack.callback(os.close, self._lock)
         self._stack.callback(self._engine.close)
         try:
+            set_aside_older(audit_dir)
             store.ensure(audit_dir)
             self._files = ParquetFiles(audit_dir, self._engine, owner="ingest")
             self.aside = set_aside(self._files) if mend else []
@@ -207,7 +208,7 @@ class Ingester:
         if table == "late" and again:
             self._files.write(self._late.copies(again, batch), table, target)
         elif found.count.get(table):
-            self._files.write(staged(table, batch), table, target)
+            self._files.write(staged(table, batch), table, target, packing="snappy")
 
     def _full(self, found: _Found) -> bool:
         return len(found.lines) >= self._rows_max or found.size >= BYTES_MAX

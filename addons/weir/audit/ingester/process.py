@@ -68,7 +68,7 @@ class Work:
             self._room.check()
             self._ingester.run_once()
             self._well("ingest")
-        except (OSError, duckdb.Error) as error:
+        except (OSError, duckdb.Error, DataDirError) as error:
             self._wrong("ingest", error)
         bad = self._ingester.bad_lines
         if bad > self._told:
@@ -121,7 +121,8 @@ def work_on(
         _say(str(problem))
         return 1
     with ingester:
-        work = Work(data, ingester, settings, duties(ingester, secret, days))
+        todo = duties(ingester, secret, days, retention=policy is not None)
+        work = Work(data, ingester, settings, todo)
         while True:
             last = stop.wait(interval_s)
             work.round(last=last)

@@ -28,10 +28,12 @@ __all__ = [
     "segments",
     "size",
     "stored",
+    "whole_size",
 ]
 
 ZST = ".zst"
 _BUFFER = 256 << 10
+_TAIL = 64 << 10
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*-[0-9]+\.jsonl(\.zst)?")
 
 
@@ -102,6 +104,20 @@ def size(path: Path) -> int:
         with path.with_name(path.name + ZST).open("rb") as file:
             frames = table_of(file)
         return frames[-1].begins + frames[-1].length if frames else 0
+
+
+def whole_size(path: Path) -> int:
+    """Bytes of a segment up to the end of its last whole line: one that broke off was never acknowledged, and is never
+    read. Raises OSError."""
+    with open_segment(path) as file:
+        at = file.seek(0, os.SEEK_END)
+        while at > 0:
+            step = min(_TAIL, at)
+            at = file.seek(at - step)
+            end = file.read(step).rfind(b"\n")
+            if end >= 0:
+                return at + end + 1
+    return 0
 
 
 def about(path: Path) -> About | None:

@@ -20,7 +20,7 @@ from weir.audit.ingester.cursor import Cursor
 from weir.audit.ingester.duty import Desk
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.chain import check
-from weir.audit.spool.opened import held, number_of, segments, size, stored
+from weir.audit.spool.opened import about, held, number_of, segments, size, stored, whole_size
 from weir.audit.spool.records import write_records
 from weir.audit.spool.retired import NOTHING, Retired, retired, save, standing
 from weir.audit.spool.segment import sync_directory
@@ -156,7 +156,7 @@ class _Run:
             if time.monotonic() >= self._until:
                 self._done.more = True
                 break
-            if not self._is_due(path):
+            if not self._is_due(path) or self._is_needed(name, path, begin.seq):
                 break
             end = self._over(name, path, begin)
             if end is None or end.seq > self._covered.get(name, 0):
@@ -164,11 +164,18 @@ class _Run:
             begin = end
         return begin
 
+    def _is_needed(self, name: str, path: Path, begin: int) -> bool:
+        """Whether it is certain, without reading all of it, that rows are not signed yet or some export lacks them: a
+        receiver may be down for months, and other chains are to have their turn."""
+        upto, said = self._covered.get(name, 0), about(path)
+        return upto <= begin or (said is not None and said.last is not None and said.last > upto)
+
     def _is_due(self, path: Path) -> bool:
         info = stored(path).stat()
         if info.st_mtime_ns > self._before_ns or held(path):
             return False
-        return self._read.get(path.name, 0) >= size(path)
+        read = self._read.get(path.name, 0)
+        return read >= size(path) or read >= whole_size(path)
 
     def _over(self, name: str, path: Path, begin: Retired) -> Retired | None:
         """What is to be kept of the rows up to the end of a segment; None when something is wrong with them."""

@@ -55,6 +55,12 @@ class Room:
         """Whether there is less than the floor: nothing is to be written now but what makes room."""
         return self.free() < self.disk.floor
 
+    @property
+    def was_full(self) -> bool:
+        """The same by the last answer, for an event loop: a file system that has gone away does not answer, and who
+        asks it waits. Somebody else has to ask (``DiskSpace``, and every commit of the spool)."""
+        return self._free < self.disk.floor
+
     def check(self) -> None:
         """Raises OSError (ENOSPC) while ``full``."""
         if self.full():

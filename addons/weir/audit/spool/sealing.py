@@ -18,7 +18,7 @@ from typing import BinaryIO
 from weir.audit.ingester.cursor import Cursor
 from weir.audit.ingester.duty import Desk
 from weir.audit.spool.frames import about_of, compress, faults
-from weir.audit.spool.opened import ZST, held, segments
+from weir.audit.spool.opened import ZST, held, segments, whole_size
 from weir.audit.spool.segment import sync_directory
 
 __all__ = ["LEAST_BYTES", "Compressing", "compress_segment", "due"]
@@ -62,24 +62,9 @@ def due(spool: Path, read: Mapping[str, int]) -> list[Path]:
         closed = [path for path in paths if not held(path)]
         for path in closed if len(closed) == len(paths) else [one for one in closed if one != paths[-1]]:
             with suppress(FileNotFoundError):  # it has been compressed already
-                bytes_of = path.stat().st_size
-                if bytes_of >= LEAST_BYTES and read.get(path.name, 0) >= _whole(path, bytes_of):
+                if path.stat().st_size >= LEAST_BYTES and read.get(path.name, 0) >= whole_size(path):
                     found.append(path)
     return sorted(found, key=lambda path: path.stat().st_mtime)
-
-
-def _whole(path: Path, length: int) -> int:
-    """Up to where the last line with an end goes: a line that broke off was never acknowledged, and is not read."""
-    with path.open("rb") as file:
-        at = length
-        while at > 0:
-            step = min(64 << 10, at)
-            at -= step
-            file.seek(at)
-            end = file.read(step).rfind(b"\n")
-            if end >= 0:
-                return at + end + 1
-    return 0
 
 
 def compress_segment(path: Path) -> str:

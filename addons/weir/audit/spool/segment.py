@@ -6,12 +6,14 @@ import ctypes
 import errno
 import fcntl
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Segment", "release_reserves", "reserve", "sync_directory"]
+__all__ = ["Segment", "release_reserves", "reserve", "sync_directory", "write_all"]
 
 _KEEP_SIZE = 1
+_CLAIM_S = 0.5
 _NO_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS}
 _libc = ctypes.CDLL(None, use_errno=True)
 _fallocate = getattr(_libc, "fallocate64", None) or getattr(_libc, "fallocate", None)
@@ -43,6 +45,29 @@ def sync_directory(directory: Path) -> None:
         os.close(fd)
 
 
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it where the file stands: a disk that is nearly full takes a part without an error. Raises
+    OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _claim(fd: int) -> None:
+    """Say that a segment is in use, see ``release_reserves``. Whoever asks just now whether it is holds the lock for a
+    moment. Raises BlockingIOError when it is not let go of."""
+    until = time.monotonic() + _CLAIM_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.001)
+        else:
+            return
+
+
 class Segment:
     """An append-only file. Its length never covers reserved space, so that it can be tailed."""
 
@@ -53,7 +78,7 @@ class Segment:
         self.lost = False  # somebody took the file away: nothing may be written to it any more
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says: in use, see release_reserves
+            _claim(self._fd)
             reserve(self._fd, size)
             sync_directory(path.parent)
             self._identity = os.fstat(self._fd)

@@ -29,9 +29,9 @@ def resolve(items: Iterable[Item], problem: str = "") -> None:
     """Answer the waiters in their own event loops, one call a loop: success, or SpoolUnavailable with ``problem``."""
     loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for item in items:
-        if item.waiter is not None:
-            loops.setdefault(item.waiter.get_loop(), []).append(item.waiter)
-            item.waiter = None
+        waiter, item.waiter = item.waiter, None
+        if waiter is not None:
+            loops.setdefault(waiter.get_loop(), []).append(waiter)
     for loop, waiters in loops.items():
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_settle, waiters, problem)

@@ -15,11 +15,13 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from weir.audit.record import AuditRecord, new_event_id, now_us
+from weir.audit.record import AuditRecord, now_us
+from weir.audit.spool.bell import Bell
 from weir.audit.spool.chain import replay, verify_chain
+from weir.audit.spool.gaps import Outage, gap, stub
 from weir.audit.spool.lines import GENESIS, encode, seal
 from weir.audit.spool.room import FULL, Room
 from weir.audit.spool.segment import Segment, release_reserves
@@ -65,18 +67,17 @@ class Spool:
         if not (_NAME.fullmatch(proxy_id) and _NAME.fullmatch(boot_id)):
             raise ValueError("proxy_id and boot_id take letters, digits, dot, dash and underscore, 128 at most")
         self._directory, self._proxy_id, self._boot_id = directory, proxy_id, boot_id
-        self._segment_bytes_max, self._queue_max = segment_bytes_max, queue_max
+        self._segment_bytes_max, self._queue_max, self.room = segment_bytes_max, queue_max, room
         self._durable_timeout_s, self._retry_s, self._linger_s = durable_timeout_s, retry_s, linger_s
-        self.room = room
         self._lock = threading.Lock()
-        self._wake = threading.Condition(self._lock)  # the writer waits here
+        self._bell = Bell()  # the writer waits here
         self._done = threading.Condition(self._lock)  # flush waits here
         self._queue: deque[Item] = deque()
         self._busy = 0  # records taken by the writer, not yet durable
-        self._idle = self._urgent = self._stop = False
+        self._urgent = self._stop = False
         self._deadline = 0.0  # monotonic; after it a stopping writer gives up
         self._refused = ""  # why writing does not work; "" when it does
-        self._outage: tuple[int, int, str] | None = None  # µs since epoch from and to, reason: to be told in a gap
+        self._outage: Outage | None = None  # to be told in a gap
         self._failed_at, self._failed_ns = 0, 0  # by the clock, and by one that never goes back
         self._lost = 0
         self._segment: Segment | None = None
@@ -103,8 +104,8 @@ class Spool:
 
     @property
     def full(self) -> bool:
-        """True while the disk has less free than the policy's floor, and nothing is written for that."""
-        return self.room is not None and self.room.full()
+        """True while the disk has less free than the policy's floor, and nothing is written for that. Never waits."""
+        return self.room is not None and self.room.was_full
 
     @property
     def healthy(self) -> bool:
@@ -142,38 +143,50 @@ class Spool:
         """Wait until all that was queued is durable; False when it is not after ``timeout_s`` seconds."""
         with self._lock:
             self._urgent = True
-            self._wake.notify()
+            self._bell.ring()
             return self._done.wait_for(self._settled, timeout_s)
 
     def close(self, timeout_s: float) -> bool:
         """Write what is queued and stop the writer; False when records were left behind. Nothing is accepted after."""
         with self._lock:
-            self._stop = True
             self._deadline = time.monotonic() + timeout_s
-            self._wake.notify()
+            self._stop = True
+            self._bell.ring()
         if self._thread.is_alive():
             self._thread.join(timeout_s + self._retry_s)
         return not self._thread.is_alive() and self.lag == 0
 
-    # --- any thread, under the lock ------------------------------------------------------------------------------
+    # --- any thread ----------------------------------------------------------------------------------------------
 
     def _accept(self, item: Item, *, refuse_unhealthy: bool, refuse_full: bool) -> None:
+        # An event loop is here: it takes no lock that the writer may hold, and wakes it only where somebody waits.
+        if self._stop or (refuse_unhealthy and self._refused) or len(self._queue) + self._busy >= self._queue_max:
+            self._refuse(refuse_unhealthy=refuse_unhealthy, refuse_full=refuse_full)
+            return
+        self._queue.append(item)
+        if item.waiter is not None:
+            self._urgent = True  # after the record is there, or the writer might take the word for one before
+            self._bell.ring()
+            if refused := self._refused:  # meanwhile: the writer may have told those who waited, without this one
+                resolve([item], refused)
+        else:
+            self._bell.ring_asleep()
+        if self._stop:  # meanwhile: the writer may have seen an empty queue for the last time
+            with self._lock, suppress(ValueError):
+                self._queue.remove(item)
+                raise SpoolUnavailable("the audit spool is closed")
+
+    def _refuse(self, *, refuse_unhealthy: bool, refuse_full: bool) -> None:
+        """Say why a record is not taken, or count it in silence."""
         with self._lock:
             if self._stop:
                 raise SpoolUnavailable("the audit spool is closed")
+            self._lost += 1
+            self._bell.ring_asleep()
             if refuse_unhealthy and self._refused:
-                self._lost += 1
                 raise SpoolUnavailable(f"the audit spool cannot write: {self._refused}")
-            if len(self._queue) + self._busy >= self._queue_max:
-                self._lost += 1
-                if refuse_full:
-                    raise SpoolUnavailable("the audit queue is full")
-                return
-            self._queue.append(item)
-            if item.waiter is not None:
-                self._urgent = True
-            if self._idle:
-                self._wake.notify()
+            if refuse_full:
+                raise SpoolUnavailable("the audit queue is full")
 
     def _settled(self) -> bool:
         return not (self._queue or self._busy or self._gap_due())
@@ -196,19 +209,17 @@ class Spool:
 
     def _take(self) -> list[Item] | None:
         """The next records to commit; none when only a gap is due; None when there is nothing left and we stop."""
+        self._bell.sleep(lambda: bool(self._queue or self._gap_due() or self._stop))
+        if not (self._urgent or self._stop or len(self._queue) >= BATCH_MAX):  # what fills a commit need not gather
+            self._bell.linger(lambda: self._urgent or self._stop, self._linger_s)
         with self._lock:
-            self._idle = True
-            self._wake.wait_for(lambda: self._queue or self._gap_due() or self._stop)
-            if not (self._urgent or self._stop or len(self._queue) >= BATCH_MAX):  # what fills a commit need not gather
-                self._wake.wait_for(lambda: self._urgent or self._stop, self._linger_s)
-            self._idle = False
-            count = min(len(self._queue), BATCH_MAX)
+            urgent, self._urgent = self._urgent, False  # before the look: who comes after it says so anew
+            self._busy = count = min(len(self._queue), BATCH_MAX)
             if not (count or self._gap_due()):
                 return None if self._stop else []
             items = [self._queue.popleft() for _ in range(count)]
-            self._busy = count
-            if not self._queue:
-                self._urgent = False
+            if urgent and self._queue:
+                self._urgent = True
             return items
 
     def _encode(self, items: list[Item]) -> _Commit:
@@ -216,7 +227,7 @@ class Spool:
         records = [item.record for item in items]
         with self._lock:
             if self._gap_due():
-                records.append(self._gap())
+                records.append(gap(self._lost, self._outage))
                 self._lost, self._outage = 0, None
         lines, seq, prev_hash = [], self._seq, self._prev_hash
         for record in records:
@@ -224,21 +235,11 @@ class Spool:
                 body = encode(record, self._proxy_id, self._boot_id, seq + 1)
             except TypeError:  # a programming mistake must not stop the audit, nor pass in silence
                 log.error("an audit record of kind %s could not be encoded", record.kind)
-                stub = AuditRecord(
-                    event_id=new_event_id(), kind="gap", ts=now_us(), dropped=1, reason="a record could not be encoded"
-                )
-                body = encode(stub, self._proxy_id, self._boot_id, seq + 1)
+                body = encode(stub(), self._proxy_id, self._boot_id, seq + 1)
             line, prev_hash = seal(body, prev_hash)
             seq += 1
             lines.append(line)
         return _Commit(items, b"".join(lines), seq, prev_hash)
-
-    def _gap(self) -> AuditRecord:
-        record = AuditRecord(event_id=new_event_id(), kind="gap", ts=now_us(), dropped=self._lost)
-        if self._outage is None:
-            return replace(record, reason="the audit queue was full")
-        since, until, reason = self._outage
-        return replace(record, ts=since, ts_end=until, reason=f"the audit spool could not write: {reason}")
 
     def _commit(self, commit: _Commit) -> bool:
         """Bring the lines to disk, trying again as long as it takes; False when stopping and out of time."""
@@ -248,9 +249,8 @@ class Spool:
                 break
             except OSError as error:
                 self._fail(error.strerror or "write error", commit.items)
-            with self._lock:
-                if self._stop and time.monotonic() >= self._deadline:
-                    return False
+            if self._stop and time.monotonic() >= self._deadline:
+                return False
             time.sleep(self._retry_s)
         self._seq, self._prev_hash = commit.seq, commit.prev_hash
         with self._lock:
@@ -258,7 +258,7 @@ class Spool:
             if self._refused:
                 log.warning("the audit spool writes again")
                 lasted = (time.monotonic_ns() - self._failed_ns) // 1_000
-                self._outage = (self._failed_at, self._failed_at + lasted, self._refused)
+                self._outage = Outage(self._failed_at, self._failed_at + lasted, self._refused)
                 self._refused = ""
             self._done.notify_all()
         resolve(commit.items)

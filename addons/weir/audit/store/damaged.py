@@ -1,4 +1,4 @@
-"""Files of the store that cannot be read any more: one of them makes every query fail."""
+"""Files of the store that cannot be read: one of them makes every query fail. And stores of an older layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import duckdb
 from weir.audit.store.parquet import ParquetFiles, quote
 from weir.audit.store.tables import LEVELS
 
-__all__ = ["set_aside"]
+__all__ = ["set_aside", "set_aside_older"]
+
+_OLDER = ("cold", "warm", "hot", "watermark.parquet", "cursor.json")
 
 
 def set_aside(files: ParquetFiles) -> list[Path]:
@@ -37,4 +39,17 @@ def _readable(files: ParquetFiles, path: Path) -> bool:
         files.engine.execute(f"SELECT COLUMNS(*)::VARCHAR FROM read_parquet({quote(path)}) LIMIT 1").fetchall()
     except duckdb.Error:
         return False
+    return True
+
+
+def set_aside_older(root: Path) -> bool:
+    """Move a store of the layout from before day files to ``before/``, with its cursor: it is made anew from the spool.
+    Whether there was one. Raises OSError."""
+    if not (root / "cold").is_dir():
+        return False
+    before = root / "before"
+    before.mkdir(mode=0o700, exist_ok=True)
+    for name in reversed(_OLDER):  # what tells that there is one goes last
+        if (root / name).exists():
+            (root / name).replace(before / name)
     return True

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,69 +34,109 @@ def path_of(data_dir: Path) -> Path:
     return data_dir.absolute() / "audit" / "audit.duckdb"
 
 
-def _definitions(files: ParquetFiles) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Definitions:
+    """``anywhere``: what holds in every place. ``here``: what names this place's files."""
+
+    anywhere: list[str]
+    here: list[str]
+
+    @property
+    def versions(self) -> tuple[str, str]:
+        """Of all, and of what holds in every place."""
+        every, anywhere = ("\n".join(some).encode() for some in ([*self.anywhere, *self.here], self.anywhere))
+        return hashlib.sha256(every).hexdigest(), hashlib.sha256(anywhere).hexdigest()
+
+
+def _definitions(files: ParquetFiles) -> _Definitions:
     real = {table: visible(files, table) for table in described.TABLES} | {EXCHANGES.name: exchanges(files)}
     comments = {**described.TABLES, EXCHANGES.name: EXCHANGES.comment}
     # DuckDB plans a view when it is made: over stand-ins without rows that takes a fifth of the time.
-    statements = [f"CREATE VIEW {name} AS {described.bare(name)}" for name in real]
-    statements.append(f"CREATE VIEW checkpoints AS {checkpoints_sql(files.root / LOG)}")
-    statements.append(f"COMMENT ON VIEW checkpoints IS {quote(COMMENT)}")
+    anywhere = [f"CREATE VIEW {name} AS {described.bare(name)}" for name in real]
+    anywhere.append(f"CREATE VIEW checkpoints AS {checkpoints_sql(Path(os.devnull))}")
     for view in (*VIEWS, *MACROS):
-        statements += view.statements() if view.name != EXCHANGES.name else []
+        anywhere += view.statements() if view.name != EXCHANGES.name else []
+    here = [f"CREATE OR REPLACE VIEW checkpoints AS {checkpoints_sql(files.root / LOG)}"]
+    here.append(f"COMMENT ON VIEW checkpoints IS {quote(COMMENT)}")
     for name, select in real.items():
-        statements.append(f"CREATE OR REPLACE VIEW {name} AS {select}")
-        statements.append(f"COMMENT ON VIEW {name} IS {quote(comments[name])}")
-    return statements
+        here.append(f"CREATE OR REPLACE VIEW {name} AS {select}")
+        here.append(f"COMMENT ON VIEW {name} IS {quote(comments[name])}")
+    return _Definitions(anywhere, here)
 
 
 def ensure(audit_dir: Path) -> Path:
     """Make the store, or make it anew when its definitions or its place have changed; its path.
 
-    Raises OSError or duckdb.Error when it cannot be written.
+    When only its place has changed, the rest is taken over from the file that is there. Raises OSError or duckdb.Error
+    when it cannot be written.
     """
     audit_dir = audit_dir.absolute()
     target = audit_dir / "audit.duckdb"
     engine = open_engine()
     files = ParquetFiles(audit_dir, engine)
-    made = files.scratch("audit.duckdb")
+    made, moved = files.scratch("audit.duckdb"), files.scratch("moved.duckdb")
     try:
         files.prepare()
         log_made(audit_dir / LOG)
-        statements = _definitions(files)
-        version = hashlib.sha256("\n".join(statements).encode()).hexdigest()
-        if _version(target) == version:
+        definitions = _definitions(files)
+        before, now = _versions(target), definitions.versions
+        if before == now:
             return target
-        # The older storage version lets DuckDB 1.4 and later open the file.
-        engine.execute(f"ATTACH {quote(made)} AS made (STORAGE_VERSION 'v1.4.0')")
-        engine.execute("USE made")
-        for statement in statements:
-            engine.execute(statement)
-        engine.execute(f"CREATE VIEW weir_store AS SELECT {quote(version)} AS version")
-        engine.execute("COMMENT ON VIEW weir_store IS 'Which definitions this file was built from.'")
-        engine.execute("USE memory")
-        engine.execute("DETACH made")
-        made.chmod(0o640)
+        if before[1] == now[1]:
+            with suppress(duckdb.Error):  # a file that is damaged somewhere: there is nothing in it to be missed
+                shutil.copyfile(target, moved)
+                _write(engine, moved, "moved", definitions.here, now)
+                moved.replace(target)
+                return target
+        _write(engine, made, "made", definitions.anywhere + definitions.here, now)
         made.replace(target)
         return target
     finally:
         engine.close()
         made.unlink(missing_ok=True)
+        moved.unlink(missing_ok=True)
 
 
-def _version(target: Path) -> str:
-    if not target.exists():
-        return ""
+def _write(
+    engine: duckdb.DuckDBPyConnection, path: Path, name: str, statements: list[str], versions: tuple[str, str]
+) -> None:
+    """Define all that in a file, new or old, attached under a name of its own: a broken one may not be let go."""
+    # The older storage version lets DuckDB 1.4 and later open the file.
+    engine.execute(f"ATTACH {quote(path)} AS {name} (STORAGE_VERSION 'v1.4.0')")
+    engine.execute(f"USE {name}")
+    for statement in statements:
+        engine.execute(statement)
+    version, anywhere = map(quote, versions)
+    engine.execute(f"CREATE OR REPLACE VIEW weir_store AS SELECT {version} AS version, {anywhere} AS anywhere")
+    engine.execute("COMMENT ON VIEW weir_store IS 'Which definitions this file was built from.'")
+    engine.execute("USE memory")
+    engine.execute(f"DETACH {name}")
+    path.chmod(0o640)
+
+
+def _versions(target: Path) -> tuple[str, str]:
+    try:
+        stat = target.stat()
+    except FileNotFoundError:
+        return "", ""
+    return _told(target, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _told(target: Path, *_: int) -> tuple[str, str]:
+    """What a file says, which takes longer to open than most questions to answer; as long as it is the same file."""
     try:
         with duckdb.connect(target, read_only=True) as connection:
-            row = connection.execute("SELECT version FROM weir_store").fetchone()
+            row = connection.execute("SELECT version, anywhere FROM weir_store").fetchone()
     except duckdb.Error:
-        return ""  # not a store, or one that was damaged: it holds no data and is made anew
-    return str(row[0]) if row else ""
+        return "", ""  # not a store, or one that was damaged: it holds no data and is made anew
+    return (str(row[0]), str(row[1])) if row else ("", "")
 
 
-def connect(data_dir: Path) -> duckdb.DuckDBPyConnection:
+def connect(data_dir: Path, memory: str = "") -> duckdb.DuckDBPyConnection:
     """A connection that reads the store of a data directory, made when missing, and reaches no file outside it.
 
+    ``memory``: a bound in DuckDB's words; beyond it rows go to ``audit/tmp``. Without it DuckDB takes what it needs.
     Statements that write files inside it are refused by ``query.py``: DuckDB itself cannot tell reading from writing
     there. Raises OSError, duckdb.Error.
     """
@@ -106,6 +149,7 @@ def connect(data_dir: Path) -> duckdb.DuckDBPyConnection:
         for statement in (
             "SET TimeZone = 'UTC'",
             f"SET temp_directory = {quote(target.parent / 'tmp')}",
+            *([f"SET memory_limit = {quote(memory)}"] if memory else []),
             f"ATTACH {quote(target)} AS audit (READ_ONLY)",
             "USE audit",
             f"SET allowed_directories = [{quote(f'{target.parent}/')}]",
@@ -129,7 +173,7 @@ def ask(
     connection: duckdb.DuckDBPyConnection, query: str | duckdb.Statement, values: Sequence[Any] = ()
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a query on a connection to the store. Raises duckdb.Error."""
-    # A query can catch a slot in the instant it is written anew (about 1 in 20,000). A mistake fails again.
+    # A query that takes minutes may miss a file that was removed meanwhile (readers.py). A mistake fails again.
     with suppress(duckdb.Error):
         return _table(connection.execute(query, list(values)))
     return _table(connection.execute(query, list(values)))

@@ -22,6 +22,8 @@ __all__ = ["ROWS_MAX", "Change", "Hide", "Recent", "fold", "merge", "mergeable",
 OPEN_S = 86_400  # an exchange without an end is written as it is after a day
 ENDS = "('response', 'block', 'meter', 'error')"
 ROWS_MAX = 2_000_000  # of a day's file: a day with more has several
+SORT_ROWS = 60_000  # are sorted at once
+_ORDER = {"exchanges": "started, exchange_id"}
 _FEW = 8  # files of about the same size make one of the next
 
 Hide = Callable[[list[Part]], None]
@@ -76,7 +78,7 @@ def fold(files: ParquetFiles, parts: Parts, rows: Recent, now_us: int, hide: Hid
     for table in ("tool_calls", "findings", "events"):
         if rows.tables[table]:
             todo += _divided(files, parts, table, str(rows.tables[table]), "ts", "ts, seq")
-    todo += _divided(files, parts, "exchanges", "joined", "started", "started, exchange_id")
+    todo += _divided(files, parts, "exchanges", "joined", "started", _ORDER["exchanges"])
     for part in _with_again(files, parts):
         kept = f"FROM {files.read('exchanges', parts.path(part))} ANTI JOIN again USING (exchange_id)"
         todo.append((parts.allocate("exchanges", part.day, part.proxy), kept))
@@ -149,11 +151,22 @@ def mergeable(parts: Parts, today: str, resting: Callable[[Part], bool]) -> list
 
 
 def merge(files: ParquetFiles, parts: Parts, taken: list[Part], hide: Hide) -> Change:
-    """One part with the rows of several. Raises OSError, duckdb.Error."""
+    """One part with the rows of several. Raises OSError, duckdb.Error.
+
+    Parts are sorted and follow each other in time but for what came late: many rows are put one part after the other,
+    which a query over a time feels no more than a full sort, and needs no memory.
+    """
     first = taken[0]
-    order = {"exchanges": "started, exchange_id"}.get(first.table, "ts, seq")
-    source = files.read(first.table, [parts.path(part) for part in sorted(taken, key=lambda part: part.number)])
+    time = "started" if first.table == "exchanges" else "ts"
+    begins = {}
+    for part in taken:
+        query = f"SELECT min({time}) FROM {files.read(first.table, parts.path(part))}"
+        ((begin,),) = files.engine.execute(query).fetchall()
+        begins[part] = (begin is None, begin, part.number)
+    source = files.read(first.table, [parts.path(part) for part in sorted(taken, key=begins.__getitem__)])
+    few = sum(parts.live[part] for part in taken) <= SORT_ROWS
+    order = f" ORDER BY {_ORDER.get(first.table, 'ts, seq')}" if few else ""
     change = Change(old=taken)
     made = parts.allocate(first.table, first.day, first.proxy)
-    write(files, parts, [(made, f"FROM {source} ORDER BY {order}")], change, hide)
+    write(files, parts, [(made, f"FROM {source}{order}")], change, hide)
     return change

@@ -81,7 +81,6 @@ class Levels:
         self._folded_on = day()
         self._landed: dict[Part, float] = {}
         self._sealed: set[Part] = set()
-        self._told: set[Part] = set()  # that they go
         self._said = clock()  # when the marks were last written
         self._quiet_s = min(QUIET_S, grace_s)
         self._database = files.root / "audit.duckdb"
@@ -247,10 +246,11 @@ class Levels:
         hidden = tuple(number for number in self._marks.hidden if number not in new)
         hidden += tuple(part.number for part in move.change.old)
         warm, cold = max(self._marks.warm, move.warm), max(self._marks.cold, move.cold)
+        for part in move.change.old:
+            self._on_removed(self.parts.path(part))  # may fail: then nothing has changed yet, and all is told again
         self._write_marks(Marks(warm, cold, hidden))
         self._move = None
         for part in move.change.old:
-            self._on_removed(self.parts.path(part))  # before it is: whoever signed it has to know that it goes
             del self.parts.live[part]
             self.parts.retired[part] = now
         for part, rows in move.change.new.items():

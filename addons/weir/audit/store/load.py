@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import duckdb
@@ -49,9 +50,8 @@ def stage(files: ParquetFiles, lines: list[bytes]) -> None:
 
 
 def _spill(path: Path, lines: list[bytes]) -> None:
-    with path.open("wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
         file.writelines(lines)
-    path.chmod(0o600)
 
 
 def staged(table: str, batch: int) -> str:

@@ -83,15 +83,26 @@ class ParquetFiles:
         """Make directories (0700), empty seed files and the marks where they are missing."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.temporary.mkdir(mode=0o700, exist_ok=True)
+        seeds: dict[str, bytes] = {}
         for level, tables in LEVELS.items():
             for table in tables:
                 directory = self.directory(level, table)
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if not (directory / SEED).exists():
-                    self.write(self.nothing(table), table, directory / SEED, replace=False)
+                    self._seed(table, directory / SEED, seeds)
         self.marks.mkdir(mode=0o700, exist_ok=True)
         if not any(self.marks.glob("*.parquet")):
             self.write_marks(Marks(), replace=False)
+
+    def _seed(self, table: str, target: Path, made: dict[str, bytes]) -> None:
+        """A file without rows; levels that have the same table have the same file."""
+        if table not in made:
+            self.write(self.nothing(table), table, target, replace=False)
+            made[table] = target.read_bytes()
+            return
+        path = self.scratch(f"{table}.parquet")
+        path.write_bytes(made[table])
+        publish(path, target, replace=False)
 
     def directory(self, level: str, table: str) -> Path:
         """Where the files of a table at a level are."""
@@ -164,11 +175,12 @@ class ParquetFiles:
         ).fetchall()
         return {Path(name): int(count) for name, count in found}
 
-    def write(self, query: str, table: str, target: Path, *, replace: bool = True) -> None:
-        """One file of what a query gives: the table's columns in their stored types, and ``batch``."""
+    def write(self, query: str, table: str, target: Path, *, replace: bool = True, packing: str = "zstd") -> None:
+        """One file of what a query gives: the table's columns in their stored types, and ``batch``. ``packing``: what
+        is soon to be written elsewhere is better packed fast."""
         made = self.scratch(f"{table}.parquet")
         self.engine.execute(
-            f"COPY ({query}) TO {quote(made)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440, "
+            f"COPY ({query}) TO {quote(made)} (FORMAT parquet, COMPRESSION {packing}, ROW_GROUP_SIZE 61440, "
             f"FIELD_IDS {field_ids(STORED[table])})"
         )
         publish(made, target, replace=replace)

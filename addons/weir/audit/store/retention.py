@@ -75,7 +75,8 @@ def prune_rows(
     """Take out what is older than ``kept`` says, and record it; ``dry_run`` only counts. Rows that are not in day files
     yet stay for now.
 
-    Raises OSError, duckdb.Error: then what was not recorded may be gone, and the next record counts what went then.
+    Raises OSError, duckdb.Error, DataDirError: then nothing is gone that was not recorded; what was recorded and is
+    still there is recorded again.
     """
     now = today or datetime.now(UTC).date()
     done = Pruned()
@@ -88,8 +89,13 @@ def prune_rows(
             done.rows[table] += count
     if not taken or dry_run:
         return done
-    levels.replace(lambda hide: _rewrite(files, levels, taken, kept, now, hide))
-    _tell(data, done, kept)
+
+    def make(hide: Hide) -> Change:
+        change = _rewrite(files, levels, taken, kept, now, hide)
+        _tell(data, done, kept)  # when all is written that stays, and before anything goes
+        return change
+
+    levels.replace(make)
     return done
 
 

@@ -65,7 +65,7 @@ def exchanges(files: ParquetFiles) -> str:
     rows = (
         f"WITH {_marks(files)}, again AS MATERIALIZED ({_recent(files, 'late')}), records AS ({records}) "
         f"SELECT {shown('exchanges')} FROM (SELECT {asked} FROM ({_days(files, 'exchanges')}) "
-        "ANTI JOIN (SELECT exchange_id FROM again) USING (exchange_id) "
+        "WHERE exchange_id NOT IN (SELECT exchange_id FROM again WHERE exchange_id IS NOT NULL) "
         f"UNION ALL SELECT {asked} FROM ({exchanges_sql('records')}))"
     )
     return _asked(files, "exchanges", "exchange_id", rows)

@@ -18,7 +18,10 @@ from weir.cli.audit.views import views
 
 __all__ = ["app"]
 
-app = typer.Typer(help="The audit: query the store, find it, verify spool and store.", no_args_is_help=True)
+app = typer.Typer(
+    help="The audit: ask it, check and prove it, read kept texts or erase them, hand it to others.",
+    no_args_is_help=True,
+)
 
 # A query may begin with a comment, and "-- …" looks like an option: what is no option of ours is taken as the query.
 app.command(context_settings={"ignore_unknown_options": True})(sql)

@@ -29,6 +29,7 @@ _SAID = {
     "lost": "the key to its texts is not in the key file",
     "locked": "the content key that opens its texts is not among those given",
     "altered": "its texts were changed since they were written",
+    "unwritten": "its texts were lost: weir ended before they were on disk",
 }
 
 

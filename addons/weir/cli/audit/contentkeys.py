@@ -41,15 +41,17 @@ def rotate(data: DataOption = DATA, policy: KeysOption = None) -> None:
     try:
         if reference is None and not path.exists():
             raise fail(COMMAND, f"there are no content keys at {path}: nobody's texts were ever kept here")
-        ring = add_key(path) if reference is None else ring_of(data, reference)
+        store, ring = KeyStore(data / "content"), ring_of(data, reference)
+        if unopened := store.unopened(ring):  # asked first: a key that was added may be in use at once
+            raise fail(COMMAND, f"{_unopened(unopened)}; nothing was changed")
+        if reference is None:
+            ring = add_key(path)
         if reference is not None and len(ring.ids) < 2:
             note("the backend gives one key only: put the new one in front of it, with a comma between them")
-        outcome = KeyStore(data / "content").rewrap(ring)
+        outcome = store.rewrap(ring)
         if outcome.unopened:
-            why = (
-                f"{many(outcome.unopened, 'key')} of texts are wrapped by none of the keys at hand; nothing was changed"
-            )
-            raise fail(COMMAND, why)
+            stays = f"; the new key stays in {path} beside the old ones" if reference is None else ""
+            raise fail(COMMAND, f"{_unopened(outcome.unopened)}; none was changed{stays}")
         gone = drop_old_keys(path) if reference is None else 0
     except (KeyRingError, KeyFileError, DataDirError) as error:
         raise fail(COMMAND, str(error)) from None
@@ -60,3 +62,7 @@ def rotate(data: DataOption = DATA, policy: KeysOption = None) -> None:
         write(f"{told}, {many(gone, 'old wrapping key')} destroyed\n")
     else:
         write(f"{told}; take the old one out of the backend now\n")
+
+
+def _unopened(count: int) -> str:
+    return f"{many(count, 'key')} of texts are wrapped by none of the keys at hand"

@@ -176,7 +176,8 @@ def _check(folder: Path, key: str, result: str) -> None:
             write(f"{many(stated.files, 'file')} as made at {stated.made} for {stated.since} to {stated.until}\n")
         for text in found.said:
             note(text)
-        note(f"{found.signed:,} rows are those that were signed; of {found.unsigned:,} no checkpoint speaks")
+        newer = f"; of {found.unsigned:,} no checkpoint speaks" if found.unsigned else ", all there are"
+        note(f"{many(found.signed, 'row')} as signed{newer}")
     if found.wrong:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -30,7 +30,10 @@ _Format = Literal["ocsf", "cef", "leef", "ecs", "otlp", "focus", "jsonl"]
 
 
 def export(
-    format: Annotated[_Format, typer.Option("--format", help="What rows become.")],
+    format: Annotated[
+        _Format,
+        typer.Option("--format", metavar="FORMAT", help="What rows become: " + ", ".join(get_args(_Format)) + "."),
+    ],
     to: Annotated[
         str,
         typer.Option(
@@ -51,7 +54,10 @@ def export(
             "not for a FILE elsewhere.",
         ),
     ] = "",
-    only: Annotated[Literal["", "traces", "metrics"], typer.Option("--only", help="otlp: one of its signals.")] = "",
+    only: Annotated[
+        Literal["", "traces", "metrics"],
+        typer.Option("--only", metavar="SIGNAL", help="otlp: traces or metrics alone."),
+    ] = "",
     token: Annotated[
         str, typer.Option(metavar="REFERENCE", help="Where the receiver's token is: env:NAME, file:/path, vault:…")
     ] = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,30 +16,32 @@ __all__ = ["prove", "rotate_key", "verify_proof"]
 
 
 def prove(
-    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event_id of the view events.")],
+    event_id: Annotated[
+        str, typer.Argument(metavar="EVENT_ID", help="An event_id of the view events (an exchange has several).")
+    ],
     data: DataOption = DATA,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the proof goes; default: stdout.")] = None,
 ) -> None:
     """Make the proof that a record is in the audit: it can be checked without the store (C2SP tlog-proof)."""
-    from weir.audit.evidence.proving import Unprovable, proof_of
+    from weir.audit.evidence.proving import Unprovable, proof_of, signer_of
     from weir.datadir import DataDirError
 
     need_data("audit prove", data)
     try:
         with store_errors():
-            text = proof_of(data, event_id).text
+            proof = proof_of(data, event_id.strip())
     except ValueError:
         raise fail("audit prove", "that is no event id; the view events has them", 2) from None
     except (StoreTrouble, Unprovable, DataDirError) as error:
         raise fail("audit prove", str(error)) from None
     if out is None:
-        write(text)
+        write(proof.text)
         return
     try:
-        out.write_text(text, encoding="utf-8")
+        out.write_text(proof.text, encoding="utf-8")
     except OSError as error:
         raise fail("audit prove", f"{out} cannot be written ({error.strerror})") from None
-    note(f"{out}: give it away with keys/checkpoint.pub; weir audit verify-proof checks it")
+    note(f"{out}: weir audit verify-proof checks it, with the public key that signed:\n{signer_of(data, proof).text}")
 
 
 def verify_proof(
@@ -71,8 +74,13 @@ def verify_proof(
     write(
         f"the record is row {shown.row['seq']} of the {signed.size} that checkpoint {signed.number} was signed over\n"
     )
-    write(f"boot {signed.chain}, key {clean(shown.key.text)}\n\n")
+    write(f"it is of {_when(shown.row['ts'])}, boot {signed.chain}; the checkpoint is of {_when(signed.ts)}\n")
+    write(f"key {clean(shown.key.text)}\n\n")
     grid({name: str(value) for name, value in shown.row.items()})
+
+
+def _when(at_us: object) -> str:
+    return f"{datetime.fromtimestamp(at_us / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(at_us, int) else "-"
 
 
 def rotate_key(data: DataOption = DATA) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from weir.cli.options import DATA, DataOption, need_data
-from weir.cli.output import Progress, fail, many, note, write
+from weir.cli.output import Progress, StoreTrouble, fail, many, note, store_errors, write
 
 __all__ = ["prune", "rebuild"]
 
@@ -20,19 +20,18 @@ def rebuild(data: DataOption = DATA) -> None:
 
     Rows that only the store has, because their spool is retired, stay.
     """
-    import duckdb
-
     from weir.audit.ingester.ingest import IngestLocked
     from weir.audit.ingester.rebuild import rebuild as made_anew
 
     need_data("audit rebuild", data)
     progress = Progress("audit rebuild")
     try:
-        done = made_anew(data, progress)
+        with store_errors():
+            done = made_anew(data, progress)
     except IngestLocked:
         raise fail("audit rebuild", _AT_WORK) from None
-    except (OSError, duckdb.Error) as error:
-        raise fail("audit rebuild", f"{_why(error)}; the old store stays as it is") from None
+    except StoreTrouble as trouble:
+        raise fail("audit rebuild", f"{trouble}; the old store stays as it is") from None
     for path in done.damaged:
         note(f"could not be read and lies in damaged/ now: {path.name}")
     if done.bad_lines:
@@ -41,18 +40,14 @@ def rebuild(data: DataOption = DATA) -> None:
 
 
 def prune(
+    policy: Annotated[Path, typer.Option(help="Policy file: its section audit says how long what is kept.")],
     data: DataOption = DATA,
-    policy: Annotated[
-        Path | None, typer.Option(help="Policy file: its section audit says how long what is kept.")
-    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Take away at once what is over: rows of the store, texts, segments of the spool. Weir does it by itself, hourly.
 
     Not while weir runs.
     """
-    import duckdb
-
     from weir.audit.evidence.covered import covered
     from weir.audit.evidence.removals import removing
     from weir.audit.evidence.sealing import DayFiles
@@ -68,28 +63,34 @@ def prune(
     try:
         kept = PolicyFile(policy).audit.retention
         days = DayFiles(data)
-        with Ingester(data / "spool", data / "audit", on_sealed=days.sealed, on_removed=days.removed) as ingester:
+        with (
+            store_errors(),
+            Ingester(data / "spool", data / "audit", on_sealed=days.sealed, on_removed=days.removed) as ingester,
+        ):
             ingester.run_once()
+            over = 0
             while True:
                 rows = prune_rows(ingester.files, ingester.levels, kept, data, dry_run=dry_run)
+                over += len(rows.days)
                 if rows.days:
                     write(f"store: {many(rows.rows['events'], 'row')} of {many(len(rows.days), 'day')}\n")
                 if not rows.more:
                     break
+            if not over:
+                write("store: no day is over\n")
             ingester.levels.tidy()
-        _texts(data, dry_run)
-        gone = retire(data, kept.spool_days, sent(covered), removing, dry_run=dry_run)
-        for problem in gone.problems:
-            note(problem)
-        write(f"spool: {many(gone.files, 'segment')} with {many(gone.rows, 'row')}\n")
+        with store_errors():
+            _texts(data, dry_run)
+            gone = retire(data, kept.spool_days, sent(covered), removing, dry_run=dry_run)
     except IngestLocked:
         raise fail("audit prune", _AT_WORK) from None
-    except PolicyError as error:
+    except (PolicyError, OSError) as error:
         raise fail("audit prune", str(error).splitlines()[0], 2) from None
-    except DataDirError as error:
-        raise fail("audit prune", str(error)) from None
-    except (OSError, duckdb.Error) as error:
-        raise fail("audit prune", _why(error)) from None
+    except (DataDirError, StoreTrouble) as trouble:
+        raise fail("audit prune", str(trouble)) from None
+    for problem in gone.problems:
+        note(problem)
+    write(f"spool: {many(gone.files, 'segment')} with {many(gone.rows, 'row')}\n")
 
 
 def _texts(data: Path, dry_run: bool) -> None:
@@ -102,9 +103,3 @@ def _texts(data: Path, dry_run: bool) -> None:
     gone = prune_texts(data, removing)
     if gone is not None:
         write(f"texts: {many(gone.keys, 'key')}, {many(gone.files, 'file')}\n")
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return (str(error).splitlines() or [type(error).__name__])[0]

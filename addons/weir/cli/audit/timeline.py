@@ -19,7 +19,7 @@ _EVENTS_MAX = 10_000
 
 
 def timeline(
-    user: Annotated[str, typer.Option(help="What this user said.")] = "",
+    user: Annotated[str, typer.Option(help="What this user asked and was answered.")] = "",
     conversation: Annotated[str, typer.Option(help="One conversation (conversation_id).")] = "",
     app: Annotated[str, typer.Option(help="What came from this app.")] = "",
     since: Annotated[str, typer.Option(help="90m, 12h, 7d, 2w, or a date.")] = "7d",
@@ -31,7 +31,10 @@ def timeline(
     policy: KeysOption = None,
     format: FormatOption = "table",
 ) -> None:
-    """Tell in order who said what, what was found in it and what was decided. Texts take --reason; it is recorded."""
+    """Tell in order who said what, what was found in it and what was decided. Texts take --reason; it is recorded.
+
+    One of --user, --conversation and --app has to be named.
+    """
     from weir.audit.content.rows import rows_about
     from weir.audit.content.timeline import timeline as told
 
@@ -54,7 +57,7 @@ def timeline(
         raise fail(COMMAND, str(error)) from None
     more, rows = len(rows) > limit, rows[:limit]
     kept = [row for row in rows if row.get("content_ct_hash")]
-    contents: dict[str, object] = {str(row["event_id"]): "locked" for row in kept}
+    contents: dict[str, object] = {str(row["event_id"]): "unread" for row in kept}
     if why and kept:
         contents = dict(disclosed(COMMAND, data, ring_for(COMMAND, data, policy), kept, why))
     steps = told(rows, contents)  # type: ignore[arg-type]

@@ -69,7 +69,8 @@ def verify(
         for remedy in dict.fromkeys(problem["remedy"] for problem in shown):
             note(f"→ {remedy}")
     else:
-        same = "and the store has the same rows" if totals.store else "and there is no store yet"
+        by = "" if totals.store_rows else " by their hashes (--store holds each column against them)"
+        same = f"and the store has the same rows{by}" if totals.store else "and there is no store yet"
         write(f"{_rows(totals)}: every link holds, {same}\n")
         _signed(totals)
     if count:
@@ -98,7 +99,7 @@ def _told(verifier: Verifier, progress: Progress, format: str) -> tuple[list[dic
 
 def _rows(totals: Totals) -> str:
     skipped = f" ({totals.skipped} older left out)" if totals.skipped else ""
-    return f"{totals.rows} rows in {totals.chains} chains{skipped}"
+    return f"{many(totals.rows, 'row')} in {many(totals.chains, 'chain')}{skipped}"
 
 
 def _signed(totals: Totals) -> None:
@@ -106,6 +107,16 @@ def _signed(totals: Totals) -> None:
     if not totals.key:
         note("NOTHING IS SIGNED: there are no checkpoints; weir run and weir audit ingest make them")
         return
+    gone = []
+    if totals.retired:
+        gone.append(f"{many(totals.retired, 'row')} of the spool")
+    if totals.husks:
+        gone.append(f"{many(totals.husks, 'row')} of the store but their place in the chain")
+    if gone:
+        write(f"retention took {' and '.join(gone)}: hold that against the policy (view retentions)\n")
+    if totals.published:
+        upto = f"up to number {totals.published_last:,} of {totals.last:,}"
+        write(f"held against entries kept elsewhere: {totals.published:,}, {upto}\n")
     parts = [f"{many(totals.proved, 'row')} as signed by {many(totals.checkpoints, 'checkpoint')}"]
     if totals.rows > totals.proved:
         parts.append(f"{totals.rows - totals.proved:,} newer")
@@ -117,7 +128,9 @@ def _signed(totals: Totals) -> None:
         parts.append(f"{many(totals.store_rows, 'row')} of the store by themselves")
     write(f"{', '.join(parts)}\n")
     if totals.own_key:
-        note("believed was the data directory's own key: who can write there could sign anew; see --key, --checkpoint")
+        note(
+            "the key believed is the data directory's own: who can write there could sign anew; see --key, --checkpoint"
+        )
 
 
 def key_in(command: str, path: Path) -> VerifierKey:

@@ -12,6 +12,7 @@ from weir.cli.checkup.process import held
 __all__ = ["published", "signed"]
 
 LATE_S = 300.0
+FIRST_S = 600.0  # a crash may come between the first key and the first checkpoint
 _SHOWN = 5
 
 
@@ -34,6 +35,11 @@ def signed(data: Path) -> Iterator[Result]:
         yield fail("checkpoint key", str(error), "put it right: until then nothing new is signed")
     log = log_of(data)
     if not log.exists() or not log.stat().st_size:
+        if time.time() - public.stat().st_mtime < FIRST_S:
+            yield warn(
+                "checkpoints", "nothing is signed yet", "weir run signs what is recorded; see its log if it runs"
+            )
+            return
         yield fail("checkpoints", "there is a key and no checkpoint: the log is gone", "put it back from a backup")
         return
     age = max(0.0, time.time() - log.stat().st_mtime)

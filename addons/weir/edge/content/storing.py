@@ -49,7 +49,13 @@ def put(state: State, record: AuditRecord, kept: Kept | None) -> None:
         state.sealing.add(task)
         task.add_done_callback(state.sealing.discard)
     else:
-        _put(state, _sealed(writer, record, kept))
+        try:
+            done = _sealed(writer, record, kept)
+        except Exception as error:  # noqa: BLE001  whatever became of the texts, the record must not go with them
+            log.error("texts could not be encrypted: %s", type(error).__name__)
+            state.spool.put(_unkept(record))
+            return
+        _put(state, done)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 
+from weir.audit.content.bereft import bereft, write_husks
+from weir.audit.content.boots import Boots
 from weir.audit.content.choose import ContentPolicy, ContentRule
 from weir.audit.content.erase import complete
 from weir.audit.content.kek import KeyRingError
@@ -19,6 +22,7 @@ from weir.sections_audit import ContentSettings
 
 __all__ = ["UNSTARTED", "Exchange", "close", "policy_of", "prepare", "start", "tell", "why_not"]
 
+log = logging.getLogger("weir.audit")
 FLUSH_S = 5.0
 # What starting raises: there is no wrapping key, the key file is damaged, the disk refuses.
 UNSTARTED = (KeyRingError, KeyFileError, DataDirError, OSError)
@@ -40,13 +44,18 @@ def why_not(error: Exception) -> str:
 
 
 def start(state: State) -> None:
-    """Finish erasures that a crash interrupted, and start the writer if the policy keeps anybody's texts.
+    """Finish erasures that a crash interrupted, tell of texts that it took, and start the writer if the policy keeps
+    anybody's texts.
 
     The spool runs already. Raises one of UNSTARTED.
     """
     store = KeyStore(state.data.path / "content")
     if store.file.exists():
         complete(store, lambda record: _append(state, record))
+    try:
+        _tell_bereft(state)
+    except (OSError, DataDirError, KeyFileError) as error:  # the next start tries again
+        log.error("texts that were lost could not be looked for: %s", why_not(error))
     if state.snapshot.content.keeps_any:
         state.content = _writer(state, state.snapshot)
 
@@ -74,8 +83,12 @@ def prepare(state: State, snapshot: Snapshot) -> Exchange:
 def close(state: State, timeout_s: float) -> None:
     """Write what is queued and stop."""
     writer = state.content
-    if writer is not None:
-        writer.close(timeout_s)
+    if writer is not None and not writer.close(timeout_s):
+        return
+    try:
+        _boots(state).ended(_chain(state))
+    except (OSError, DataDirError) as error:  # then the next start looks through this boot, and finds nothing
+        log.warning("that texts were written to the end could not be noted: %s", why_not(error))
 
 
 def tell(state: State, before: bytes) -> bytes:
@@ -101,8 +114,15 @@ def _writer(state: State, snapshot: Snapshot) -> ContentWriter:
     def gap(lost: int, since: int, until: int, why: str) -> None:
         state.spool.put(_gap(lost, since, until, why))
 
+    def left(events: list[str]) -> None:
+        try:
+            _boots(state).left(_chain(state), events)
+        except (OSError, DataDirError) as error:
+            log.error("which texts could not be written could not be noted: %s", why_not(error))
+
     ring = Wrapping(state.data.path, _reference(snapshot))
-    writer = ContentWriter(state.data.content, ring, on_gap=gap, room=state.spool.room)
+    writer = ContentWriter(state.data.content, ring, on_gap=gap, on_left=left, room=state.spool.room)
+    _boots(state).begun(_chain(state))
     writer.start()
     return writer
 
@@ -116,6 +136,26 @@ def _gap(lost: int, since: int, until: int, why: str) -> AuditRecord:
     return AuditRecord(
         event_id=made, exchange_id=made, kind="gap", ts=since, ts_end=until, dropped=lost, reason=f"content: {why}"
     )
+
+
+def _tell_bereft(state: State) -> None:
+    """Say of texts that boots which were killed have taken with them, in their places and in the audit."""
+    found = bereft(state.data.path, _chain(state))
+    if found.events:
+        write_husks(state.data.path / "content", found.untold, state.snapshot.content.days)
+        why = "weir ended before these texts were on disk"
+        _append(state, _gap(len(found.events), *found.period_us(), why))
+        log.warning("the texts of %d events were lost when weir ended before", len(found.events))
+    if found.boots:  # last: whatever was not reached is done by the next start
+        _boots(state).forget(found.boots)
+
+
+def _boots(state: State) -> Boots:
+    return Boots(state.data.path / "content")
+
+
+def _chain(state: State) -> str:
+    return f"{state.data.proxy_id}-{state.boot_id}"
 
 
 def _append(state: State, record: AuditRecord) -> None:

@@ -9,6 +9,7 @@ from weir.audit.spool.room import shown
 from weir.edge import records
 from weir.edge.net import Net
 from weir.edge.state import State
+from weir.sections_audit import Disk
 
 __all__ = ["DiskSpace"]
 
@@ -40,16 +41,20 @@ class DiskSpace:
         net = Net(log.error, "the room on the disk could not be looked at")
         while True:
             with net:
-                self.look()
+                await self.look()
             await asyncio.sleep(LOOK_S)
 
-    def look(self) -> None:
-        """Compare the room with what the policy says now, and tell what changed. Microseconds."""
-        room, settings = self.state.spool.room, self.state.snapshot.settings
+    async def look(self) -> None:
+        """Compare the room with what the policy says now, and tell what changed. A file system that does not answer
+        keeps a thread waiting and not the event loop."""
+        room = self.state.spool.room
         if room is None:
             return
-        room.disk = disk = settings.audit.disk
-        free = room.free()
+        room.disk = self.state.snapshot.settings.audit.disk
+        self._compare(await asyncio.to_thread(room.free), room.disk)
+
+    def _compare(self, free: int, disk: Disk) -> None:
+        settings = self.state.snapshot.settings
         level = 2 if free < disk.floor else 1 if free < disk.warn else 0
         if level < self._level and free < _SLACK * (disk.warn, disk.floor)[self._level - 1]:
             return

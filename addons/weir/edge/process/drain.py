@@ -12,6 +12,7 @@ import time
 from mitmproxy import ctx
 
 from weir.edge.connections import Connections
+from weir.edge.content.storing import SEAL_S
 from weir.edge.content.writing import close
 from weir.edge.state import State
 from weir.edge.trace import open_traces
@@ -52,6 +53,8 @@ class Drain:
         self.connections.close_all()
         if self.state.admission is not None:
             await self.state.admission.close()  # what it has to tell goes into the audit too
+        if self.state.sealing:  # of exchanges that were cut just now: a closed spool would take none of their records
+            await asyncio.wait(self.state.sealing, timeout=SEAL_S + POLL_S)
         await asyncio.to_thread(close, self.state, FLUSH_S)  # first: what it could not keep is told in the spool
         await asyncio.to_thread(self.state.spool.close, FLUSH_S)
         self.state.workers.close()

@@ -130,7 +130,7 @@ def _write(order: Order, folder: Path, sections: Sequence[Section], began: datet
             (tables / f"{titled.name}.csv").write_text(as_csv(titled.table), newline="")
     facts = {
         **_in_short(sections),
-        "Period": str(order.period),
+        "Period": str(order.period) + (", not over when this was made" if order.period.until > began else ""),
         "Proxy": order.proxy_id,
         "Made": began.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "weir": order.version,

@@ -51,12 +51,15 @@ def retention(source: Source, keeping: Keeping | None) -> Section:
                 f"{audit.content.keep}" + (f", {audit.content.days} days" if audit.content.keep != "off" else ""),
             ),
             *(
-                (_of("texts", one.services, one.teams, one.rules), _kept(one.keep, one.days or audit.content.days))
+                (
+                    _of("texts", one.services, one.teams, one.rules),
+                    _kept(one.keep, audit.content.days if one.days is None else one.days),
+                )
                 for one in audit.content.exceptions
             ),
             ("durability", audit.durability),
             ("checkpoints", f"every {audit.checkpoints.rows} rows and {audit.checkpoints.seconds} s"),
-            ("published to", f"{len(audit.checkpoints.publish)} places"),
+            ("published to", _places(len(audit.checkpoints.publish))),
         ]
         tables.append(Titled("keeping", Table("What the policy says", ("what", "is"), tuple(rows))))
     return Section("retention", "How long things are kept", says, tables)
@@ -64,6 +67,10 @@ def retention(source: Source, keeping: Keeping | None) -> Section:
 
 def _of(what: str, *named: tuple[str, ...]) -> str:
     return f"{what} of {', '.join(name for names in named for name in names)}"
+
+
+def _places(count: int) -> str:
+    return "no other place" if not count else "1 place" if count == 1 else f"{count} places"
 
 
 def _kept(keep: str, days: int) -> str:

@@ -140,7 +140,8 @@ def _cell(cell: Any, name: str) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_pct", " %").replace("_usd", " (USD)").replace("_", " ")
+    named = name.replace("_team_or_app", ", team or app")
+    return named.replace("_pct", " %").replace("_usd", " (USD)").replace("_", " ")
 
 
 def _text(value: object) -> str:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from weir.audit.content.commit import Committer
+from weir.audit.content.entries import Head, frame
 from weir.audit.content.kek import KeyRing, KeyRingError, add_key, drop_old_keys
-from weir.audit.content.reader import Opened
+from weir.audit.content.reader import Gone, Opened
 from weir.audit.content.sealer import Sealed, Sealer
 from weir.audit.record import new_event_id, now_us
 from weir.audit.spool.room import Room
@@ -44,6 +46,10 @@ class Desk:
         (found,) = self.shelf.reader.read_each({sealed.event_id: sealed.content_ct_hash})
         return isinstance(found, Opened)
 
+    def state(self, sealed: Sealed) -> str:
+        """What verification says of it, without a key."""
+        return self.shelf.reader.check({sealed.event_id: sealed.content_ct_hash})[sealed.event_id]
+
 
 @pytest.fixture
 def desk(shelf: Shelf) -> Iterator[Desk]:
@@ -72,7 +78,11 @@ def test_what_an_erasure_overtook_is_not_written(desk: Desk, stored: bool) -> No
     assert desk.committer.overtaken == 1
     assert not desk.opens(waiting)
     assert desk.opens(other)
-    assert waiting.payload not in b"".join(path.read_bytes() for path in desk.shelf.segments())
+    stored = b"".join(path.read_bytes() for path in desk.shelf.segments())
+    assert waiting.payload[:200] not in stored and waiting.payload[-40:] not in stored
+    assert desk.state(waiting) == "erased"  # its record names texts: nobody is to look for who took them away
+    (gone,) = desk.shelf.reader.read_each({waiting.event_id: waiting.content_ct_hash})
+    assert isinstance(gone, Gone) and gone.why == "erased"
 
 
 def test_a_key_that_was_erased_while_an_event_waited_does_not_come_back(desk: Desk) -> None:
@@ -99,8 +109,18 @@ def test_what_comes_after_an_erasure_is_kept(desk: Desk) -> None:
 def test_what_waited_past_its_last_day_is_not_written(desk: Desk) -> None:
     waiting = desk.seal(day=TODAY - 1)
     desk.committer.commit([waiting])
-    assert desk.committer.overtaken == 1
-    assert desk.shelf.segments() == []
+    assert desk.committer.overtaken == 1 and not desk.opens(waiting)
+    assert desk.state(waiting) == "expired" and desk.shelf.keys.live() == set()
+
+
+def test_an_empty_entry_excuses_nothing_by_itself(desk: Desk) -> None:
+    """Somebody who puts one in the place of texts has no key for it that weir destroyed."""
+    kept = desk.seal()
+    desk.committer.commit([kept])
+    (path,) = desk.shelf.segments()
+    event = uuid.UUID(kept.event_id).bytes
+    path.write_bytes(frame(Head(event, kept.key.key_id, kept.ts_us, TODAY, 0).pack()))
+    assert desk.state(kept) == "altered" and not desk.opens(kept)
 
 
 def test_a_rotation_while_an_event_waits_loses_nothing(desk: Desk) -> None:

@@ -35,6 +35,18 @@ def test_a_finding_of_nowhere_harms_nothing() -> None:
     assert of_request(EXCHANGE, [found("secret/x", 0, 3, 77)]).segments[1].text == "key abcdef to a@b"
 
 
+def test_a_credential_that_is_a_members_name_is_struck_out_of_places_too() -> None:
+    segments = (
+        Segment("/metadata/ab~1cdef#key", "parameter", "ab/cdef"),
+        Segment("/metadata/ab~1cdef/x", "user", "hi"),
+    )
+    content = of_request(Exchange(EXCHANGE.endpoint, "gpt-5", False, segments), [found("secret/x", 0, 7, 0)])
+    assert [(one.text, one.pointer) for one in content.segments] == [
+        ("[secret/x]", "/metadata/[secret~1x]#key"),
+        ("hi", "/metadata/[secret~1x]/x"),
+    ]
+
+
 def test_what_was_answered() -> None:
     reply = Reply(text="Hello", tool_calls=(("c1", "send"), ("c2", "stop")), arguments=('{"to":1}', ""))
     content = of_reply(reply)

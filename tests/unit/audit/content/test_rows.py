@@ -59,7 +59,7 @@ def test_a_timeline_out_of_the_store(shelf: Shelf, spool: Spool) -> None:
         ("decision", "alert"),
         ("reply", "its texts were not kept"),
         ("tool call", "its arguments were not kept"),
-        ("note", "somebody read what was said: case 9"),
+        ("note", "ops read what was said: case 9"),
     ]
 
 

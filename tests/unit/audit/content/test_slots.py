@@ -8,6 +8,7 @@ SLOTS = [
     Wrapped(b"k" * 16, b"u" * 16, b"c" * 16, 20_000, 1_700_000_000_000_000, b"w" * 8, b"W" * 48),
     Destroyed(b"k" * 16, "erased", 5),
     Destroyed(b"k" * 16, "expired", 6),
+    Destroyed(b"k" * 16, "unwritten", 6),
     Erasure(b"e" * 16, b"s" * 16, "user", 7),
     Erasure(b"e" * 16, b"s" * 16, "conversation", 7, 12, True),
 ]

@@ -121,6 +121,7 @@ def test_another_conversation_is_told_whole() -> None:
         ("erased", "its texts were erased"),
         ("expired", "its texts were kept for as long as the policy said"),
         ("locked", "the content key to its texts was not given"),
+        ("unread", "its texts were kept; to read them takes a reason"),
         ("altered", "its texts were changed since they were written"),
     ],
 )
@@ -194,6 +195,33 @@ def test_times_may_be_the_stores() -> None:
     for moment in (naive, aware):
         (step, _) = timeline([row(1, "request", 0, ts=moment)], {})
         assert step.at_us == int(aware.timestamp()) * 1_000_000 + 5
+
+
+@pytest.mark.parametrize(
+    ("given", "who"),
+    [({}, "anna"), ({"user": "", "app": "bot"}, "bot"), ({"user": None, "src_ip": "10.0.0.9"}, "10.0.0.9")],
+)
+def test_who_asked_is_the_best_that_is_known(given: dict[str, Any], who: str) -> None:
+    assert timeline([row(1, "request", 0, **given)], {})[0].who == who
+
+
+def test_a_rule_that_its_reason_names_is_not_said_twice() -> None:
+    rows = [row(1, "block", 0, action="block", rule_id="no-keys", reason="no-keys: secret/x")]
+    assert timeline(rows, {})[-1].detail == "no-keys: secret/x"
+
+
+def test_who_read_and_who_erased() -> None:
+    def note(kind: str, **given: Any) -> str:
+        return timeline([row(1, kind, 0, **given)], {})[0].text
+
+    assert note("disclosure", reason="case 9", extra='{"by":"ops","outcome":"opened"}') == (
+        "ops read what was said: case 9"
+    )
+    assert note("disclosure", reason="case 9", extra={"by": "ops", "outcome": "erased"}) == (
+        "ops asked what was said (erased): case 9"
+    )
+    assert note("disclosure", reason="case 9", extra="{") == "somebody read what was said: case 9"
+    assert note("erasure", reason="erased by ops: wish") == "texts were erased by ops: wish"
 
 
 def test_rows_with_holes_make_no_trouble() -> None:

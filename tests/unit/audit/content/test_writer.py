@@ -207,3 +207,27 @@ def test_a_kill_loses_nothing_that_was_acknowledged(shelf: Shelf) -> None:
     assert set(ContentReader(shelf.directory).check(known).values()) == {"whole"}
     assert list(shelf.reader.problems()) == []
     assert all(isinstance(one, Opened) for one in shelf.reader.read_each(known))
+
+
+def test_texts_that_closing_left_behind_are_told_once(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    gaps: list[tuple[int, int, str]] = []
+    left: list[str] = []
+    writer = shelf.writer(on_gap=lambda lost, since, until, why: gaps.append((lost, since, why)), on_left=left.extend)
+    sealed = [seal(writer), seal(writer)]
+    monkeypatch.setattr(Segment, "append", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+    assert sealed[0] is not None and sealed[1] is not None
+    assert writer.put(sealed[0])
+    until(lambda: not writer.healthy)
+    assert writer.put(sealed[1])
+    assert not writer.close(0.05) and not writer.close(0.05)
+    assert left == [one.event_id for one in sealed if one is not None]
+    assert gaps == [(2, sealed[0].ts_us, "I/O error, until weir ended")]
+
+
+def test_closing_in_order_tells_nothing(shelf: Shelf) -> None:
+    gaps: list[int] = []
+    writer = shelf.writer(on_gap=lambda lost, *_: gaps.append(lost), on_left=lambda _: gaps.append(-1), linger_s=5.0)
+    shelf.keep(writer=writer)
+    sealed = seal(writer)
+    assert sealed is not None and writer.put(sealed)
+    assert writer.close(5) and gaps == []

@@ -127,6 +127,15 @@ def test_a_clever_change_leaves_what_was_signed_before_it_proved() -> None:
     assert boot.look()[0].proved == 3
 
 
+def test_each_step_of_a_clock_is_told() -> None:
+    boot = Boot(step_ms=lambda seq: START_MS + seq * 1000 - (60_000 if seq >= 4 else 0) - (60_000 if seq >= 8 else 0))
+    rows = [item for item in boot.look()[1] if item.line]
+    assert [(item.seq, item.text) for item in rows] == [
+        (4, "the clock went back 59.000 s before this row"),
+        (8, "the clock went back 59.000 s before this row"),
+    ]
+
+
 def test_a_clock_that_went_back_is_told_once() -> None:
     boot = Boot(step_ms=lambda seq: START_MS + seq * 1000 - (60_000 if seq >= 6 else 0))
     found = boot.look()[1]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from unit.audit.evidence.boots import key
-from weir.audit.evidence.keys import KEY, NEXT, PUBLIC, first_key, next_key, settle, signing_key
+from weir import datadir
+from weir.audit.evidence.keys import FIRST, KEY, NEXT, PUBLIC, first_key, next_key, settle, signing_key
 from weir.datadir import DataDirError
 
 
@@ -16,6 +17,26 @@ def test_a_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert (tmp_path / KEY).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / PUBLIC).stat().st_mode & 0o777 == 0o644
     assert made.private_text not in (tmp_path / PUBLIC).read_text()
+
+
+def test_who_dies_while_the_first_key_is_made_has_lost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datadir, "write_private", die)
+    with pytest.raises(KeyboardInterrupt):
+        signing_key(tmp_path, "p")
+    monkeypatch.undo()
+    (tmp_path / PUBLIC).unlink(missing_ok=True)
+    made = signing_key(tmp_path, "p")
+    (tmp_path / KEY).rename(tmp_path / FIRST)  # between the public line and the key
+    assert signing_key(tmp_path, "p").verifier == made.verifier == first_key(tmp_path)
+    (tmp_path / FIRST).write_bytes((tmp_path / KEY).read_bytes())  # between the key and the end
+    assert signing_key(tmp_path, "p").verifier == made.verifier and not (tmp_path / FIRST).exists()
+    (tmp_path / KEY).unlink()
+    with pytest.raises(DataDirError, match="is gone"):
+        signing_key(tmp_path, "p")
+
+
+def die(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_key_open_to_others_is_refused(tmp_path: Path) -> None:

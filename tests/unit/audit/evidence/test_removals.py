@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_a_line_that_broke_off_never_counted_and_spoils_no_other(data: Path) -> 
     path_of(data).write_bytes(b'{"name":"spool/x"}\n{"name":"spo')
     removing(data, [data / "spool" / "y"])
     assert announced(data) == {"spool/x", "spool/y"}
+
+
+def test_a_disk_that_takes_a_part_only_is_asked_for_the_rest(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, text: write(fd, text[:7]))
+    removing(data, [data / "spool" / "a.jsonl.zst", data / "spool" / "b.jsonl.zst"])
+    assert announced(data) == {"spool/a.jsonl.zst", "spool/b.jsonl.zst"}
 
 
 def test_only_files_of_the_data_directory_have_a_name(data: Path, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness.sealedaudit import SealedAudit
-from unit.audit.evidence.boots import key
+from unit.audit.evidence.boots import Boot, key
 from weir.audit.evidence.covered import log_of
 from weir.audit.evidence.keys import first_key
+from weir.audit.evidence.note import sign_note
 from weir.audit.evidence.signed import Signed, notes_in
 
 
@@ -37,7 +38,7 @@ def test_a_log_a_key_or_the_end_of_the_log_that_is_gone(sealed: SealedAudit, dat
     assert wrong(Signed(data)) == [], "nothing here tells that more was there"
     assert wrong(Signed(data, [sealed.published])) == ["checkpoint_gone"] * 2
     log.unlink()
-    assert wrong(Signed(data)) == ["checkpoint_gone"]
+    assert wrong(Signed(data)) == [], "whether a log should be there tell the rows: Verifier"
     log.write_bytes(b"".join(lines))
     (data / "keys" / "checkpoint.pub").write_text("nonsense")
     assert wrong(Signed(data)) == ["forged"]
@@ -56,7 +57,16 @@ def test_notes_as_others_keep_them(sealed: SealedAudit, tmp_path: Path) -> None:
     assert [note for _, note in notes_in(received)] == notes
     received.write_text('{"x":1}\n{"')
     assert [where for where, _ in notes_in(received)] == ["messages:1", "messages:2"]
-    assert wrong(Signed(sealed.data.path, [received])) == ["forged", "forged"]
+    assert wrong(Signed(sealed.data.path, [received])) == ["forged", "forged", "checkpoint_gone"]
+
+
+def test_copies_of_others_and_no_copies(sealed: SealedAudit, tmp_path: Path) -> None:
+    assert wrong(Signed(sealed.data.path, [tmp_path])) == ["checkpoint_gone"], "an empty place bears nothing out"
+    (tmp_path / "000000000001.checkpoint").write_bytes(sign_note(Boot().report.checkpoints["p-b"][0].text, key()))
+    assert wrong(Signed(sealed.data.path, [tmp_path])) == ["checkpoint_gone"], "another proxy's say nothing of ours"
+    both = Signed(sealed.data.path, [tmp_path, sealed.published])
+    (tmp_path / ".000000000002.checkpoint.ab").write_bytes(b"half a no")  # its writer died
+    assert wrong(both) == [] and both.log.published == both.log.published_last == both.log.number
 
 
 @pytest.mark.parametrize("kept", ["directory", "file"])
@@ -64,4 +74,4 @@ def test_a_rewritten_log_is_told_by_what_was_published(sealed: SealedAudit, data
     files = sorted(path for path in sealed.published.rglob("*") if path.is_file())
     log_of(data).write_bytes(b"")
     published = [sealed.published] if kept == "directory" else files
-    assert wrong(Signed(data, published)) == ["checkpoint_gone"] * (len(files) + 1)
+    assert wrong(Signed(data, published)) == ["checkpoint_gone"] * len(files)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,16 @@ def test_a_receiver_that_fails_gets_everything_that_was_not_settled_again(
     assert len(told) == 2 and "it is tried again" in told[0] and "takes rows again" in told[1]
 
 
+def test_a_certificate_that_is_not_accepted_is_told_in_words(tmp_path: Path) -> None:
+    boot(tmp_path, "b1", 2)
+    trouble = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1020)")
+    trouble.verify_message = "unable to get local issuer certificate"
+    export = an_export(tmp_path, Taker(trouble=[("deliver", trouble)]))
+    places.work(export)
+    told: list[str] = export.told  # type: ignore[attr-defined]
+    assert "its certificate is not accepted (unable to get local issuer certificate)" in told[0]
+
+
 def test_the_cursor_moves_with_what_was_settled_and_not_before(tmp_path: Path) -> None:
     boot(tmp_path, "b1", 10)
     target = Taker(settle_s=60, settle_rows=8)
@@ -77,6 +88,17 @@ def test_it_gives_up_when_it_does_not_follow_and_goes_on_when_it_does(tmp_path: 
     target, stop = Taker(trouble=list(down)), threading.Event()
     run([an_export(tmp_path, target, follow=True)], stop, lambda: stop.set() if target.settled else None)
     assert len(target.taken) == 2 and taken(tmp_path) == {"p1-b1": 2}
+
+
+def test_a_receiver_that_is_down_for_weeks_ends_nothing(tmp_path: Path) -> None:
+    boot(tmp_path, "b1", 2)
+    target = Taker(trouble=[("deliver", Unavailable("busy"))])
+    export = an_export(tmp_path, target, follow=True)
+    export._fails = 20_000  # a pause each
+    assert 0 < export.step() <= 60 * 1.25
+    export._wait_until = 0.0
+    export.step()
+    assert len(target.taken) == 2 and export._fails == 0
 
 
 def test_how_long_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from weir.audit.spool.opened import (
     segments,
     size,
     stored,
+    whole_size,
 )
 
 LINES = b"".join(b'{"seq":%d,"text":"%s"}\n' % (seq, b"x" * (seq % 90)) for seq in range(1, 400))
@@ -45,6 +46,15 @@ def pack(path: Path, *, keep: bool = False) -> Path:
 def test_names() -> None:
     for path in (Path("a-b-c-000012.jsonl"), Path("a-b-c-000012.jsonl.zst")):
         assert (chain_name(path), number_of(path)) == ("a-b-c", 12)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("data", "whole"), [(LINES, len(LINES)), (LINES + b"{" * 99_999, len(LINES)), (b'{"seq"', 0), (b"", 0)]
+)
+def test_what_broke_off_at_the_end_counts_for_nothing(tmp_path: Path, data: bytes, whole: int, packed: bool) -> None:
+    path = plain(tmp_path, data=data)
+    assert whole_size(pack(path) if packed else path) == whole
 
 
 def test_segments_are_called_by_their_plain_form_in_order(tmp_path: Path) -> None:

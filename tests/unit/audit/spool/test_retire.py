@@ -101,6 +101,38 @@ def test_a_boot_whose_time_is_over_goes_whole(data: Path) -> None:
     assert take(data).taken == []
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_line_that_broke_off_holds_nothing_back(
+    data: Path, record: Make, monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    monkeypatch.setattr(sealing, "LEAST_BYTES", 1 if compressed else 1 << 20)
+    spool = Spool(data / "spool", DataDir(data).proxy_id, "torn")
+    spool.start()
+    spool.put(record())
+    assert spool.flush(10) and spool.close(10)
+    (path,) = segments(data / "spool")[f"{DataDir(data).proxy_id}-torn"]
+    whole = size(path)
+    with path.open("ab") as file:
+        file.write(b'{"proxy_id":"')
+    settle(data)
+    cursor = Cursor.load(data / "audit" / "cursor.json")
+    assert cursor is not None
+    cursor.offsets[path.name] = whole  # up to there the ingester reads
+    cursor.save(data / "audit" / "cursor.json")
+    assert path.exists() is not compressed
+    age(path, 40)
+    assert f"{DataDir(data).proxy_id}-torn" in {one.chain for one in take(data).taken}
+
+
+def test_what_is_still_needed_is_not_read_again_and_again(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(module, "check", never)
+    for upto in (0, 1):  # nothing of it was sent; not all of its first segment was
+        assert retire(data, 30, lambda _, upto=upto: {old(data): upto}, removing).taken == []
+
+
 def test_spool_and_store_still_agree(data: Path) -> None:
     def ingested() -> int:
         with Ingester(data / "spool", data / "audit") as ingester:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from weir.audit.spool import segment as module
+from weir.audit.spool.opened import held
 from weir.audit.spool.segment import Segment, release_reserves, reserve
 
 
@@ -28,6 +31,36 @@ def test_an_existing_file_is_never_taken_over(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         Segment(tmp_path / "a.jsonl", 10)
     assert (tmp_path / "a.jsonl").read_bytes() == b"kept"
+
+
+def test_whoever_asks_for_a_moment_whether_it_is_in_use_fails_no_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, asking = os.open, []
+
+    def asked(path: Path, flags: int, mode: int = 0o777) -> int:
+        fd = opened(path, flags, mode)
+        if not asking and flags & os.O_CREAT:  # between its making and its lock, as `held` of another process
+            asking.append(opened(path, os.O_RDONLY))
+            fcntl.flock(asking[0], fcntl.LOCK_SH)
+            threading.Timer(0.02, os.close, asking).start()
+        return fd
+
+    monkeypatch.setattr(os, "open", asked)
+    made = Segment(tmp_path / "a.jsonl", 10)
+    assert asking and held(made.path)
+    made.close()
+
+
+def test_a_segment_that_somebody_keeps_is_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(fd: int, how: int) -> None:
+        raise BlockingIOError(errno.EWOULDBLOCK, "busy")
+
+    monkeypatch.setattr(fcntl, "flock", never)
+    monkeypatch.setattr(module, "_CLAIM_S", 0.0)
+    with pytest.raises(BlockingIOError):
+        Segment(tmp_path / "a.jsonl", 10)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_room_for_the_reserve_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,16 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from weir.audit.record import AuditRecord, FindingRow
+from weir.audit.spool import writer as module
+from weir.audit.spool.waiters import Item
 from weir.audit.spool.writer import Spool, SpoolUnavailable, replay, verify_chain
 
 Make = Callable[..., AuditRecord]
@@ -114,6 +118,86 @@ def test_close_writes_what_is_queued_and_accepts_nothing_after(tmp_path: Path, r
     assert not spool.healthy
     with pytest.raises(SpoolUnavailable, match="closed"):
         spool.put(record())
+
+
+def test_what_is_handed_over_while_it_closes_is_written_or_refused(tmp_path: Path, record: Make) -> None:
+    """Many threads against the last look of the writer, on many spools."""
+    for number in range(4):
+        folder = tmp_path / str(number)
+        spool = Spool(folder, "p1", "b", segment_bytes_max=1 << 20, queue_max=1 << 20, linger_s=0)
+        spool.start()
+        taken: list[str] = []
+
+        def work(spool: Spool = spool, taken: list[str] = taken) -> None:
+            with suppress(SpoolUnavailable):
+                while True:
+                    made = record()
+                    spool.put(made)
+                    taken.append(made.event_id)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        assert spool.close(10)
+        for thread in threads:
+            thread.join(10)
+        assert sorted(taken) == sorted(row["event_id"] for row in replay(folder))
+        assert spool.lag == 0
+
+
+class Between(deque[Item]):
+    """A queue before which something else comes, after whoever appends has looked whether that may be."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def append(self, item: Item) -> None:
+        self.meanwhile()
+        super().append(item)
+
+
+def test_who_comes_at_the_same_moment_as_the_end_is_refused(tmp_path: Path, record: Make) -> None:
+    spool = Spool(tmp_path, "p", "b")  # its writer has taken its last look
+    spool._queue = Between(lambda: spool.close(0))
+    with pytest.raises(SpoolUnavailable, match="closed"):
+        spool.put(record())
+    assert spool.lag == 0
+
+
+def test_who_comes_at_the_same_moment_as_a_failure_is_told_at_once(tmp_path: Path, record: Make) -> None:
+    spool = Spool(tmp_path, "p", "b", durable_timeout_s=60)  # its writer has told all those who waited
+    spool._queue = Between(lambda: spool._fail("Input/output error", []))
+    with pytest.raises(SpoolUnavailable, match="Input/output error"):
+        asyncio.run(spool.durable(record()))
+    assert spool.lag == 1, "it is written when the disk takes it again"
+
+
+def test_a_disk_that_recovers_at_that_moment_acknowledges_nothing_too_early(
+    tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Recovers(Spool):
+        """Refuses when it is asked first by a caller that queued, and works again when it is asked once more."""
+
+        asked: Iterator[str] = iter(())
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "_refused" and (answer := next(Recovers.asked, None)) is not None:
+                return answer
+            return super().__getattribute__(name)
+
+    told: list[str] = []
+    monkeypatch.setattr(module, "resolve", lambda items, problem="": told.append(problem))
+    spool = Recovers(tmp_path / "spool", "p", "b")  # whose writer does not run: nothing is on disk
+
+    async def run() -> None:
+        Recovers.asked = iter(["", "no space", ""])
+        spool._accept(
+            Item(record(), asyncio.get_running_loop().create_future()), refuse_unhealthy=True, refuse_full=True
+        )
+
+    asyncio.run(run())
+    assert told == ["no space"]
 
 
 def test_a_boot_id_is_used_once_and_names_are_checked(tmp_path: Path) -> None:

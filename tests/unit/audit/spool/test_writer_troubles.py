@@ -98,7 +98,7 @@ def test_below_the_floor_nothing_is_written_and_above_it_goes_on(
     size = path.stat().st_size
     free[0] = 49 << 20
     now[0] += 1
-    assert spool.full
+    assert room.full() and spool.full
     spool.put(record(user="late"))
     eventually(lambda: not spool.healthy)
     with pytest.raises(SpoolUnavailable, match=r"audit\.disk\.floor"):

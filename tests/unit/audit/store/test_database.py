@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from harness.stores import from_nothing
 from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import EVENT_COLUMNS, AuditRecord
 from weir.audit.spool.writer import Spool
@@ -17,6 +18,8 @@ Make = Callable[..., AuditRecord]
 
 
 def test_an_empty_store_answers_every_view(tmp_path: Path) -> None:
+    with from_nothing():
+        store.ensure(tmp_path / "audit")
     for name in ("events", "findings", "tool_calls", *(view.name for view in VIEWS)):
         assert store.sql(tmp_path, f"SELECT * FROM {name}")[1] == []
 
@@ -73,6 +76,44 @@ def test_a_moved_directory_works_after_the_next_command(tmp_path: Path, spool: S
     shutil.move(tmp_path / "audit", moved / "audit")
     assert store.sql(moved, "SELECT count(*) FROM events")[1] == [(1,)]
     assert not (tmp_path / "audit").exists()
+
+
+def told(path: Path) -> list[tuple[object, ...]]:
+    """Views, macros and comments of a store, but for those that say where files are."""
+    with duckdb.connect(path, read_only=True) as connection:
+        query = """SELECT view_name, '', sql, comment FROM duckdb_views()
+            WHERE NOT internal AND view_name <> 'weir_store' AND sql NOT LIKE '%/%'
+            UNION ALL SELECT function_name, parameters::VARCHAR, macro_definition, comment
+            FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"""
+        return connection.execute(query).fetchall()
+
+
+def test_what_a_moved_store_takes_over_is_what_a_new_one_has(tmp_path: Path) -> None:
+    with from_nothing():
+        old, new = store.ensure(tmp_path / "old" / "audit"), store.ensure(tmp_path / "new" / "audit")
+        shutil.copytree(old.parent, tmp_path / "moved" / "audit")
+        moved = store.ensure(tmp_path / "moved" / "audit")
+    shutil.rmtree(old.parent)
+    assert told(moved) == told(new) and len(told(new)) > 20
+    with duckdb.connect(moved, read_only=True) as one, duckdb.connect(new, read_only=True) as other:
+        for table in ("events", "findings", "tool_calls", "husks", "exchanges", "checkpoints"):
+            assert one.execute(f"FROM {table}").fetchall() == []
+            query = f"SELECT sql, comment FROM duckdb_views() WHERE view_name = '{table}'"
+            (mine,), (theirs,) = one.execute(query).fetchall(), other.execute(query).fetchall()
+            assert mine[0].replace("/moved/", "/new/") == theirs[0] and mine[1] == theirs[1] != ""
+
+
+def test_of_a_moved_store_that_is_broken_nothing_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.ensure(tmp_path / "audit")
+    with from_nothing():
+        now = store._versions(path)
+        monkeypatch.setattr(store, "_versions", lambda _: ("elsewhere", now[1]))
+        path.write_bytes(path.read_bytes()[:4096] + b"broken" * 1000)
+        store.ensure(path.parent)
+        monkeypatch.undo()
+        assert store._versions(path) == now
+        assert store.sql(tmp_path, "SELECT count(*) FROM events")[1] == [(0,)]
+    assert [one.name for one in path.parent.glob("tmp/*")] == []
 
 
 def test_a_mistake_in_a_query_is_an_error(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from unit.audit.store.rows import DAY_US, NOON, ask, exchange, feed, open_ingester
+from unit.audit.store.rows import DAY_US, NOON, ask, exchange, feed, open_ingester, put
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.writer import Spool
 from weir.audit.store import fold
@@ -91,6 +92,44 @@ def test_files_of_a_day_that_is_over_become_one(tmp_path: Path, spool: Spool, re
         assert set(sealed) - set(removed) == live and live.isdisjoint(removed)
         assert not any(path.exists() for path in removed), "nobody reads"
     assert ask(tmp_path, "SELECT count(*) FROM exchanges") == [(3,)]
+
+
+def test_a_disk_that_takes_no_word_of_a_removal_doubles_nothing(tmp_path: Path, spool: Spool, record: Make) -> None:
+    full = [True]
+
+    def removed(path: Path) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+
+    with open_ingester(tmp_path, on_removed=removed) as ingester:
+        for _ in range(3):
+            feed(spool, *exchange(record))
+            with suppress(OSError):  # its day is over: the files of before are merged, and would be removed
+                ingester.run_once()
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                ingester.run_once()
+        full[0] = False
+        for _ in range(8):
+            ingester.run_once()
+        assert len(ingester.levels.parts.of("events")) == 1
+    rows = [ask(tmp_path, f"SELECT count(*) FROM {table}")[0][0] for table in ("events", "findings", "exchanges")]
+    assert rows == [6, 3, 3]
+
+
+def test_many_rows_are_merged_in_the_order_of_their_time_without_a_sort(
+    tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold, "SORT_ROWS", 0)
+    with open_ingester(tmp_path) as ingester:
+        for late in (40, 0, 20):
+            put(tmp_path, *(record(kind="block", ts=NOON + late + step) for step in range(20)))
+            ingester.run_once()
+        for _ in range(8):
+            ingester.run_once()
+        (path,) = ingester.levels.parts.paths("events")
+        times = [one for (one,) in ingester.files.engine.execute(f"SELECT epoch_us(ts) FROM '{path}'").fetchall()]
+        assert times == [NOON + step for step in range(60)]
 
 
 def test_of_a_day_under_way_eight_of_a_size_are_merged_and_big_ones_left(

@@ -75,13 +75,13 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 
 
 def test_rows_change_level_without_ever_being_missing_or_double(house: House) -> None:
-    for _ in range(40):
+    for _ in range(24):
         house.add()
         assert house.whole()
         house.step(1)
         assert house.whole()
     marks = house.files.read_marks()
-    assert 0 < marks.cold <= marks.warm < 40
+    assert 0 < marks.cold <= marks.warm < 24
     assert house.names("days") and house.levels.parts.live
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,3 +54,18 @@ def test_no_line_stays_on_disk(files: ParquetFiles) -> None:
     assert list(files.temporary.iterdir()) == []
     unstage(files)
     assert files.engine.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
+def test_the_spilled_lines_are_private_from_their_first_byte(
+    files: ParquetFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    real = os.fdopen
+
+    def opened(fd: int, *given: str) -> Any:
+        modes.append(os.fstat(fd).st_mode & 0o777)
+        return real(fd, *given)
+
+    monkeypatch.setattr(os, "fdopen", opened)
+    stage(files, [LINE % 1])
+    assert modes == [0o600]

@@ -67,6 +67,25 @@ def test_what_went_is_recorded_and_goes_once(tmp_path: Path, record: Make) -> No
     }  # fmt: skip
 
 
+def test_nothing_goes_that_could_not_be_recorded(tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, *exchange(record))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with open_ingester(tmp_path) as ingester:
+        ingester.run_once()
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+            patch.setattr("weir.audit.store.retention.write_records", full)
+            prune_rows(ingester.files, ingester.levels, kept(days=1), tmp_path, today=TODAY)
+        ingester.run_once()
+        assert ask(tmp_path, "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM husks)") == [(2, 0)]
+        assert prune_rows(ingester.files, ingester.levels, kept(days=1), tmp_path, today=TODAY).rows["events"] == 2
+        ingester.run_once()
+    assert ask(tmp_path, "SELECT kind FROM events") == [("retention",)]
+    assert ask(tmp_path, "SELECT count(*) FROM husks") == [(2,)]
+
+
 def test_the_duty_goes_by_the_policy_of_the_moment(tmp_path: Path, record: Make) -> None:
     put(tmp_path, *exchange(record))
     with open_ingester(tmp_path) as ingester:

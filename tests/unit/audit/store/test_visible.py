@@ -21,6 +21,15 @@ def test_a_count_works_out_no_column(tmp_path: Path, record: Make) -> None:
     assert "request_model" not in plan
 
 
+def test_exchanges_of_day_files_are_not_gathered_in_memory(tmp_path: Path, record: Make) -> None:
+    put(tmp_path, *exchange(record))
+    with open_ingester(tmp_path, fold_rows=100) as ingester:
+        ingester.run_once()
+    with duckdb.connect(path_of(tmp_path), read_only=True) as stock:
+        (plan,) = (row[1] for row in stock.execute("EXPLAIN SELECT max(team) FROM exchanges").fetchall())
+    assert "RIGHT_ANTI" not in plan  # the files' rows would be put into a hash table
+
+
 def test_recent_rows_and_those_of_day_files_are_one_table(tmp_path: Path, record: Make) -> None:
     put(tmp_path, *exchange(record))
     with open_ingester(tmp_path) as ingester:

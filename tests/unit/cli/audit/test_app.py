@@ -17,4 +17,5 @@ def test_each_command_says_what_it_is_for(weir, name: str) -> None:
 
 def test_the_commands_are_told_without_an_argument(weir) -> None:
     told = weir("audit", "--help").out
+    assert "erase them" in told, "what it is for is more than asking"
     assert {"sql", "path", "verify", "ingest"} <= set(NAMES) and all(name in told for name in NAMES)

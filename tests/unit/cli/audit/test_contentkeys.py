@@ -28,6 +28,15 @@ def test_the_file_is_rotated(weir, kept: Any) -> None:
     assert "Be brief." in weir("audit", "content", kept.asked.event_id, *WHY, "--data", kept.data).out
 
 
+def test_a_file_of_another_store_is_left_as_it_is(weir, kept: Any) -> None:
+    path = kept.data / "secrets" / "content.keys"
+    other = weir("audit", "content-keys", "make").out
+    path.write_text(other)
+    done = weir("audit", "content-keys", "rotate", "--data", kept.data)
+    assert done.code == 1 and "nothing was changed" in done.err
+    assert path.read_text() == other
+
+
 def test_a_backend_is_rotated_by_its_operator(weir, kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = kept.data / "secrets" / "content.keys"
     old, new = path.read_text().strip(), weir("audit", "content-keys", "make").out.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def test_a_proof_is_checked_with_the_key_alone(weir, audit: SealedAudit, tmp_pat
     key.write_bytes((audit.data.keys / "checkpoint.pub").read_bytes())
     done = weir("audit", "verify-proof", proof, "--key", key)
     assert done.code == 0 and "row 1 of the 20 that checkpoint" in done.out and event_id in done.out
+    assert re.search(r"^it is of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, boot ", done.out, re.MULTILINE)
     told = json.loads(weir("audit", "verify-proof", proof, "--key", key, "--format", "json").out)
     assert told["ok"] and told["record"]["event_id"] == event_id and told["checkpoint"]["size"] == 20
     proof.write_text(proof.read_text().replace("index 0", "index 1"))
@@ -58,6 +60,20 @@ def test_what_can_not_be_proved_or_checked(weir, audit: SealedAudit, tmp_path: P
     assert weir("audit", "verify-proof", other, "--key", public).code == 1
 
 
+def told_with_it(weir, audit: SealedAudit, new_key: str) -> None:
+    """After a change of keys ``prove`` names the key that its checkpoint needs; who has another one is told which."""
+    proof, key = audit.root / "late.tlog-proof", audit.root / "new.pub"
+    path = list(segments(audit.data.spool).values())[-1][0]
+    with open_segment(path) as file:
+        late = str(read_line(file.readline())["event_id"])
+    made = weir("audit", "prove", f" {late}\r", "--data", audit.data.path, "--out", proof)
+    assert made.code == 0 and made.err.endswith(f"{new_key}\n"), made.err
+    old = weir("audit", "verify-proof", proof, "--key", audit.data.keys / "checkpoint.pub")
+    assert old.code == 1 and f"key id {new_key.split('+')[1]} has" in old.err
+    key.write_text(new_key)
+    assert weir("audit", "verify-proof", proof, "--key", key).code == 0
+
+
 def test_a_new_key_takes_over(weir, audit: SealedAudit) -> None:
     data = ("--data", audit.data.path)
     before = (audit.data.keys / "checkpoint.key").read_bytes()
@@ -68,6 +84,7 @@ def test_a_new_key_takes_over(weir, audit: SealedAudit) -> None:
     assert audit.sign() == [], "the witness that was at work goes on under it"
     told = json.loads(weir("audit", "verify", *data, "--format", "json").out)
     assert (told["proved"], [item["chain"] for item in told["problems"]]) == (35, ["store"])
+    told_with_it(weir, audit, done.out.strip())
     assert weir("audit", "rotate-key", "--data", audit.root / "nowhere").code == 1
     (audit.data.keys / "checkpoint.key").chmod(0o644)
     done = weir("audit", "rotate-key", *data)

@@ -25,6 +25,7 @@ def test_without_a_reason_no_text_is_opened(weir, kept: Any) -> None:
     done = weir("audit", "timeline", "--app", "wiki", "--data", kept.data)
     assert done.code == 0 and "Cham" not in done.out and "17,000" not in done.out
     assert "pii/EMAIL_ADDRESS" in done.out and "--reason" in done.err
+    assert "its texts were kept" in done.out and "key" not in done.out
     assert kept.rows("disclosure") == []
 
 

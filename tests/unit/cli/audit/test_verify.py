@@ -11,7 +11,9 @@ import pytest
 def test_verify_of_a_whole_audit(weir, store: Path) -> None:
     done = weir("audit", "verify", "--data", store)
     assert done.code == 0 and done.err.startswith("NOTHING IS SIGNED")
-    assert done.out == "4 rows in 1 chains: every link holds, and the store has the same rows\n"
+    assert done.out == "4 rows in 1 chain: every link holds, and the store has the same rows by their hashes " + (
+        "(--store holds each column against them)\n"
+    )
     told = json.loads(weir("audit", "verify", "--data", store, "--format", "json").out)
     assert (told["ok"], told["rows"], told["chains"], told["problem_count"], told["problems"]) == (True, 4, 1, 0, [])
     assert (told["key"], told["checkpoints"], told["proved"]) == ("", 0, 0)
@@ -23,7 +25,7 @@ def test_verify_names_what_was_taken_away(weir, store: Path) -> None:
     done = weir("audit", "verify", "--data", store)
     assert done.code == 1
     assert done.out == "weir-test-boot1: seq 3 to 4: the store has these rows, the spool does not\n"
-    assert "2 rows in 1 chains: 1 problem" in done.err and "→ find out who cut it" in done.err
+    assert "2 rows in 1 chain: 1 problem" in done.err and "→ find out who cut it" in done.err
     told = json.loads(weir("audit", "verify", "--data", store, "--format", "json").out)
     assert (told["ok"], told["problem_count"]) == (False, 1)
     assert {name: told["problems"][0][name] for name in ("chain", "seq", "seq_last")} == {

@@ -38,6 +38,8 @@ def test_what_is_signed(audit: SealedAudit) -> None:
     (audit.data.keys / "checkpoint.key").chmod(0o640)
     assert said(audit)[0] == ("fail", "checkpoint key")
     log.unlink()
+    assert said(audit)[1] == ("warn", "checkpoints"), "a crash came between the first key and its first checkpoint"
+    os.utime(audit.data.keys / "checkpoint.pub", (time.time() - 3_600,) * 2)
     assert said(audit)[1] == ("fail", "checkpoints")
 
 

@@ -12,7 +12,7 @@ from harness.rig import chat
 from weir.audit.content.waiting import ContentUnavailable
 from weir.audit.record import AuditRecord, new_event_id
 from weir.edge.content import storing, writing
-from weir.edge.content.keeping import INLINE_CHARS_MAX
+from weir.edge.content.keeping import INLINE_CHARS_MAX, Kept
 from weir.edge.process.workers import WorkersBusy
 
 Make = Callable[..., Any]
@@ -98,7 +98,6 @@ def test_no_worker_for_the_texts(keeping: Make, monkeypatch: pytest.MonkeyPatch)
     made = new_event_id()
     record = AuditRecord(event_id=made, exchange_id=made, kind="request")
     from weir.audit.content.parts import Content, Text
-    from weir.edge.content.keeping import Kept
 
     texts = Kept(lambda: Content((Text("user", "x"),)), True, "anna", "c", 1, 1)
 
@@ -112,6 +111,26 @@ def test_no_worker_for_the_texts(keeping: Make, monkeypatch: pytest.MonkeyPatch)
 
     asyncio.run(both())
     assert [r.reason for r in kept.rig.records] == ["its texts could not be kept"] * 2
+
+
+@pytest.mark.parametrize("heavy", [True, False])
+def test_a_record_does_not_go_with_texts_that_cannot_be_gathered(keeping: Make, heavy: bool) -> None:
+    kept = keeping()
+    state, made = kept.rig.state, new_event_id()
+
+    def broken() -> Any:
+        raise ValueError("canary-7731")
+
+    async def run() -> None:
+        storing.put(
+            state,
+            AuditRecord(event_id=made, exchange_id=made, kind="response"),
+            Kept(broken, heavy, "anna", "c", 1, 1),
+        )
+        await asyncio.gather(*state.sealing)
+
+    asyncio.run(run())
+    assert [(r.event_id, r.reason) for r in kept.rig.records] == [(made, storing.NOT_KEPT)]
 
 
 @pytest.mark.parametrize("after", ["another writer", "none"])

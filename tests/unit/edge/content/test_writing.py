@@ -10,9 +10,14 @@ import pytest
 
 from harness.rig import Rig, chat
 from weir import settings
+from weir.audit.content.boots import Boots
 from weir.audit.content.kek import new_line
 from weir.audit.content.keystore import KeyStore
-from weir.audit.record import now_us
+from weir.audit.content.parts import Content
+from weir.audit.content.reader import ContentReader
+from weir.audit.record import AuditRecord, new_event_id, now_us
+from weir.audit.spool.segment import Segment
+from weir.audit.spool.writer import Spool
 from weir.edge.content import writing
 from weir.sections_audit import ContentSettings
 
@@ -84,3 +89,43 @@ def test_texts_that_were_lost_are_told(keeping: Make) -> None:
     kept.rig.state.content._on_gap(3, 10, 20, "no space")
     gap = kept.rig.records[-1]
     assert (gap.kind, gap.dropped, gap.ts, gap.ts_end, gap.reason) == ("gap", 3, 10, 20, "content: no space")
+
+
+def test_texts_that_a_kill_took_are_told_by_the_next_start(keeping: Make) -> None:
+    kept = keeping()
+    state = kept.rig.state
+    spool = Spool(state.data.spool, state.data.proxy_id, "killed")
+    spool.start()
+    lost = [new_event_id() for _ in range(3)]
+    for event_id in lost:
+        spool.put(AuditRecord(event_id=event_id, kind="request", ts=now_us(), content_ct_hash="ab" * 32))
+    assert spool.close(5)
+    directory = state.data.path / "content"
+    boots = Boots(directory)
+    boots.begun(f"{state.data.proxy_id}-killed")
+    writing.close(state, 5)
+    assert list(boots.others("")) == [f"{state.data.proxy_id}-killed"]  # this one ended in order
+    writing.start(state)
+    gap = kept.rig.records[-1]
+    assert (gap.kind, gap.dropped, gap.reason) == ("gap", 3, "content: weir ended before these texts were on disk")
+    assert set(ContentReader(directory).check(dict.fromkeys(lost, "ab" * 32)).values()) == {"unwritten"}
+    assert list(boots.others("")) == [f"{state.data.proxy_id}-boot"]
+    before = len(kept.rig.records)
+    writing.close(state, 5)
+    writing.start(state)
+    assert len(kept.rig.records) == before  # once
+
+
+def test_texts_that_closing_left_behind_are_noted(keeping: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = keeping()
+    state = kept.rig.state
+    with monkeypatch.context() as patched:
+        patched.setattr(Segment, "append", lambda *_: (_ for _ in ()).throw(OSError(5, "I/O error")))
+        sealed = state.content.seal(
+            Content(reply="x"), event_id=new_event_id(), user="", conversation="", ts_us=1, expires_day=40_000
+        )
+        assert state.content.put(sealed)
+        writing.close(state, 0.05)
+    gap = kept.rig.records[-1]
+    assert (gap.kind, gap.dropped, gap.reason) == ("gap", 1, "content: I/O error, until weir ended")
+    assert Boots(state.data.path / "content").others("") == {f"{state.data.proxy_id}-boot": [sealed.event_id]}

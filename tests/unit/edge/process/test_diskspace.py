@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from harness.rig import Rig
 from weir.audit.spool import room as module
 from weir.audit.spool.room import Room
+from weir.audit.spool.writer import Spool
 from weir.edge.process.diskspace import DiskSpace
 
 GIB = 1 << 30
@@ -43,7 +45,7 @@ def test_each_change_is_told_once(rig: Rig, monkeypatch: pytest.MonkeyPatch, cap
         (8.0, "8.0 GiB free on the disk: enough again"),
     ]:
         before, free[0] = len(rig.ledger.records), now
-        watch.look()
+        asyncio.run(watch.look())
         told = [record.reason for record in rig.ledger.records[before:]]
         assert (told[0].startswith(said) and told[0] in caplog.text) if said else not told
         assert {record.kind for record in rig.ledger.records} <= {"config"}
@@ -51,7 +53,7 @@ def test_each_change_is_told_once(rig: Rig, monkeypatch: pytest.MonkeyPatch, cap
 
 def test_a_spool_without_a_limit_is_left_alone(rig: Rig) -> None:
     rig.ledger.room = None
-    DiskSpace(rig.state).look()
+    asyncio.run(DiskSpace(rig.state).look())
     assert rig.ledger.records == []
 
 
@@ -65,5 +67,29 @@ def test_it_looks_as_long_as_weir_runs(rig: Rig, monkeypatch: pytest.MonkeyPatch
         await watch.running()
         await asyncio.wait_for(told.wait(), 5)
         await watch.done()
+
+    asyncio.run(run())
+
+
+def test_a_disk_that_does_not_answer_holds_up_no_request(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, answers = threading.Event(), threading.Event()
+
+    def asked(path: Path) -> int:
+        gone.set()
+        assert answers.wait(10)
+        return 0
+
+    monkeypatch.setattr(module, "free_bytes", asked)
+    spool = Spool(tmp := rig.state.data.spool, "p1", "b1", room=Room(tmp, rig.state.snapshot.settings.audit.disk))
+    rig.ledger.room = spool.room
+
+    async def run() -> None:
+        looking = asyncio.create_task(DiskSpace(rig.state).look())
+        while not gone.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        assert not spool.full  # as far as anybody knows; it was not waited for
+        answers.set()
+        await looking
+        assert spool.full
 
     asyncio.run(run())

@@ -84,3 +84,21 @@ def test_it_does_not_wait_for_ever(house: House, caplog: pytest.LogCaptureFixtur
     assert time.monotonic() - started < 5
     assert cancelled == ["shutting down"] and house.steps[-1] == "audit closed"
     assert "1 exchanges were still running" in caplog.text
+
+
+def test_records_whose_texts_are_still_encrypted_come_before_the_audit_is_closed(house: House) -> None:
+    state = house.rig.state
+    state.drain_s = 0.0
+
+    async def encrypting() -> None:
+        await asyncio.sleep(0.02)
+        house.steps.append("record put")
+
+    def cut() -> None:  # an exchange that is cut has its last record only now
+        task = asyncio.get_running_loop().create_task(encrypting())
+        state.sealing.add(task)
+        task.add_done_callback(state.sealing.discard)
+
+    house.addon.connections = SimpleNamespace(close_all=cut)  # type: ignore[assignment]
+    asyncio.run(house.addon.done())
+    assert house.steps == ["listeners closed", "record put", "audit closed"]

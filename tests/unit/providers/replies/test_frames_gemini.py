@@ -121,7 +121,12 @@ def test_a_conversation_of_turns_with_usage_each() -> None:
     reply = reader.reply()
     assert reply.usage.input_tokens == 210 and reply.usage.output_tokens == 13 and reply.usage.cache_read_tokens == 40
     assert reply.usage.source == "reported" and reply.usage.reasoning_tokens == 2
-    assert reply.text == "hmThree metres." and reply.arguments == ('{"place":"Cham"}',) and reply.complete and reader.take_turns() == ()
+    assert (
+        reply.text == "hmThree metres."
+        and reply.arguments == ('{"place":"Cham"}',)
+        and reply.complete
+        and reader.take_turns() == ()
+    )
 
 
 def test_within_a_turn_a_later_count_replaces_an_earlier_one() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from harness.evidencesite import EMAIL, Site
+from harness.evidencesite import EMAIL, PERIOD, Site
 from weir.reports.evidence import folder as folders
 from weir.reports.evidence.check import check
 from weir.reports.evidence.folder import Made, PlaceTaken, make
 from weir.reports.evidence.pseudonyms import Pseudonyms
+from weir.reports.evidence.source import Period
 
 
 def test_what_is_in_it(whole: tuple[Path, Made], site: Site) -> None:
@@ -25,6 +27,7 @@ def test_what_is_in_it(whole: tuple[Path, Made], site: Site) -> None:
     page = (out / "index.html").read_text()
     assert "Texts of prompts and replies are not in here." in page and EMAIL in page
     assert "12 in 1 gap" in page and site.data.proxy_id in page
+    assert "known user, team or app %" in page and "not over when" not in page
 
 
 def test_a_place_that_is_taken(site: Site, tmp_path: Path) -> None:
@@ -59,6 +62,7 @@ def test_a_folder_under_pseudonyms_names_nobody_and_is_still_tied_to_what_was_si
 
 
 def test_a_folder_that_nobody_signed(site: Site, tmp_path: Path) -> None:
-    make(site.order(tmp_path / "out", key=None))
+    make(site.order(tmp_path / "out", key=None, period=Period(PERIOD.since, datetime(2100, 1, 1, tzinfo=UTC))))
     assert not (tmp_path / "out" / "MANIFEST.note").exists()
-    assert "<dd>NO</dd>" in (tmp_path / "out" / "index.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<dd>NO</dd>" in page and "to 2100-01-01T00:00:00Z, not over when this was made" in page

@@ -29,9 +29,17 @@ def test_what_the_policy_says(site: Site, tmp_path: Path) -> None:
     assert dict(said.rows) == {
         "records": "200 days", "lines of the spool": "30 days", "records of legal": "900 days",
         "texts": "findings, 7 days", "texts of openai": "full, 7 days", "texts of legal": "off",
-        "durability": "strict", "checkpoints": "every 1000 rows and 60 s", "published to": "0 places",
+        "durability": "strict", "checkpoints": "every 1000 rows and 60 s", "published to": "no other place",
     }  # fmt: skip
     assert len(without.tables) == 1 and "was not looked up" in without.says[-1]
+
+
+def test_how_many_places_and_how_long_in_exceptions(site: Site, tmp_path: Path) -> None:
+    text = "audit: {content: {keep: full, except: [{keep: full, days: 0, teams: legal}]}, checkpoints: {publish: [%s]}}"
+    loaded = settings.loads("version: 1\n" + text % "{directory: /a}, {directory: /b}")
+    with Source(site.data.path, PERIOD, tmp_path) as source:
+        told = dict(retention(source, Keeping(loaded.audit, loaded.hash)).tables[1].table.rows)
+    assert (told["texts of legal"], told["published to"]) == ("full, 0 days", "2 places")
 
 
 def test_the_schema_stands_beside_the_records(whole: tuple[Path, Made]) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from weir.audit.evidence.publish.place import Conflict, Entry, Unreachable
-from weir.audit.spool.segment import sync_directory
+from weir.audit.spool.segment import sync_directory, write_all
 
 __all__ = ["Directory"]
 
@@ -47,7 +47,7 @@ class Directory:
         try:
             fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o444)
             try:
-                os.write(fd, entry.note)
+                write_all(fd, entry.note)
                 os.fsync(fd)
             finally:
                 os.close(fd)

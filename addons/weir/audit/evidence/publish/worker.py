@@ -65,9 +65,8 @@ class Worker:
                     self.done.set()
                     break
                 pause = 0.0 if more else IDLE_S
-            except (Unreachable, OSError, DataDirError) as error:
-                why = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
-                told = self._trouble(why, told)
+            except Exception as error:  # noqa: BLE001  a library's own kinds too: else nobody publishes any more, unsaid
+                told = self._trouble(_why(error), told)
                 if last:
                     break
                 pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
@@ -102,3 +101,10 @@ class Worker:
             self.said.append(f"{self.name}: {problem}: the log here was made anew, or somebody wrote there")
         self._cursors.save(self.name, Cursor(position.bytes, position.line, found[-1].number, now_us()))
         return len(found) == BATCH
+
+
+def _why(error: Exception) -> str:
+    """One line; of exceptions that are not ours their name, for their words may hold what a stranger sent."""
+    if isinstance(error, Unreachable | DataDirError):
+        return str(error)
+    return (error.strerror if isinstance(error, OSError) else "") or type(error).__name__

@@ -117,6 +117,9 @@ def chain_sql(since: str) -> str:
         SELECT proxy_id, boot_id, seq, event_id, problem FROM (FROM broken UNION ALL FROM changed)
         WHERE problem IS NOT NULL
         UNION ALL
+        SELECT proxy_id, boot_id, seq, event_id, 'it does not say where in a chain it belongs' FROM events
+        WHERE proxy_id IS NULL OR boot_id IS NULL OR coalesce(seq, 0) = 0
+        UNION ALL
         SELECT proxy_id, boot_id, seq, event_id, 'there are ' || replace(of, '_', ' ') || ' of an event that is missing'
         FROM ({orphans})"""
 

@@ -27,31 +27,43 @@ VIEWS: tuple[View, ...] = (
     ),
 )
 
+# One condition a scan: with OR, DuckDB reads all columns of all rows before it looks.
+_NAMED = ("conversation_id = (session)::VARCHAR", "session_id = (session)::VARCHAR")
+_WANTED = f"""
+        SELECT * FROM events WHERE {_NAMED[0]}
+        UNION ALL SELECT * FROM events WHERE {_NAMED[1]} AND ({_NAMED[0]}) IS NOT TRUE
+        UNION ALL SELECT * FROM events WHERE exchange_id = try_cast((session)::VARCHAR AS UUID)
+            AND ({_NAMED[0]}) IS NOT TRUE AND ({_NAMED[1]}) IS NOT TRUE
+    """
+
+
+def _children(table: str) -> str:
+    # As a condition, not as a join alone: DuckDB, which cannot tell how few are wanted, would gather the whole table.
+    return f"SELECT * FROM {table} WHERE (event_id IN (SELECT event_id FROM wanted)) IS TRUE"
+
+
 _SESSION_TIMELINE = Macro(
     "session_timeline",
     "What happened in a session, conversation or exchange, in order: records, findings and tool calls a line each.",
-    """
-    WITH wanted AS (
-        SELECT * FROM events
-        WHERE session_id = (session)::VARCHAR OR conversation_id = (session)::VARCHAR
-            OR exchange_id = try_cast((session)::VARCHAR AS UUID)
-    ),
+    f"""
+    WITH wanted AS MATERIALIZED ({_WANTED}),
     told AS (
         SELECT ts_end, ts, seq, 0 AS part, 0 AS ord, kind AS what, "user", app, service,
             coalesce(response_model, request_model) AS model,
-            concat_ws(' ', method, host || coalesce(path_template, ''), http_status, inspection) AS detail,
+            nullif(concat_ws(' ', method, host || coalesce(path_template, ''), http_status, inspection,
+                CASE kind WHEN 'disclosure' THEN extra->>'$.by' END), '') AS detail,
             verdict, action, rule_id, reason, exchange_id, event_id
         FROM wanted
         UNION ALL
         SELECT w.ts_end, w.ts, w.seq, 1, f.ord, 'finding', w."user", w.app, w.service,
             coalesce(w.response_model, w.request_model), concat_ws(' ', f.detector, 'in the', f.direction, f.severity),
             NULL, f.action, f.rule_id, NULL, w.exchange_id, w.event_id
-        FROM findings f JOIN wanted w USING (event_id)
+        FROM ({_children("findings")}) f JOIN wanted w USING (event_id)
         UNION ALL
         SELECT w.ts_end, w.ts, w.seq, 2, t.ord, 'tool call', w."user", w.app, w.service,
             coalesce(w.response_model, w.request_model), concat_ws(' ', t.name, t.mcp_server, t.call_id),
             NULL, t.action, NULL, NULL, w.exchange_id, w.event_id
-        FROM tool_calls t JOIN wanted w USING (event_id)
+        FROM ({_children("tool_calls")}) t JOIN wanted w USING (event_id)
     )
     SELECT CASE WHEN what = 'request' THEN ts ELSE coalesce(ts_end, ts) END AS happened, what, "user", app, service,
         model, detail, verdict, action, rule_id, reason, exchange_id, event_id

@@ -81,11 +81,16 @@ _SHARED_KEYS = View(
     "shared_key_many_users",
     "Keys that several people or several addresses have shown: virtual ones by their id, others by their fingerprint.",
     f"""
+    WITH shown AS (  -- once for each who and where: few rows to tell apart
+        SELECT key_id, api_key_fp, "user", src_ip, app, host, count(*) AS exchanges, {_SEEN}
+        FROM exchanges WHERE key_id IS NOT NULL OR api_key_fp IS NOT NULL GROUP BY ALL
+    )
     SELECT coalesce(key_id, api_key_fp) AS key, CASE WHEN key_id IS NULL THEN 'other' ELSE 'virtual' END AS kind,
         count(DISTINCT "user") AS users, count(DISTINCT src_ip) AS addresses, count(DISTINCT app) AS apps,
         list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL) AS who,
-        list(DISTINCT host ORDER BY host) FILTER (host IS NOT NULL) AS hosts, count(*) AS exchanges, {_SEEN}
-    FROM exchanges WHERE coalesce(key_id, api_key_fp) IS NOT NULL GROUP BY ALL
+        list(DISTINCT host ORDER BY host) FILTER (host IS NOT NULL) AS hosts, sum(exchanges)::BIGINT AS exchanges,
+        min(first_seen) AS first_seen, max(last_seen) AS last_seen
+    FROM shown GROUP BY ALL
     HAVING users > 1 OR addresses > 1 ORDER BY users DESC, addresses DESC, key""",
 )
 

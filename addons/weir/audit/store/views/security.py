@@ -9,6 +9,12 @@ __all__ = ["DISCOVERED", "VIEWS"]
 
 DISCOVERED = "(kind = 'discovered' OR coalesce(extra->>'$.discovered', '') = 'true')"
 
+# JSON is read in the few rows that have the member: reading it in all takes longer than all the rest.
+_OF_THE_REQUEST = """CASE WHEN credential IN ('raw', 'session') AND api_key_fp IS NOT NULL
+                THEN [{'kind': credential_kind, 'fingerprint': api_key_fp, 'owner':
+                    CASE WHEN contains(extra::VARCHAR, '"credential_of"') THEN extra->>'$.credential_of' END}]
+                ELSE [] END"""
+
 _TOP = View(
     "top_findings",
     "What detectors found, most frequent first: in how many exchanges, how many different values, what was done.",
@@ -61,20 +67,20 @@ VIEWS: tuple[View, ...] = (
     View(
         "credentials_seen",
         "Each credential that was no virtual key, each time it was shown: whose it is, who showed it, what was done.",
-        """
+        f"""
         WITH listed AS (
-            SELECT *, (CASE WHEN credential IN ('raw', 'session') AND api_key_fp IS NOT NULL
-                THEN [{'kind': credential_kind, 'fingerprint': api_key_fp, 'owner': extra->>'$.credential_of'}]
-                ELSE [] END)
+            SELECT *, CASE WHEN contains(extra::VARCHAR, '"credentials"') THEN {_OF_THE_REQUEST}
                 || coalesce(list_transform(string_split(extra->>'$.credentials', ' '), lambda one:
-                    {'kind': split_part(one, ':', 1), 'fingerprint': split_part(one, ':', 2),
-                     'owner': nullif(split_part(one, ':', 3), '')}), []) AS credentials
+                    {{'kind': split_part(one, ':', 1), 'fingerprint': split_part(one, ':', 2),
+                     'owner': nullif(split_part(one, ':', 3), '')}}), [])
+                ELSE {_OF_THE_REQUEST} END AS credentials
             FROM exchanges WHERE api_key_fp IS NOT NULL OR contains(extra::VARCHAR, '"credentials"')
         )
         SELECT coalesce(s.owner, e.provider, e.service, e.host) AS provider, s.kind, s.fingerprint,
             e.started, e."user", e.team, e.app, e.device, e.auth_method, e.src_ip, e.service, e.host, e.operation,
             CASE WHEN e.action = 'block' THEN 'block'
-                WHEN e.extra->>'$.credential_replaced' LIKE '%' || s.fingerprint || '%' THEN 'replace'
+                WHEN contains(e.extra::VARCHAR, '"credential_replaced"')
+                    AND e.extra->>'$.credential_replaced' LIKE '%' || s.fingerprint || '%' THEN 'replace'
                 WHEN e.action IS NULL OR e.action = '' THEN 'allow' ELSE e.action END AS done,
             e.rule_id, e.exchange_id
         FROM (SELECT *, unnest(credentials) AS s FROM listed) e""",
@@ -83,15 +89,22 @@ VIEWS: tuple[View, ...] = (
         "credentials",
         "The inventory of credentials that are no virtual keys: whose, what kind, who with, from where, how often.",
         """
-        SELECT provider, kind, fingerprint, count(*) AS exchanges,
-            count(*) FILTER (done = 'replace') AS replaced, count(*) FILTER (done = 'block') AS blocked,
+        WITH shown AS (  -- once for each who and where: few rows to tell apart
+            SELECT provider, kind, fingerprint, "user", team, app, src_ip, host, count(*) AS exchanges,
+                count(*) FILTER (done = 'replace') AS replaced, count(*) FILTER (done = 'block') AS blocked,
+                min(started) AS first_seen, max(started) AS last_seen
+            FROM credentials_seen GROUP BY ALL
+        )
+        SELECT provider, kind, fingerprint, sum(exchanges)::BIGINT AS exchanges,
+            sum(replaced)::BIGINT AS replaced, sum(blocked)::BIGINT AS blocked,
             coalesce(list(DISTINCT "user" ORDER BY "user") FILTER ("user" IS NOT NULL), []) AS users,
             coalesce(list(DISTINCT team ORDER BY team) FILTER (team IS NOT NULL), []) AS teams,
             coalesce(list(DISTINCT app ORDER BY app) FILTER (app IS NOT NULL), []) AS apps,
-            count(*) FILTER ("user" IS NULL AND team IS NULL AND app IS NULL) AS unidentified,
+            coalesce(sum(exchanges) FILTER ("user" IS NULL AND team IS NULL AND app IS NULL), 0)::BIGINT
+                AS unidentified,
             count(DISTINCT src_ip) AS addresses, list(DISTINCT host ORDER BY host) AS hosts,
-            min(started) AS first_seen, max(started) AS last_seen
-        FROM credentials_seen GROUP BY provider, kind, fingerprint""",
+            min(first_seen) AS first_seen, max(last_seen) AS last_seen
+        FROM shown GROUP BY provider, kind, fingerprint""",
     ),
     View(
         "personal_accounts",

@@ -26,9 +26,10 @@ def _risk_sql(name: str) -> str:
     words = f"' ' || regexp_replace(lower(regexp_replace({name}, '([a-z0-9])([A-Z])', '\\1 \\2', 'g')), "
     words += "'[^a-z0-9]+', ' ', 'g') || ' '"
     cases = " ".join(f"WHEN regexp_matches(words, ' ({words_}) ') THEN '{risk}'" for risk, words_ in _RISKS)
+    # DISTINCT moves what is worked out of a name down to every call; GROUP BY leaves it to the few names there are.
     return f"""
-        SELECT DISTINCT name, CASE WHEN regexp_matches(words, ' ({_HARMLESS}) ') THEN NULL {cases} END AS risk
-        FROM (SELECT DISTINCT {name} AS name, {words} AS words FROM tool_calls)"""
+        SELECT name, CASE WHEN regexp_matches(words, ' ({_HARMLESS}) ') THEN NULL {cases} END AS risk
+        FROM (SELECT {name} AS name, {words} AS words FROM (SELECT {name} FROM tool_calls GROUP BY {name}))"""
 
 
 RISKY_TOOL_CALLS = View(

@@ -43,7 +43,7 @@ def down() -> None:
 def test_after_an_outage_nothing_was_skipped(log: Path, tmp_path: Path) -> None:
     place, cursors = Somewhere(), Cursors(tmp_path / "published.json")
     place.fails = down
-    worker = Worker("there", lambda: place, log, cursors)
+    first = worker = Worker("there", lambda: place, log, cursors)
     for _ in range(3):
         assert place.tried.acquire(timeout=10)
     assert cursors["there"].number == 0 and cursors["there"].trouble == "it is down"
@@ -54,7 +54,25 @@ def test_after_an_outage_nothing_was_skipped(log: Path, tmp_path: Path) -> None:
         worker.finish()
         assert worker.join(10) and worker.done.is_set()
     assert place.got == [1, 2, 3, 4, 5, 6]
-    assert worker.said[0] == "there: it is down; trying again" or place.got
+    assert first.said[0] == "there: it is down; trying again"
+
+
+def test_what_a_library_raises_ends_no_publishing(log: Path, tmp_path: Path) -> None:
+    place, cursors = Somewhere(), Cursors(tmp_path / "published.json")
+
+    def broken() -> None:
+        raise KeyError("canary-8812")
+
+    place.fails = broken
+    worker = Worker("there", lambda: place, log, cursors)
+    for _ in range(3):
+        assert place.tried.acquire(timeout=10)
+    assert cursors["there"].trouble == "KeyError" and worker.said[0] == "there: KeyError; trying again"
+    place.fails = lambda: None
+    while not place.got:
+        assert place.tried.acquire(timeout=10)
+    worker.finish()
+    assert worker.join(10) and worker.done.is_set() and "canary" not in "".join(worker.said)
 
 
 def test_it_goes_on_where_it_was_and_sees_what_comes(log: Path, tmp_path: Path) -> None:

@@ -8,17 +8,25 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from harness.processes import ROOT
 from harness.sealedaudit import SealedAudit, Spoiled
+from weir.audit.columns import field_ids
+from weir.audit.evidence import verify
 from weir.audit.evidence.compare import compare
 from weir.audit.evidence.keys import first_key
 from weir.audit.evidence.logfile import read_log
+from weir.audit.evidence.merkle import Frontier, leaf_hash
+from weir.audit.evidence.removals import removing
 from weir.audit.evidence.verify import Verifier
-from weir.audit.record import AuditRecord
+from weir.audit.record import AuditRecord, now_us
 from weir.audit.spool.lines import GENESIS, seal, unseal
+from weir.audit.spool.opened import segments
+from weir.audit.spool.retired import Retired, save
 from weir.audit.spool.writer import Spool
+from weir.audit.store.tables import STORED
 
 Make = Callable[..., AuditRecord]
 
@@ -114,6 +122,7 @@ from pathlib import Path
 from unit.audit.conftest import make_record
 from weir.audit.ingester.ingest import Ingester
 from weir.audit.spool.writer import Spool
+from weir.audit.store.tables import STORED
 
 data = Path(sys.argv[1])
 spool = Spool(data / "spool", "p", "b", segment_bytes_max=1 << 14)
@@ -142,3 +151,33 @@ def test_while_records_are_written_and_files_merged_nothing_looks_wrong(tmp_path
         for _ in range(3):
             assert told(tmp_path) == [] and compare(tmp_path)[1] == []
     assert writer.returncode == 0 and compare(tmp_path) == (100, []) and told(tmp_path) == []
+
+
+def test_checkpoints_that_were_never_made_or_taken_away(signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (signed / "audit" / "checkpoints.jsonl").unlink()
+    assert told(signed) == [], "a crash came between the first row and its checkpoint"
+    monkeypatch.setattr(verify, "SIGNED_US", 0)
+    assert [line.partition(": ")[0] for line in told(signed)] == ["checkpoints.jsonl"]
+    (signed / "keys" / "checkpoint.pub").unlink()
+    assert [line.partition(": ")[0] for line in told(signed)] == ["checkpoints.jsonl"]
+
+
+def test_a_beginning_that_was_taken_away_as_if_its_time_were_over(signed: Path) -> None:
+    (chain,) = [name for name in segments(signed / "spool") if name.endswith("-0002")]
+    tree, head, seq = Frontier(), GENESIS, 0
+    for path in segments(signed / "spool")[chain]:
+        for line in path.read_bytes().splitlines(keepends=True):
+            head, seq = unseal(line)[2], seq + 1
+            tree.append(leaf_hash(bytes.fromhex(head)))
+        path.unlink()
+    save(signed, {chain: Retired(seq, 9, head, tree.hashes, now_us())})
+    verifier = Verifier(signed)
+    assert list(verifier.problems()) == [] and verifier.totals.retired == 15, "its rows are in the store"
+    day = next((signed / "audit" / "days" / "events").glob("2*.parquet"))
+    made = day.with_suffix(".made")
+    rows = f"SELECT * FROM '{day}' WHERE boot_id <> '0002'"
+    duckdb.execute(f"COPY ({rows}) TO '{made}' (FORMAT parquet, FIELD_IDS {field_ids(STORED['events'])})")
+    made.replace(day.with_name(day.name.replace(".0000", ".0009")))
+    removing(signed, [day])
+    day.unlink()
+    assert f"{chain}: removed: seq 1 to 15: they are gone from the spool" in "\n".join(told(signed))

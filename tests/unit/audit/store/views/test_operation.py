@@ -36,7 +36,7 @@ def test_policy_versions(written: Callable[..., Query], record: Make) -> None:
 
 
 def test_a_session_in_its_order(written: Callable[..., Query], record: Make) -> None:
-    first, second = new_event_id(), new_event_id()
+    first, second, third = new_event_id(), new_event_id(), new_event_id()
     of: dict[str, Any] = {"conversation_id": "c1", "ts": NOON}
     query = written(
         record(**of, exchange_id=first, kind="request", findings=(FindingRow(ord=0, detector="pii/email"),)),
@@ -46,6 +46,7 @@ def test_a_session_in_its_order(written: Callable[..., Query], record: Make) -> 
         ),
         record(exchange_id=second, kind="block", ts=NOON + SECOND, conversation_id="c1", action="block", rule_id="r"),
         record(exchange_id=new_event_id(), ts=NOON + SECOND, conversation_id="c2"),
+        record(exchange_id=third, ts=NOON, session_id=third, conversation_id=third),
     )  # fmt: skip
     assert query("SELECT what, detail, action, rule_id FROM session_timeline('c1')") == [
         ("request", "api.openai.com inspected", "allow", None),
@@ -56,7 +57,17 @@ def test_a_session_in_its_order(written: Callable[..., Query], record: Make) -> 
         ("tool call", "Read", None, None),
     ]
     assert query(f"SELECT what FROM session_timeline('{second}')") == [("block",)]
+    assert query(f"SELECT what FROM session_timeline('{third}')") == [("response",)]  # by all three, and once
     assert query("FROM session_timeline('nothing')") == []
+
+
+def test_who_read_a_session_is_told_with_it(written: Callable[..., Query], record: Make) -> None:
+    read = {"host": None, "inspection": None, "exchange_id": (one := new_event_id())}
+    query = written(
+        record(**read, kind="disclosure", extra='{"by":"ops","outcome":"opened"}'), record(**read, kind="gap")
+    )
+    told = query(f"SELECT what, detail FROM session_timeline('{one}') ORDER BY what")
+    assert told == [("disclosure", "ops"), ("gap", None)]
 
 
 def test_what_a_policy_changed(written: Callable[..., Query], record: Make) -> None:
