@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.support import House, chat_body
-from harness.processes import ROOT
+from harness.processes import ROOT, until
 from weir.audit.evidence.entries import Checkpoint, Rotation, parse_entry
 from weir.audit.evidence.note import parse_note
 from weir.audit.evidence.signed import notes_in
@@ -41,6 +41,7 @@ def test_from_the_first_row_to_the_last(start_house: Callable[..., House], tmp_p
         for _ in range(3):
             assert client.post(CHAT, content=chat_body("hello"), headers=headers).is_success
     house.weir.until_records(lambda rows: sum(row["kind"] == "response" for row in rows) >= 3, "three replies")
+    until(lambda: published(away), "the first checkpoint")
     rotated = audit("rotate-key", "--data", data)  # beside the witness that is at work
     assert rotated.returncode == 0, rotated.stderr
     key = tmp_path / "first.pub"

@@ -71,7 +71,7 @@ class ContentWriter:
         self._queue: deque[Item] = deque()
         self._bytes = 0  # queued and in hand
         self._hand: list[Item] = []  # taken by the writer, not yet durable
-        self._urgent = self._stop = self._told = False
+        self._urgent = self._stop = self._told = self._lingers = False
         self._deadline = 0.0
         self._refused, self._failed_at, self._lost = "", 0, 0
         self._thread = threading.Thread(target=self._run, name="weir-audit-content", daemon=True)
@@ -168,13 +168,17 @@ class ContentWriter:
         with self._lock:
             if self._stop:
                 raise ContentUnavailable("the content store is closed")
+            if self._thread.ident is not None and not self._thread.is_alive():
+                self._lost += 1
+                raise ContentUnavailable("the content store's writer has ended")
             if self._queue and self._bytes + size > self._queue_bytes_max:
                 self._lost += 1
                 raise ContentUnavailable("the content store's queue is full")
             self._queue.append(item)
             self._bytes += size
             self._urgent = self._urgent or item.waiter is not None
-            self._wake.notify()
+            if self._urgent or not self._lingers:  # to wake it costs more than all else here
+                self._wake.notify()
 
     # --- the writer ----------------------------------------------------------------------------------------------
 
@@ -194,7 +198,9 @@ class ContentWriter:
         with self._lock:
             self._wake.wait_for(lambda: self._queue or self._stop, 1.0)
             if self._queue and not (self._urgent or self._stop):
+                self._lingers = True
                 self._wake.wait_for(lambda: self._urgent or self._stop, self._linger_s)
+                self._lingers = False
             items, size = [], 0
             while self._queue and size < BATCH_BYTES:
                 items.append(self._queue.popleft())

@@ -13,11 +13,10 @@ from weir.audit.store.views.exchanges import exchanges_sql
 
 __all__ = ["joined"]
 
-BUCKET = 200_000  # events looked at together, about
+BUCKET = 100_000  # events looked at together, about
 FOUND_MAX = 1_000
-FEW = 50
-AGAIN_S = 0.5  # between looks at the few that differ: records and exchanges are read one after the other
-_LOOKS = 3
+AGAIN_S = 0.5  # between looks at what differs: records and exchanges are read one after the other
+LOOKS = 3
 
 
 def joined(connection: duckdb.DuckDBPyConnection) -> Iterator[Found]:
@@ -32,10 +31,10 @@ def joined(connection: duckdb.DuckDBPyConnection) -> Iterator[Found]:
         suspects |= _differing(connection, f"hash(exchange_id) % {buckets} = {number}")
         if len(suspects) >= FOUND_MAX:
             break
-    for _ in range(_LOOKS - 1):
-        if 0 < len(suspects) <= FEW:
+    for _ in range(LOOKS - 1):
+        if suspects:
             time.sleep(AGAIN_S)
-            listed = ", ".join(map(quote, sorted(suspects)))
+            listed = ", ".join(map(quote, sorted(suspects)[:FOUND_MAX]))
             suspects = _differing(connection, f"coalesce(exchange_id::VARCHAR, 'None') IN ({listed})")
     for one in sorted(suspects):
         yield Found(Wrong.EDITED, "", f"the exchange {one} is not what its records say", file="exchanges")

@@ -40,6 +40,7 @@ SIGNED_US = 600_000_000  # the first row of all is signed within seconds; a cras
 MEMORY = "512MB"  # DuckDB's
 TRIES = 3  # a chain whose files go while it is read is read again
 _ANEW = "weir run makes it anew from the spool; then verify again"
+_ROOM = f"nothing says that it was changed: {MEMORY} of memory and the room in audit/tmp were too little to look at it"
 _NO_STORE = "there is none: what follows is about the spool alone"
 
 
@@ -133,7 +134,8 @@ class Verifier:
                 yield from self._with(_Copied(None, cursor=cursor))
         except duckdb.Error as error:
             text = (str(error).splitlines() or [type(error).__name__])[0]
-            yield Problem("store", f"it does not answer ({text}): what follows is about the spool alone", LACKS)
+            remedy = _ROOM if isinstance(error, duckdb.OutOfMemoryException) else LACKS
+            yield Problem("store", f"it does not answer ({text}): what follows is about the spool alone", remedy)
             self.totals.rows = self.totals.chains = self.totals.proved = self.totals.skipped = 0
             yield from self._with(_Copied(None, cursor=cursor))
         finally:

@@ -149,7 +149,7 @@ def connect(data_dir: Path, memory: str = "") -> duckdb.DuckDBPyConnection:
         for statement in (
             "SET TimeZone = 'UTC'",
             f"SET temp_directory = {quote(target.parent / 'tmp')}",
-            *([f"SET memory_limit = {quote(memory)}"] if memory else []),
+            *([f"SET memory_limit = {quote(memory)}", "SET preserve_insertion_order = false"] if memory else []),
             f"ATTACH {quote(target)} AS audit (READ_ONLY)",
             "USE audit",
             f"SET allowed_directories = [{quote(f'{target.parent}/')}]",

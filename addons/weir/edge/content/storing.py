@@ -60,19 +60,23 @@ def put(state: State, record: AuditRecord, kept: Kept | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A record and what belongs to it. ``bare`` is the record for when the texts can't be stored after all."""
+    """A record and what belongs to it. ``before``: the record that knew nothing of texts."""
 
     record: AuditRecord
-    bare: AuditRecord
+    before: AuditRecord
     sealed: Sealed | None
     writer: ContentWriter  # that has encrypted them
 
+    @property
+    def bare(self) -> AuditRecord:
+        """The record for when the texts can't be stored after all; seldom asked for, so not made in advance."""
+        return _unkept(self.before)
+
 
 def _sealed(writer: ContentWriter, record: AuditRecord, kept: Kept) -> _Ready:
-    texts = kept.make()
-    bare = _unkept(record)
+    texts, before = kept.make(), record
     if texts.cut:  # not yet by the writer's bounds
-        record = bare
+        record = _unkept(record)
     sealed = writer.seal(
         texts,
         event_id=record.event_id,
@@ -82,11 +86,11 @@ def _sealed(writer: ContentWriter, record: AuditRecord, kept: Kept) -> _Ready:
         expires_day=kept.expires_day,
     )
     if sealed is None:
-        return _Ready(record, bare, None, writer)
+        return _Ready(record, before, None, writer)
     # The last record of a socket names all calls; those of its turns stand with these.
     hashes = (*[""] * (len(record.tool_calls) - len(sealed.args_ct_hashes)), *sealed.args_ct_hashes)
     calls = tuple(replace(call, args_ct_hash=hashes[at]) for at, call in enumerate(record.tool_calls))
-    return _Ready(replace(record, content_ct_hash=sealed.content_ct_hash, tool_calls=calls), bare, sealed, writer)
+    return _Ready(replace(record, content_ct_hash=sealed.content_ct_hash, tool_calls=calls), before, sealed, writer)
 
 
 def _store(state: State, ready: _Ready) -> Awaitable[None] | None:

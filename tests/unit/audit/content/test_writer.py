@@ -231,3 +231,33 @@ def test_closing_in_order_tells_nothing(shelf: Shelf) -> None:
     sealed = seal(writer)
     assert sealed is not None and writer.put(sealed)
     assert writer.close(5) and gaps == []
+
+
+def test_a_writer_that_has_ended_takes_nothing_more(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = shelf.writer()
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    committer = writer._committer
+    assert committer is not None
+    monkeypatch.setattr(committer, "commit", lambda *_: 1 / 0)  # a mistake of ours, not of the disk
+    first = seal(writer)
+    assert first is not None and writer.put(first)
+    until(lambda: not writer._thread.is_alive())
+    assert not writer.healthy
+    second = seal(writer)
+    assert second is not None and not writer.put(second)
+
+
+def test_who_gathers_is_let_be_until_somebody_waits(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To wake a thread costs an event loop more than all else that it does here."""
+    writer = shelf.writer(linger_s=30)
+    first, *others, last = (seal(writer) for _ in range(12))
+    assert first is not None and writer.put(first)
+    until(lambda: writer._lingers)
+    woken: list[int] = []
+    notify = writer._wake.notify
+    monkeypatch.setattr(writer._wake, "notify", lambda: (woken.append(1), notify()))
+    assert all(one is not None and writer.put(one) for one in others)
+    assert woken == [] and writer.lag == 11
+    assert last is not None
+    asyncio.run(writer.durable(last))
+    assert woken == [1] and writer.lag == 0

@@ -31,8 +31,17 @@ def test_exchanges_are_what_their_records_say(sealed: SealedAudit, monkeypatch: 
     assert look(sealed.data.path) == 0
 
 
-def test_exchanges_that_were_changed_or_put_in(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_only_one_look_shows_was_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN_S", 0.0)
+    looks = iter([{"a", "b"}, {"b"}, {"b"}])
+    monkeypatch.setattr(module, "_differing", lambda connection, which: next(looks))
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE events (seq INT)")
+        assert [item.text for item in joined(connection)] == ["the exchange b is not what its records say"]
+
+
+def test_exchanges_that_were_changed_or_put_in(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOKS", 1)
     (day,) = (data / "audit" / "days" / "exchanges").glob("2*.parquet")
     whole = day.read_bytes()
     rewrite(day, "SELECT * REPLACE ('nobody' AS \"user\")")

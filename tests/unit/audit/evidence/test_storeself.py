@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from harness.sealedaudit import SealedAudit
 from weir.audit.columns import field_ids
+from weir.audit.evidence import joined, storeself
 from weir.audit.evidence.compare import held_by_store, read_cursor
 from weir.audit.evidence.signed import Signed
 from weir.audit.evidence.storeself import StoreItself
@@ -27,7 +29,9 @@ def test_a_store_that_is_whole_without_any_spool(sealed: SealedAudit, data: Path
     assert look(data)[1] == []
 
 
-def test_a_store_that_was_changed(data: Path) -> None:
+def test_a_store_that_was_changed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storeself, "LOOKS", 1)
+    monkeypatch.setattr(joined, "LOOKS", 1)
     day = next((data / "audit" / "days" / "events").glob("2*.parquet"))
     whole = day.read_bytes()
     names = field_ids(STORED["events"])
@@ -57,3 +61,10 @@ def test_rows_that_are_not_ingested_yet_are_not_missed(sealed: SealedAudit, data
         for items in signed.log.checkpoints.values():
             items.append(max(items, key=lambda item: item.size))
         assert list(StoreItself(connection, {chain: held[chain]}, None, signed.log).found()) == []
+
+
+def test_what_only_one_look_shows_was_being_written(sealed: SealedAudit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storeself, "AGAIN_S", 0.0)
+    looks = iter([{("p", "b", 7, "x"), ("p", "b", 8, "x")}, {("p", "b", 8, "x")}, {("p", "b", 8, "x")}])
+    monkeypatch.setattr(StoreItself, "_problems", lambda self: next(looks))
+    assert look(sealed.data.path)[1] == [("edited", 8)]

@@ -59,6 +59,18 @@ def test_it_is_built_once_and_again_only_when_definitions_change(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_what_a_file_says_is_read_once_as_long_as_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.ensure(tmp_path)
+    said = store._versions(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(duckdb, "connect", lambda *_, **__: pytest.fail("it was opened again"))
+        assert store._versions(path) == said
+    path.write_bytes(b"not a database")
+    assert store._versions(path) == ("", "")
+
+
 def test_a_damaged_file_is_built_anew(tmp_path: Path) -> None:
     path = store.path_of(tmp_path)
     store.ensure(path.parent)

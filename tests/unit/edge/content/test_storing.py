@@ -161,3 +161,18 @@ def test_a_reload_while_a_worker_encrypts(
         assert flow.response is None and record.reason == storing.NOT_KEPT and not record.content_ct_hash
     else:
         assert flow.response is not None and flow.response.headers["x-weir-rule"] == "audit-unavailable"
+
+
+def test_a_record_for_texts_that_cannot_be_kept_is_not_made_in_advance(
+    keeping: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[AuditRecord] = []
+    unkept = storing._unkept
+    monkeypatch.setattr(storing, "_unkept", lambda record: made.append(record) or unkept(record))
+    kept = keeping(durability="available")
+    kept.rig.play(kept.rig.flow(chat("hello")), "requestheaders", "request")
+    assert made == [] and kept.rig.records[0].content_ct_hash
+    monkeypatch.setattr(kept.rig.state.content, "put", lambda sealed: False)
+    kept.rig.play(kept.rig.flow(chat("hello")), "requestheaders", "request")
+    assert len(made) == 1 and kept.rig.records[1].reason == storing.NOT_KEPT
+    assert kept.rig.records[1].content_ct_hash == ""
