@@ -44,6 +44,7 @@ def differences(text: str, full: frozenset[Result], found: frozenset[Result]) ->
     ]
 
 
+@pytest.mark.timeout(300)  # 2,000 documents, twice: half a minute, and more beside other work
 def test_no_difference_but_those_that_are_meant() -> None:
     seen: Counter[str] = Counter()
     wrong, same = [], 0
