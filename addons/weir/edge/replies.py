@@ -75,7 +75,11 @@ class ReplyLook:
     def scan(self, engine: Engine, text: str, *, remember: bool = True) -> Scanned:
         """Findings in one text, and why that is not all; ``remember`` when the next request may bring it again."""
         left = INLINE_S if self.until is None else max(0.0, self.until - time.monotonic())
-        scan = engine.scan(segment_of(text), "response", deadline_s=left, remember=remember)
+        segments = segment_of(text)
+        scan = engine.scan(segments, "response", deadline_s=left, remember=remember)
+        if scan.out_of_time and self.until is None:
+            # The machine may only have been busy, and what was not looked at would end the reply.
+            scan = engine.scan(segments, "response", deadline_s=left, remember=remember, clock=time.thread_time)
         return scan.findings, "" if scan.complete else f"dlp: {scan.reason}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from harness.layers import REPLY
 from harness.rig import ADDRESS, CREDENTIAL, POLICY, Rig, chat
+from weir.dlp.core.engine import Scan
 from weir.dlp.replies.listen import Listener
 from weir.dlp.replies.reply import Guard
 from weir.edge.replies import ReplyLook, case_of_reply, decide_reply, read_reply, verdict_of_reply
@@ -208,3 +210,21 @@ def test_nothing_is_read_before_there_is_a_reply(rig: Rig) -> None:
     trace = rig.play(flow, "requestheaders", "request")
     read_reply(trace, flow)
     assert trace.look is None and trace.pipe is None
+
+
+def test_a_busy_machine_ends_no_reply(make_rig: Callable[..., Rig]) -> None:
+    """On the loop a scan has little time by the clock; where that ran out, as much of the processor's own."""
+    look = ReplyLook(ReplyPolicy.of(make_rig().state.snapshot.policy), acting=True)
+    clocks: list[Callable[[], float]] = []
+
+    class Busy:
+        def scan(
+            self, segments: object, direction: str, *, clock: Callable[[], float] = time.monotonic, **_: Any
+        ) -> Scan:
+            clocks.append(clock)
+            return Scan((), clock is time.thread_time, "", 0, 0, clock is time.monotonic)
+
+    assert look.scan(Busy(), "x") == ((), "")  # type: ignore[arg-type]
+    assert clocks == [time.monotonic, time.thread_time]
+    look.until = time.monotonic() + 5  # in a worker, which has all the time that policy gives
+    assert look.scan(Busy(), "x") == ((), "dlp: ")  # type: ignore[arg-type]

@@ -107,8 +107,14 @@ def _event(row: Row) -> dict[str, Any]:
         "reason": text(row, "reason"),
         "start": moment(row) if micros(row, "ts") else None,
         "end": moment(row, "ts_end") if end else None,
-        "duration": duration * 1_000 if duration is not None else None,  # ECS counts nanoseconds
+        "duration": _nanoseconds(duration),
     }
+
+
+def _nanoseconds(duration_us: int | None) -> int | None:
+    """ECS counts nanoseconds in a ``long``; None also for what does not fit into one, as from a broken clock."""
+    nanoseconds = None if duration_us is None else duration_us * 1_000
+    return nanoseconds if nanoseconds is not None and abs(nanoseconds) < 2**63 else None
 
 
 def _classes(row: Row) -> tuple[str, list[str], list[str]]:

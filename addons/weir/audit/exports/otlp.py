@@ -47,6 +47,11 @@ def resource(proxy_id: str, version: str) -> dict[str, Any]:
     return {"attributes": attributes(named)}
 
 
+def nanoseconds(at_us: int) -> str:
+    """A point in time as OTLP has it: fixed64, so that what lies after the year 2554 becomes that."""
+    return str(min(at_us * 1_000, 2**64 - 1))
+
+
 def span(row: Row) -> dict[str, Any]:
     """The span of a row. Its ids are made from the row's own, so that a row sent twice is the same span."""
     start = micros(row, "ts")
@@ -58,8 +63,8 @@ def span(row: Row) -> dict[str, Any]:
         "spanId": span_id,
         "name": name,
         "kind": _CLIENT,
-        "startTimeUnixNano": str(start * 1_000),
-        "endTimeUnixNano": str(end * 1_000),
+        "startTimeUnixNano": nanoseconds(start),
+        "endTimeUnixNano": nanoseconds(end),
         "attributes": attributes(_described(row)),
         "events": [_finding(item, start) for item in children(row, "findings")],
     }
@@ -138,7 +143,7 @@ def _described(row: Row) -> dict[str, Value | None]:
 def _finding(item: Row, at: int) -> dict[str, Any]:
     told = ("detector", "category", "direction", "action", "severity", "match_hmac")
     named: dict[str, Value | None] = {f"weir.finding.{name}": text(item, name) for name in told}
-    return {"timeUnixNano": str(at * 1_000), "name": "weir.finding", "attributes": attributes(named)}
+    return {"timeUnixNano": nanoseconds(at), "name": "weir.finding", "attributes": attributes(named)}
 
 
 def _wrong(row: Row) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weir.audit.exports.genai import operation, provider
-from weir.audit.exports.otlp import SPANS, attributes, resource
+from weir.audit.exports.otlp import SPANS, attributes, nanoseconds, resource
 from weir.audit.exports.row import PRODUCT, Row, number, text
 
 __all__ = ["DURATION_BOUNDS", "TOKEN_BOUNDS", "metrics"]
@@ -51,7 +51,7 @@ def metrics(rows: Iterable[Row], version: str, start: int, end: int) -> dict[str
         duration = number(row, "duration_us")
         if duration is not None:
             durations.setdefault(proxy_id, {}).setdefault(named, _Histogram(DURATION_BOUNDS)).add(duration / 1e6)
-    stretch = {"startTimeUnixNano": str(start * 1_000), "timeUnixNano": str(end * 1_000)}
+    stretch = {"startTimeUnixNano": nanoseconds(start), "timeUnixNano": nanoseconds(end)}
     return {
         "resourceMetrics": [
             {

@@ -8,7 +8,8 @@ own where these were asked for (see pool.py): what a pattern does with a text ne
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -163,13 +164,15 @@ class Engine:
         *,
         deadline_s: float | None = None,
         remember: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Scan:
         """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
 
         After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``. Without
         ``remember`` the results are not kept: for texts that nobody will send again, as the parts of a stream.
+        ``clock`` counts the seconds: that of the thread where a busy machine must not shorten them.
         """
-        whole = None if deadline_s is None else Deadline(deadline_s)
+        whole = None if deadline_s is None else Deadline(deadline_s, clock)
         told = _Told(self._scanner.findings_max, self._scanner.too_many, direction)
         for index, segment in enumerate(segments):
             if not segment.text:

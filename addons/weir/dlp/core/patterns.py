@@ -98,6 +98,10 @@ class Deadline:
             raise OutOfTime("the scan ran out of time")
         return left if self._within is None else min(left, self._within.left())
 
+    def give(self, seconds: float) -> None:
+        """Give ``seconds`` back: they went into something else than the scan."""
+        self._end += seconds
+
     def spent(self) -> bool:
         """True when no time is left."""
         return self._end <= self._clock() or (self._within is not None and self._within.spent())

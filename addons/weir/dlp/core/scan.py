@@ -70,9 +70,11 @@ class _Budget:
         self._deadline = Deadline(self._seconds, time.thread_time, within=self._whole)
         return True
 
-    def anew(self) -> None:
-        """Begin as at first."""
+    def anew(self, lost: float) -> None:
+        """Begin as at first: ``lost`` seconds went into something else."""
         self._deadline, self._second = None, False
+        if self._whole is not None:
+            self._whole.give(lost)
 
     def over(self) -> bool:
         """True when it is the whole scan's time that ran out."""
@@ -181,8 +183,9 @@ class Scanner:
         numbers = sorted(located.items & self._of(categories) if categories else located.items)
         if not numbers:
             return []  # as for most texts, and then a clock costs as much as all the rest
+        begun = time.monotonic() if self._waiting else 0.0
         if self._waiting and self._prepare(numbers):
-            budget.anew()  # compiling was not this text's doing, and is done once
+            budget.anew(time.monotonic() - begun)  # compiling was not this text's doing, and is done once
         if located.places:
             text = Marked(text, located.places)
         reasons: list[str] = []

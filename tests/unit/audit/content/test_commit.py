@@ -8,6 +8,7 @@ import pytest
 from weir.audit.content.commit import Committer
 from weir.audit.content.entries import Head, frame
 from weir.audit.content.kek import KeyRing, KeyRingError, add_key, drop_old_keys
+from weir.audit.content.keystore import day_of
 from weir.audit.content.reader import Gone, Opened
 from weir.audit.content.sealer import Sealed, Sealer
 from weir.audit.record import new_event_id, now_us
@@ -107,7 +108,7 @@ def test_what_comes_after_an_erasure_is_kept(desk: Desk) -> None:
 
 
 def test_what_waited_past_its_last_day_is_not_written(desk: Desk) -> None:
-    waiting = desk.seal(day=TODAY - 1)
+    waiting = desk.seal(day=day_of(now_us()) - 1)
     desk.committer.commit([waiting])
     assert desk.committer.overtaken == 1 and not desk.opens(waiting)
     assert desk.state(waiting) == "expired" and desk.shelf.keys.live() == set()

@@ -117,3 +117,8 @@ def test_an_index_takes_addresses_only_as_ip() -> None:
 def test_outcomes(given: dict[str, Any], outcome: str, types: list[str]) -> None:
     event = ecs(full(**given), VERSION)["event"]
     assert (event["outcome"], event["type"]) == (outcome, types)
+
+
+def test_a_duration_that_no_index_takes_is_not_known() -> None:
+    assert ecs({"duration_us": 9_223_372_036_854_775}, VERSION)["event"]["duration"] == 9_223_372_036_854_775_000
+    assert "duration" not in ecs({"duration_us": 9_223_372_036_854_776}, VERSION)["event"]

@@ -63,3 +63,8 @@ def test_values_have_their_types() -> None:
 def test_a_clock_that_went_back_makes_no_negative_span() -> None:
     found = span(full(ts_end=5))
     assert found["startTimeUnixNano"] == found["endTimeUnixNano"]
+
+
+def test_a_clock_far_ahead_still_fits_its_field() -> None:
+    made = span({"ts": 253_402_300_799_999_999, "duration_us": 10**17, "kind": "response"})
+    assert made["startTimeUnixNano"] == made["endTimeUnixNano"] == str(2**64 - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from harness.detectors import Faulty, of, user
@@ -38,3 +39,24 @@ def test_no_time_at_all_looks_at_nothing() -> None:
 def test_a_fault_in_time_is_not_out_of_time() -> None:
     scan = of(Faulty(ValueError())).scan(user("x"), deadline_s=60)
     assert not scan.complete and not scan.out_of_time
+
+
+def test_a_processor_that_others_use_takes_no_time_by_its_own_clock() -> None:
+    class Waiting(Faulty):
+        def find(self, text: str, deadline: Deadline) -> Iterator[tuple[int, int, float]]:
+            until = time.monotonic() + 0.05
+            while time.monotonic() < until:
+                time.sleep(0.01)
+            deadline.left()
+            yield 0, 1, 1.0
+
+    assert of(Waiting()).scan(user("x"), deadline_s=0.02).out_of_time
+    scan = of(Waiting()).scan(user("x"), deadline_s=0.02, clock=time.thread_time)
+    assert scan.complete and len(scan.findings) == 1
+
+
+def test_time_that_is_given_back_counts_again() -> None:
+    deadline = Deadline(0.0)
+    assert deadline.spent()
+    deadline.give(60)
+    assert not deadline.spent() and deadline.left() > 50
