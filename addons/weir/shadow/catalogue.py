@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from weir.model import Service, Status
 from weir.shadow.entries import Entry, read_directory
+from weir.shadow.risks import Fact, read_risks
 
 __all__ = ["Catalogue", "with_status"]
 
@@ -26,11 +27,17 @@ PathRules = tuple[tuple[re.Pattern[str], Service], ...]  # beginnings of paths â
 class Catalogue:
     """AI services by host. Immutable once loaded."""
 
-    def __init__(self, layers: Sequence[Sequence[Entry]]) -> None:
+    def __init__(
+        self, layers: Sequence[Sequence[Entry]], risks: Sequence[Mapping[str, Mapping[str, Fact]]] = ()
+    ) -> None:
         entries: dict[str, Entry] = {}
         for layer in layers:
             entries.update((entry.id, entry) for entry in layer)
         self._entries = entries
+        self._risks: dict[str, dict[str, Fact]] = {}
+        for known in risks:
+            for id_, facts in known.items():
+                self._risks.setdefault(id_, {}).update(facts)
         self._services = {e.id: Service(e.id, e.name, e.vendor, e.category) for e in entries.values()}
         whole: dict[str, Service] = {}
         shared: dict[str, list[Entry]] = {}
@@ -50,10 +57,14 @@ class Catalogue:
     def load(cls, extra_dirs: Iterable[Path] = ()) -> Catalogue:
         """The bundled catalogue with the operator's directories laid over it, in their order.
 
-        A service of a later directory replaces one with the same id and takes over hosts that it names. Raises
-        ValueError with file, line and what is wrong when a file has a mistake, OSError when one can't be read.
+        A service of a later directory replaces one with the same id and takes over hosts that it names; a fact of its
+        `risks/*.yaml` replaces one about the same attribute. Raises ValueError with file, line and what is wrong when a
+        file has a mistake, OSError when one can't be read.
         """
-        return cls([read_directory(directory) for directory in (_BUNDLED, *extra_dirs)])
+        directories = (_BUNDLED, *extra_dirs)
+        layers = [read_directory(directory) for directory in directories]
+        ids = {entry.id for layer in layers for entry in layer}
+        return cls(layers, [read_risks(directory, ids) for directory in directories])
 
     def __len__(self) -> int:
         return len(self._services)
@@ -67,6 +78,10 @@ class Catalogue:
     def entries(self) -> Mapping[str, Entry]:
         """All entries (hosts and paths included) by service id."""
         return self._entries
+
+    def risks(self, id_: str) -> Mapping[str, Fact]:
+        """What is known about how service ``id_`` handles data, by attribute; an attribute not in it is unknown."""
+        return self._risks.get(id_, {})
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from weir.shadow.compact import HOST, SIGNUPS, Entry, read_compact
 
 __all__ = ["Entry", "read_directory"]
 
@@ -15,22 +16,10 @@ __all__ = ["Entry", "read_directory"]
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
-_LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
-_HOST = re.compile(rf"(\*\.|\*-|{_LABEL}\.({_LABEL}\.)?\*\.)?{_LABEL}(\.{_LABEL})+\Z")
+_HOST = re.compile(rf"{HOST}\Z")
 _REQUIRED = frozenset({"id", "name", "vendor", "hosts"})
-_ALLOWED = _REQUIRED | {"paths"}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One service as the files describe it. Without ``paths`` its hosts are wholly its own."""
-
-    id: str
-    name: str
-    vendor: str
-    category: str
-    hosts: tuple[str, ...]
-    paths: tuple[str, ...] = ()
+_ALLOWED = _REQUIRED | {"paths", "country", "signup"}
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
 
 def read_directory(directory: Path) -> list[Entry]:
@@ -55,6 +44,10 @@ def read_directory(directory: Path) -> list[Entry]:
 
 def _read_file(path: Path) -> Iterator[tuple[Entry, str]]:
     text = path.read_text("utf-8")
+    if (quick := read_compact(text)) is not None:
+        for entry, number in quick:
+            yield entry, f"{path}:{number}"
+        return
     try:
         doc = yaml.load(text, _Loader)
         root = yaml.compose(text, _Loader)
@@ -106,7 +99,12 @@ def _entry(raw: object, category: str, place: str) -> Entry:
     for path in paths:
         if not path.startswith("/") or len(path) < 2:
             raise ValueError(f"{place}: path {path!r} must start with / and say more than that")
-    return Entry(raw["id"], raw["name"].strip(), raw["vendor"], category, hosts, paths)
+    country, signup = raw.get("country"), raw.get("signup")
+    if country is not None and not (isinstance(country, str) and _COUNTRY.match(country)):
+        raise ValueError(f'{place}: country must be two capital letters, such as DE (and "NO" in quotes)')
+    if signup is not None and signup not in SIGNUPS:
+        raise ValueError(f"{place}: signup must be one of {', '.join(SIGNUPS)}")
+    return Entry(raw["id"], raw["name"].strip(), raw["vendor"], category, hosts, paths, country, signup)
 
 
 def _texts(value: object, key: str, place: str) -> tuple[str, ...]:

@@ -15,10 +15,14 @@ def write(directory: Path, services: str, *, category: str = "category: coding",
 
 
 def test_reads_services(tmp_path: Path) -> None:
-    write(tmp_path, GOOD + "  - id: b\n    name: B\n    vendor: v\n    hosts: ['*.b.example']\n    paths: [/x]\n")
+    write(
+        tmp_path,
+        GOOD + "  - id: b\n    name: B\n    vendor: v\n    hosts: ['*.b.example']\n    paths: [/x]\n"
+        "    country: 'NO'\n    signup: company\n",
+    )
     assert read_directory(tmp_path) == [
         Entry("a", "A", "v", "coding", ("a.example",)),
-        Entry("b", "B", "v", "coding", ("*.b.example",), ("/x",)),
+        Entry("b", "B", "v", "coding", ("*.b.example",), ("/x",), "NO", "company"),
     ]
 
 
@@ -44,6 +48,10 @@ def test_reads_services(tmp_path: Path) -> None:
         ("  - {id: b, name: B, vendor: v, hosts: ['*.*.b.example']}\n", "is no host"),
         ("  - {id: b, name: B, vendor: v, hosts: [b.example], paths: [x]}\n", "must start with /"),
         ("  - {id: b, name: B, vendor: v, hosts: [b.example], paths: [/]}\n", "must start with /"),
+        ("  - {id: b, name: B, vendor: v, hosts: [b.example], country: NO}\n", "country must be two capital"),
+        ("  - {id: b, name: B, vendor: v, hosts: [b.example], country: Norway}\n", "country must be two capital"),
+        ("  - {id: b, name: B, vendor: v, hosts: [b.example], signup: maybe}\n", "signup must be one of anonymous, "),
+        ("  - {id: b, name: B, vendor: v, hosts: [b.example], signup: [self]}\n", "signup must be one of anonymous, "),
         ("  - {id: a, name: B, vendor: v, hosts: [b.example]}\n", "id a is taken by"),
         ("  - {id: b, name: B, vendor: v, hosts: [a.example]}\n", "host a.example already belongs to a"),
     ],
