@@ -25,6 +25,7 @@ CONCERNS = frozenset(
         "usage",
         "limits",
         "audit",
+        "logs",
         "tools",
         "injection",
         "routing",
@@ -34,7 +35,7 @@ TOP = frozenset(["chain", "cli", "reports", "demo", "stock"])  # floor 3: they m
 OWNERS = {
     "mitmproxy": ("edge/", "*/addon.py", "lazily in cli/"),
     "presidio_analyzer": ("dlp/personal/presidio.py",),
-    "duckdb": ("audit/", "reports/"),
+    "duckdb": ("audit/", "logs/", "reports/"),
     "sqlalchemy": ("sqlstore.py", "sqlengines.py", "limits/", "keys/virtual/"),
     "limits": ("limits/",),
     "redis": ("limits/",),

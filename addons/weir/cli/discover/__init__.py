@@ -1,0 +1,1 @@
+"""``weir discover``: AI services in logs, and what bare host names are."""
