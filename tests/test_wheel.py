@@ -15,7 +15,7 @@ import pytest
 
 from harness.processes import ROOT
 
-DATA = (".yaml", ".html", ".css", ".sql", ".typed", ".json")
+DATA = (".yaml", ".html", ".css", ".js", ".sql", ".typed", ".json")
 
 
 def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:

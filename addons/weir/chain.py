@@ -20,6 +20,7 @@ from weir.edge.coach import Coach
 from weir.edge.connections import Connections
 from weir.edge.content.forgetting import Forgetting
 from weir.edge.content.writing import policy_of
+from weir.edge.firstseen import FirstSeen
 from weir.edge.identity.handshakes import Handshakes
 from weir.edge.keys.keyhealth import Managed, SecretEvents
 from weir.edge.keys.keystore import running_keys
@@ -50,6 +51,7 @@ from weir.providers.services.registry import Registry
 from weir.settings import Settings
 from weir.shadow.addon import Shadow
 from weir.shadow.catalogue import Catalogue
+from weir.shadow.sightings import Sightings
 from weir.tenants.addon import Tenants
 from weir.tenants.build import tenants_of
 from weir.tls.addon import Tls
@@ -132,7 +134,7 @@ def build_snapshot(
         catalogue=catalogue,
         interception=Interception(
             intercept.scope,
-            intercept.sample,
+            settings.sample,
             intercept.include,
             intercept.exclude,
             hosts,
@@ -207,4 +209,5 @@ def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] 
         counter=Counter.load(data.tokenizers, shared_tokenizers(), background=True),
         fingerprint_key=fingerprint_key,
         drain_s=settings.limits.drain_s,
+        first_seen=FirstSeen(Sightings(data.path / "services-seen.db"), spool.put),
     )

@@ -20,6 +20,7 @@ __all__ = [
     "DataDir",
     "DataDirError",
     "create_private",
+    "held",
     "locked",
     "read_private",
     "write_private",
@@ -107,6 +108,25 @@ def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         with suppress(OSError):
             lock.unlink()
         os.close(fd)  # closing lets go of the lock
+
+
+def held(path: Path) -> bool:
+    """Whether another process holds a lock on the file itself, as who writes it does for as long as it lives.
+
+    False when there is no such file; raises OSError when it cannot be opened.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, and let go at once: two who ask don't see each other, and whoever starts just now tries again.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 class DataDir:

@@ -267,9 +267,9 @@ RuleId = Annotated[
 _ServiceRef = Annotated[
     Name,
     _matching(
-        r"(?:(?:vendor|category):)?[A-Za-z0-9][A-Za-z0-9 ._&-]{0,79}",
+        r"(?:(?:vendor|category|risk|country):)?[A-Za-z0-9][A-Za-z0-9 ._&-]{0,79}",
         "is not a service",
-        "write a service id, vendor:NAME or category:NAME",
+        "write a service id, vendor:NAME, category:NAME, risk:WORD or country:XX",
     ),
 ]
 ServiceRefs = Annotated[tuple[_ServiceRef, ...], BeforeValidator(lambda v: () if v == [] else listed(v))]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from weir.fields import nearest
 from weir.overlaps import overlaps
+from weir.sections_shadow import contradictions
 from weir.yamlpos import Document, Position, shown
 
 __all__ = ["cross_check", "explain"]
@@ -119,6 +120,7 @@ def cross_check(document: Document, reserved: Sequence[str], base: Path | None) 
     _services(document, data.get("services"))
     _networks(document, data.get("identity"))
     overlaps(document, data)
+    contradictions(document, data)
     _credentials(document, data)
     _kept_texts(document, data, reserved)
     for index, directory in _strings(_get(data.get("dlp"), "rules")):

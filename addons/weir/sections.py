@@ -59,11 +59,13 @@ class Intercept(Part):
 
 
 class Services(Part):
-    """The company's opinion of services: lists of ids, ``vendor:x`` and ``category:x``."""
+    """The company's opinion of services: lists of ids, ``vendor:x``, ``category:x``, ``risk:x`` and ``country:XX``."""
 
     sanctioned: ServiceRefs = ()
     tolerated: ServiceRefs = ()
     unsanctioned: ServiceRefs = ()
+    # What people are told to use instead, by service id, vendor:x or category:x.
+    alternatives: Mapping[Name, ServiceRefs] = Field(default_factory=dict)
     otherwise: Annotated[Status, choices(*Status)] = Status.UNKNOWN
 
 

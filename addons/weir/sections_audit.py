@@ -114,6 +114,8 @@ class Publish(Part):
             raise wrong("names no place, or several", "write one of directory, bucket, syslog")
         if self.syslog and not _SYSLOG.fullmatch(self.syslog):
             raise wrong("is no syslog receiver", "write tcp://host:port or tls://host:port")
+        if self.ca is not None and not self.syslog.startswith("tls://"):
+            raise wrong("has a ca that nothing here asks for", "remove ca, which is for syslog: tls://host:port")
         return self
 
 

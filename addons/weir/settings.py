@@ -48,6 +48,7 @@ from weir.sections_audit import Audit
 from weir.sections_credentials import KINDS, KindGlobs
 from weir.sections_credentials import Credentials as RawCredentials
 from weir.sections_identity import Identity
+from weir.sections_shadow import Discover, share
 from weir.sections_tenants import Tenants
 from weir.yamlpos import Document, Mistake, PolicyError, read, read_text
 
@@ -146,6 +147,7 @@ class Settings(Part):
     mode: Annotated[Mode, choices(*Mode)] = Mode.OBSERVE
     on_failure: Annotated[OnFailure, choices(*OnFailure)] = OnFailure.BLOCK
     intercept: Annotated[Intercept, BeforeValidator(open_intercept)] = Intercept()
+    discover: Discover = Discover()
     services: Services = Services()
     identity: Identity = Identity()
     tenants: Tenants = Field(default_factory=dict)
@@ -165,6 +167,11 @@ class Settings(Part):
     _document: Document = PrivateAttr(default_factory=lambda: Document("policy"))
     _canonical: str = PrivateAttr(default="")
     _hash: str = PrivateAttr(default="")
+
+    @property
+    def sample(self) -> float:
+        """Percent of the uncatalogued hosts that is decrypted to look what they are."""
+        return share(self.discover, self.intercept)
 
     @property
     def canonical(self) -> str:

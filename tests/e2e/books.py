@@ -31,7 +31,9 @@ def books(house: House) -> tuple[int, int, int]:
     """
     found = standings(house)
     spent = sum(one.spent for one in found if one.account.budget.per == "month" and one.account.budget.scope == "org")
-    last = {row["exchange_id"]: row for row in house.weir.records() if row["kind"] not in ("turn", "config")}
+    last = {
+        row["exchange_id"]: row for row in house.weir.records() if row["kind"] not in ("turn", "config", "first_seen")
+    }
     return sum(one.reserved for one in found), spent, sum(row.get("cost_nano") or 0 for row in last.values())
 
 

@@ -100,8 +100,9 @@ class House:
 
     def records(self, *kinds: str) -> list[dict[str, Any]]:
         """The records of exchanges that began since, of these kinds; without kinds all but weir's own events."""
+        own = ("config", "first_seen")
         rows = [row for row in self.weir.records() if row["exchange_id"] not in self.before]
-        return [row for row in rows if (row["kind"] in kinds if kinds else row["kind"] != "config")]
+        return [row for row in rows if (row["kind"] in kinds if kinds else row["kind"] not in own)]
 
     def until(self, count: int, *kinds: str) -> list[dict[str, Any]]:
         """Wait for that many records of these kinds; AssertionError when there are fewer, or more."""

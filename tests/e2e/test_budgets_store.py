@@ -20,7 +20,7 @@ from weir.model import Principal
 
 DOLLAR = 10**9
 BUDGET = Budget("crowd", Scope.ORG, Unit.NANO_USD, DOLLAR, Window.MONTH)
-PROCESSES, THREADS, TURNS, HOLD_S = 4, 50, 6, 1.5
+PROCESSES, THREADS, TURNS, HOLD_S = 4, 50, 6, 5.0
 
 # Each thread makes requests: it holds an odd amount and settles it, or less, or gives it back, or forgets about it.
 # What it is about to settle it says before, so that of a killed process is known what may have been settled.
@@ -156,7 +156,7 @@ def run_the_crowd(where: Path | str, folder: Path) -> tuple[list[Process], Proce
         # All at once: none of them finds the tables there.
         until(lambda: all(any("ready" in one for one in said(each)) for each in crowd), "a crowd", seconds=30)
         watcher = Process("watcher", ["-c", WATCHER, str(where)], folder)
-        until(lambda: said(watcher), "somebody to watch", seconds=10)
+        until(lambda: said(watcher), "somebody to watch")
         for process in crowd:
             tell(process)
         # Whichever settles first: the others may use the dollar up before a certain one has its turn.
@@ -183,7 +183,7 @@ def test_a_dollar_is_a_dollar(where: Path | str, tmp_path: Path) -> None:
     assert [one["errors"] for one in counts] == [[]] * (PROCESSES - 1)
     assert sum(one["held"] + one["refused"] for one in counts) == (PROCESSES - 1) * THREADS * TURNS
     assert sum(one["refused"] for one in counts) > 0 and max(one["most"] for one in counts) <= DOLLAR
-    assert max(one["longest"] for one in counts) < 2, "the store's usual timeout"
+    assert max(one["longest"] for one in counts) < 5, "as long as the store waits here"
 
     lines = [line for process in crowd for line in said(process)]
     surely = sum(line.get("settled", 0) for line in lines)
@@ -200,8 +200,8 @@ def test_a_dollar_is_a_dollar(where: Path | str, tmp_path: Path) -> None:
     rest = Claim("all that is left", Principal(), "s", "m", 1, DOLLAR - standing.spent)
     refused = ledger.reserve(rest)
     assert isinstance(refused, Refused) and refused.reason == "held"
-    assert until(lambda: isinstance(ledger.reserve(rest), Reservation), "holds to end", seconds=5)
-    assert time.monotonic() < over_at + 1, "nothing is held past its time"
+    assert until(lambda: isinstance(ledger.reserve(rest), Reservation), "holds to end")
+    assert time.monotonic() < over_at + 5, "nothing is held past its time"
     assert isinstance(ledger.reserve(Claim("one more", Principal(), "s", "m", 1, 1)), Refused)
     ledger.settle("all that is left", Actual(1, 0))
     (after,) = ledger.standings()

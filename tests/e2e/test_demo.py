@@ -13,18 +13,19 @@ from pathlib import Path
 import pytest
 
 from harness.processes import ROOT, until
+from harness.weir import share_compiled
 
 SECONDS_MAX = 90  # it takes 5 on an idle machine; the tests share theirs
 
 # Scenes with other expectations than the shipped ones, told by the demo as it tells its own: a row of the store that
 # differs after a scene that is as it should be, and a scene that sees something else while its row is right.
 WRONG = """
-import dataclasses, sys
+import dataclasses, pathlib, sys
 from weir.demo import scenes, scenes_dlp
 scene = scenes.CLEAN
 rows = tuple(dataclasses.replace(row, rule="nobody-wrote-this") for row in scene.rows)
 scenes_dlp.STAND_IN = "<SOMETHING_ELSE>"
-sys.exit(scenes.main(None, (dataclasses.replace(scene, rows=rows), scenes.PERSONAL)))
+sys.exit(scenes.main(pathlib.Path(sys.argv[1]), (dataclasses.replace(scene, rows=rows), scenes.PERSONAL)))
 """
 
 
@@ -53,6 +54,7 @@ def traces_of(folder: str) -> list[str]:
 
 def test_demo(artefacts: Path) -> None:
     data = artefacts / "data"
+    share_compiled(data)
     done = run("-m", "weir.cli", "demo", "--data", str(data))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -70,8 +72,9 @@ def test_demo(artefacts: Path) -> None:
     (artefacts / "stdout").write_text(done.stdout)
 
 
-def test_a_demo_that_differs_fails() -> None:
-    done = run("-c", WRONG)
+def test_a_demo_that_differs_fails(artefacts: Path) -> None:
+    share_compiled(artefacts / "data")
+    done = run("-c", WRONG, str(artefacts / "data"))
     assert done.returncode == 1, done.stdout + done.stderr
     marks = re.findall(r"^(\d+) (\w+) ", done.stdout, re.MULTILINE)
     assert marks == [("1", "ok"), ("2", "differs"), ("3", "differs")]  # the third is the store
@@ -86,6 +89,7 @@ def test_a_demo_that_differs_fails() -> None:
 )
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, codes: set[int]) -> None:
     data, out = tmp_path / "data", tmp_path / "stdout"
+    share_compiled(data)
     with out.open("wb") as file:
         demo = subprocess.Popen(
             [sys.executable, "-m", "weir.cli", "demo", "--data", str(data)],

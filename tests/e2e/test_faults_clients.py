@@ -45,7 +45,7 @@ def key(proxy: Faults) -> dict[str, str]:
 
 
 def exchanges(proxy: Faults) -> list[dict[str, Any]]:
-    return [row for row in proxy.records() if row["kind"] != "config"]
+    return [row for row in proxy.records() if row["kind"] not in ("config", "first_seen")]
 
 
 def connected(proxy: Faults) -> Raw:

@@ -22,7 +22,8 @@ def hello(sni: str | None, address: str = "", alpn: tuple[bytes, ...] = (b"h2", 
         where = context.Context(client, tctx.options)
     if address:
         where.server = connection.Server(address=(address, 443))
-    return tls.ClientHelloData(where, SimpleNamespace())  # type: ignore[arg-type]
+    offer = SimpleNamespace(cipher_suites=[0x1301, 0xC02F], extensions=[(0, b""), (16, b"")])
+    return tls.ClientHelloData(where, offer)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

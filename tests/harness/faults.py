@@ -157,8 +157,8 @@ class Faults:
         return len(self._fired.read_text().splitlines()) if self._fired.exists() else 0
 
     def records(self) -> list[dict[str, Any]]:
-        """The records since ``begin``."""
-        return self.weir.records()[self._seen :]
+        """The records since ``begin``, but for news of services that any test may be the first to use."""
+        return [row for row in self.weir.records()[self._seen :] if row["kind"] != "first_seen"]
 
     def naming(self, what: str) -> dict[str, Any]:
         """The first record since ``begin`` whose reason holds ``what``; waits for it."""

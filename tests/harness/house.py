@@ -174,7 +174,7 @@ def owners(root: Path) -> list[str]:
             allowed = {
                 "mitmproxy": room == "edge" or name.endswith(".addon") or (room == "cli" and one.lazy),
                 "presidio_analyzer": name == "dlp.personal.presidio",
-                "duckdb": room in ("audit", "reports"),
+                "duckdb": room in ("audit", "logs", "reports"),
                 "sqlalchemy": room == "limits" or name in SQL or name.startswith("keys.virtual."),
                 "limits": room == "limits",
                 "redis": room == "limits",

@@ -15,7 +15,7 @@ __all__ = ["ROOT", "Process", "until"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def until[T](ask: Callable[[], T | None], what: str, *, seconds: float = 15.0, every: float = 0.02) -> T:
+def until[T](ask: Callable[[], T | None], what: str, *, seconds: float = 30.0, every: float = 0.02) -> T:
     """Poll ``ask`` until it gives something true; AssertionError naming ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

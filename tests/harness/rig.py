@@ -157,7 +157,7 @@ class Rig:
             settings=chosen,
             policy=Policy.compile(chosen),
             interception=Interception(
-                intercept.scope, intercept.sample, intercept.include, intercept.exclude, hosts, b"s" * 32, tenants.hosts
+                intercept.scope, chosen.sample, intercept.include, intercept.exclude, hosts, b"s" * 32, tenants.hosts
             ),
             tenants=tenants,
             sources=sources,

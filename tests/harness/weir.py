@@ -18,7 +18,7 @@ from .doubles import Doubles
 from .processes import ROOT, Process, until
 from .stores import begun
 
-__all__ = ["PROVIDER_HOSTS", "Weir", "write_policy"]
+__all__ = ["PROVIDER_HOSTS", "Weir", "share_compiled", "write_policy"]
 
 PROVIDER_HOSTS = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com")
 
@@ -44,7 +44,7 @@ def write_policy(path: Path, base: str | Mapping[str, Any] = "enforce", **change
     return path
 
 
-def _share_compiled(data: Path) -> None:
+def share_compiled(data: Path) -> None:
     """Let this proxy use the patterns that another one of this run has compiled; for that they need the same key."""
     run = os.environ.get("WEIR_TEST_RUN")
     if run is None or (data / "compiled").exists():
@@ -85,7 +85,7 @@ class Weir:
         ready_file = folder / "ready.json"
         folder.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
-        _share_compiled(self.data)
+        share_compiled(self.data)
         begun(self.data / "audit")
         arguments = [*program, "run", "--policy", str(policy), "--listen", listen, "--data", str(self.data)]
         arguments += ["--ready-file", str(ready_file)]

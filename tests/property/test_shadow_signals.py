@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.shadow.catalogue import Catalogue
+from weir.shadow.clients import KINDS, client_of
+from weir.shadow.downloads import FORMATS, download_of
 from weir.shadow.signals import GROUPS, score
 
 CATALOGUE = Catalogue.load()
@@ -73,6 +75,39 @@ def test_a_reply_only_adds(headers, body, start) -> None:
     assert after.score >= before.score
     assert set(after.signals) >= set(before.signals)
     assert after.is_ai or not before.is_ai
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=6),
+    max_leaves=20,
+).map(lambda value: json.dumps(value).encode())
+PLAIN = {"User-Agent": "python-httpx/0.28.1", "Accept": "*/*", "Content-Type": "application/json"}
+PATHS = st.sampled_from(
+    ["/v1/responses", "/v1/messages", "/v1/completions", "/api/chat", "/generate", "/v1/embeddings"]
+)
+
+
+@given(PATHS, ANY_JSON, ANY_JSON)
+def test_random_documents_are_never_ai_even_where_ai_would_be(path, body, reply) -> None:
+    sighting = score("POST", "app.example.com", path, PLAIN, body, {"Server": "uvicorn"}, reply)
+    assert not sighting.is_ai, sighting
+
+
+@given(JSON.map(lambda value: json.dumps(value).encode()), ANY_JSON)
+def test_random_documents_of_ai_words_are_never_ai_by_themselves(body, reply) -> None:
+    sighting = score("POST", "app.example.com", "/v1/items", PLAIN, body, {}, reply)
+    assert not sighting.is_ai, sighting
+    sighting = score("POST", "app.example.com", "/v1/items", PLAIN, reply, {}, body)
+    assert not sighting.is_ai, sighting
+
+
+@given(TEXT, TEXT, HEADERS, START)
+def test_clients_and_downloads_of_anything(host, path, headers, start) -> None:
+    client = client_of(headers)
+    assert client is None or client.kind in KINDS
+    found = download_of("GET", host, path, headers, start)
+    assert found is None or (found.format in FORMATS and len(found.name) <= 200)
 
 
 @given(st.text(max_size=300), st.none() | st.text(max_size=300))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -13,7 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from weir.datadir import DataDir, DataDirError, create_private, locked, read_private, write_private, write_public
+from weir.datadir import (
+    DataDir,
+    DataDirError,
+    create_private,
+    held,
+    locked,
+    read_private,
+    write_private,
+    write_public,
+)
 
 
 def mode(path: Path) -> int:
@@ -236,3 +246,23 @@ def test_a_lock_file_that_was_taken_away_before_it_was_locked_is_no_lock(
         assert not holders
         with pytest.raises(DataDirError, match="held its lock"), locked(tmp_path / "a", timeout_s=0.05):
             raise AssertionError("two holders of one lock")
+
+
+def test_who_holds_a_file_is_seen_and_what_cannot_be_looked_at_is_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "some.lock"
+    assert not held(path)  # there is none
+    path.touch()
+    assert not held(path)
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert held(path)
+    assert not held(path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("weir.datadir.os.open", full)
+    with pytest.raises(OSError, match="Too many"):
+        held(path)

@@ -72,7 +72,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (fields.Say, "{", "write {{ for a brace"),
     (fields.Say, "{}", "write one of {finding}"),
     (fields.RuleId, "No Keys", "write small letters, digits and hyphens"),
-    (fields.ServiceRefs, ["bad/one"], "write a service id, vendor:NAME or category:NAME"),
+    (fields.ServiceRefs, ["bad/one"], "write a service id, vendor:NAME, category:NAME, risk:WORD or country:XX"),
     (fields.Ratio, 1.5, "write a value from 0 to 1"),
     (fields.FilePath, "", "write a path"),
     (fields.Text, "x" * 3000, "shorten it"),

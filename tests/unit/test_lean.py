@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.processes import ROOT
+from weir.lean import uncollected
 
 Run = Callable[..., Any]
 
@@ -144,3 +146,13 @@ def test_mitmproxy_loads_the_addons_that_are_asked_for(run: Run) -> None:
     )
     heavy, count, name = run(code, "lean('mitmproxy.addons')")
     assert heavy == [] and count > 25 and name == "Onboarding"
+
+
+def test_nothing_is_collected_while_a_process_starts_and_it_is_again_when_that_fails() -> None:
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="no start"), uncollected():
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()  # the outer one ends it
+        raise ValueError("no start")
+    assert gc.isenabled()

@@ -60,6 +60,8 @@ def test_without_it_nothing_of_the_texts_is_kept_and_records_stay_longer_than_a_
         ("checkpoints: {publish: [{directory: /a, syslog: 'tls://b:1'}]}", "directory, bucket, syslog"),
         ("checkpoints: {publish: [{syslog: 'udp://b:1'}]}", "tcp://host:port"),
         ("checkpoints: {publish: [{bucket: {name: b, access_key: 'env:A'}}]}", "or neither"),
+        ("checkpoints: {publish: [{directory: /a, ca: /b.pem}]}", "remove ca"),
+        ("checkpoints: {publish: [{syslog: 'tcp://b:1', ca: /b.pem}]}", "remove ca"),
         ("retention: {days: 0}", "retention.days"),
     ],
 )

@@ -22,6 +22,7 @@ KINDS = (
     "turn",  # one answer on a WebSocket: what it used and cost, of which the socket's last record has the sum
     "disclosure",  # somebody read texts that were kept, and why
     "retention",  # records or texts whose time was over were taken away: what, how many, until when
+    "first_seen",  # an AI service is used that was never used before: told once
     "coach",  # a page of weir's own on which a reason is asked for, or was stated
 )
 

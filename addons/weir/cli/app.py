@@ -19,6 +19,7 @@ import typer
 from weir.cli import ca, clients, dlp, doctor, identity, keys, prices, report, tokenizers
 from weir.cli.audit import app as audit
 from weir.cli.budgets import budgets
+from weir.cli.discover.app import discover
 from weir.cli.inspect import inspect as inspect_file
 from weir.cli.options import FormatOption
 from weir.cli.output import fail
@@ -101,6 +102,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(identity.app, name="identity")
 app.add_typer(audit.app, name="audit")
 app.command("report")(report.report)
+app.command("discover")(discover)
 app.command("providers")(providers)
 app.command("tenants")(tenants)
 app.add_typer(tokenizers.app, name="tokenizers")

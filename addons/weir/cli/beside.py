@@ -100,6 +100,7 @@ def doubts(settings: Settings) -> tuple[Mistake, ...]:
         *tenant_doubts(settings),
         *proof_doubts(settings),
         *_unknown_teams(settings),
+        *_texts_alone(settings),
     )
 
 
@@ -214,3 +215,17 @@ def _unknown_teams(settings: Settings) -> tuple[Mistake, ...]:
     elif not teams:
         return ()  # everybody comes with a virtual key, and those are not the policy's
     return unknown_teams(settings, teams - {""})
+
+
+def _texts_alone(settings: Settings) -> Iterator[Mistake]:
+    """Texts that stay longer than the records they belong to: nobody finds them any more, and they are still there."""
+    content, kept = settings.audit.content, settings.audit.retention
+    longest = max([kept.days, *(one.days for one in kept.exceptions)])
+    ways: list[tuple[tuple[str | int, ...], str, int]] = [(("days",), content.keep, content.days)]
+    for index, one in enumerate(content.exceptions):
+        if one.days is not None:
+            ways.append((("except", index, "days"), one.keep, one.days))
+    for place, keep, days in ways:
+        if keep != "off" and days > longest:
+            problem = f"keeps texts for {days} days, and no record of them for more than {longest}"
+            yield settings.mistake(("audit", "content", *place), problem, f"write {longest}, or raise retention.days")

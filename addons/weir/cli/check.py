@@ -135,28 +135,29 @@ def real_tools(settings: Settings) -> Tools:
     """The detectors and the catalogue of this installation. Raises ToolError."""
     from weir.dlp.build import engine_without_exact
     from weir.dlp.rulebook.examples import expand
-    from weir.shadow.catalogue import Catalogue, with_status
+    from weir.shadow.catalogue import Catalogue
+    from weir.shadow.opinion import RISKS, Opinion
 
     try:
         engine, names = engine_without_exact(settings.dlp)
     except (ValueError, OSError) as error:
         raise ToolError(detector_mistake(settings, error)) from None
-    services = Catalogue.load().services
-    lists = settings.services
+    catalogue = Catalogue.load()
+    services, opinion = catalogue.services, Opinion(catalogue, settings.services)
 
     def scan(segments: Sequence[Segment]) -> tuple[Sequence[Finding], str]:
         found = engine.scan(segments)
         return found.findings, "" if found.complete else found.reason
 
     def service_of(service_id: str) -> Service:
-        service = services.get(service_id) or Service(service_id, service_id)
-        return with_status(service, lists.sanctioned, lists.tolerated, lists.unsanctioned, lists.otherwise)
+        return opinion.judge(services.get(service_id) or Service(service_id, service_id))
 
     vocabulary = Vocabulary(
         services=frozenset(services),
         vendors=frozenset(service.vendor for service in services.values()),
         categories=frozenset(service.category for service in services.values()),
         detectors=names,
+        risks=frozenset(RISKS),
     )
     return Tools(scan, service_of, expand, vocabulary)
 

@@ -180,7 +180,7 @@ class Inspector:
         if self.policy is None:
             return Verdict()
         discovered = service.category == "discovered"
-        return verdict_on(self.policy, one.host, service, exchange, findings, discovered=discovered)
+        return verdict_on(self.policy, self.catalogue, one.host, service, exchange, findings, discovered=discovered)
 
     # ── the reply
 

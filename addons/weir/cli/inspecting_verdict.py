@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from weir.model import Exchange, Finding, Principal, Service, Verdict
 from weir.policy.case import Case
 from weir.policy.models import besides
-from weir.shadow.catalogue import with_status
+from weir.shadow.opinion import Opinion
 
 if TYPE_CHECKING:
     from weir.policy.decide import Policy
+    from weir.shadow.catalogue import Catalogue
 
 __all__ = ["verdict_on"]
 
@@ -21,6 +22,7 @@ _SOMEBODY = Principal(method="virtual_key", strength=3)
 
 def verdict_on(
     policy: Policy,
+    catalogue: Catalogue,
     host: str,
     service: Service,
     exchange: Exchange,
@@ -28,13 +30,11 @@ def verdict_on(
     *,
     discovered: bool = False,
 ) -> Verdict:
-    """The verdict on one request, or one message of a socket; ``findings`` index into its segments."""
-    lists = policy.settings.services
-    judged = with_status(service, lists.sanctioned, lists.tolerated, lists.unsanctioned, lists.otherwise)
+    """The verdict on one request, or one message of a socket; ``findings`` index into the exchange's segments."""
     return policy.decide(
         Case(
             principal=_SOMEBODY,
-            service=judged,
+            service=Opinion(catalogue, policy.settings.services).judge(service),
             endpoint=exchange.endpoint,
             model=exchange.model,
             other_models=besides(exchange.segments),

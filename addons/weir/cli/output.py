@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
-    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "lay", "many", "note", "store_errors", "table",
-    "write", "write_json",
+    "Progress", "StoreTrouble", "clean", "console", "fail", "grid", "json_text", "lay", "many", "note", "store_errors",
+    "table", "write", "write_json",
 ]  # fmt: skip
 
 _RECORD_FROM = 6  # columns from which rows may be shown one below the other
@@ -56,9 +56,14 @@ def write(text: str) -> None:
 
 
 def write_json(value: Any) -> None:
-    """One JSON document to stdout; what would move a cursor or turn text round in a terminal stands as its escape."""
+    """One JSON document to stdout."""
+    write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A JSON document; what would move a cursor or turn text round in a terminal stands as its escape."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    write(_UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def clean(value: object) -> str:

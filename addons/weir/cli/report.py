@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -14,11 +15,12 @@ __all__ = ["report"]
 
 # What fits 80 columns; a report that is not named here shows all it has.
 _PEOPLE = {
-    "shadow-ai": ("service", "status", "inspection", "users", "unidentified", "requests", "blocked", "last_seen"),
     "spend": ("exchanges", "input_tokens", "output_tokens", "cost_usd", "unpriced", "estimated_pct"),
     "findings": ("detector", "action", "rule", "findings", "users", "unidentified", "last_seen"),
     "credentials": ("provider", "kind", "fingerprint", "users", "addresses", "exchanges", "done", "last_seen"),
 }
+
+_WHOLE = "shadow-ai"  # is more than one table
 
 
 def report(
@@ -30,9 +32,18 @@ def report(
     kind: Annotated[str, typer.Option(metavar="KIND", help="credentials: of one kind, e.g. personal.")] = "",
     data: DataOption = DATA,
     format: Annotated[
-        Literal["table", "json", "csv", "focus"],
-        typer.Option("--format", help="table for people, json or csv for programs; focus: spend as FOCUS 1.4 CSV."),
+        Literal["table", "json", "csv", "html", "focus"],
+        typer.Option(
+            "--format",
+            help="table for people, json or csv for programs; html: shadow-ai as a page; focus: spend as FOCUS 1.4.",
+        ),
     ] = "table",
+    policy: Annotated[
+        Path | None, typer.Option(help="shadow-ai: judge services by this policy, not as they were recorded.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="shadow-ai: write json, csv or html to a file.")
+    ] = None,
 ) -> None:
     """A report on the audit store: shadow-ai, spend, findings, credentials."""
     try:
@@ -54,12 +65,19 @@ def report(
     if kind and kind not in kinds:
         allowed = f"knows the kinds {', '.join(kinds)}" if kinds else "has no --kind"
         raise fail("report", f"{name} {allowed}", 2)
+    for option, given in (("--policy", policy), ("--out", out), ("--format html", format == "html")):
+        if given and name != _WHOLE:
+            raise fail("report", f"{name} has no {option}; {_WHOLE} has", 2)
     run = module.run
     if format == "focus":
         if name != "spend":
             raise fail("report", f"{name} has no --format focus; spend has", 2)
         from weir.reports.focus import run_focus as run
     need_data("report", data)
+    if name == _WHOLE and format != "focus":
+        from weir.cli.shadowreport import shadow_ai
+
+        return shadow_ai(data, start, policy, format, out)
     try:
         with store_errors(), store.connect(data) as connection:
             made = run(connection, start, **({"by": by} if by else {}), **({"kind": kind} if kind else {}))
@@ -68,5 +86,6 @@ def report(
     if format == "focus":
         return show(made, "csv")
     people = _PEOPLE.get(name, ())
-    show(made, format, (made.columns[0], *people) if people and people[0] != made.columns[0] else people)
+    shape = cast("Literal['table', 'json', 'csv']", format)  # html and focus have gone their way above
+    show(made, shape, (made.columns[0], *people) if people and people[0] != made.columns[0] else people)
     return None

@@ -90,18 +90,19 @@ def run(
     host, port = _split_listen(listen)
     if os.environ.pop("SSLKEYLOGFILE", None) or os.environ.pop("MITMPROXY_SSLKEYLOGFILE", None):
         typer.echo("weir: SSLKEYLOGFILE is ignored: it would hold the keys of every decrypted connection", err=True)
-    from weir.lean import lean
+    from weir.lean import lean, uncollected
 
     lean("mitmproxy.addons")
-    from weir import chain, settings
-    from weir.datadir import DataDir
-    from weir.edge.process.dumps import forbid_dumps
-    from weir.edge.process.ingester import Ingester
-    from weir.edge.process.proxy import quiet_logging
-    from weir.edge.process.reload import Reload
-    from weir.edge.process.run import Ready, serve
-    from weir.edge.wire.resolve import parse_resolve
-    from weir.edge.wire.tlsconfig import WeirTlsConfig
+    with uncollected():
+        from weir import chain, settings
+        from weir.datadir import DataDir
+        from weir.edge.process.dumps import forbid_dumps
+        from weir.edge.process.ingester import Ingester
+        from weir.edge.process.proxy import quiet_logging
+        from weir.edge.process.reload import Reload
+        from weir.edge.process.run import Ready, serve
+        from weir.edge.wire.resolve import parse_resolve
+        from weir.edge.wire.tlsconfig import WeirTlsConfig
 
     quiet_logging()
     forbid_dumps()
@@ -115,7 +116,8 @@ def run(
             who = f"weir, process {other.pid}, does" if other and other.answers_at(host, port) else problem
             raise fail("run", f"cannot listen on {listen} ({who}); choose another address with --listen")
         directory = DataDir(data)
-        state = chain.build_state(settings.load(policy), directory, upstream_ca or [])
+        with uncollected():
+            state = chain.build_state(settings.load(policy), directory, upstream_ca or [])
     except chain.UNUSABLE as error:
         lines = str(error).splitlines()
         for line in lines[:-1]:

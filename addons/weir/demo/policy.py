@@ -31,7 +31,7 @@ def policy_for(
     # A sample may or may not take a host in: neither scene can rest on chance.
     if not _decrypts(loaded.intercept, decrypted, 0.0):
         hosts["include"] = decrypted
-    if _decrypts(loaded.intercept, metered, loaded.intercept.sample and 100.0):
+    if _decrypts(loaded.intercept, metered, loaded.sample and 100.0):
         hosts["exclude"] = metered
     lacking = {name: team for name, team in teams.items() if name not in loaded.teams}
     if not hosts and not lacking:

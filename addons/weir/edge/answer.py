@@ -7,6 +7,7 @@ from mitmproxy import http
 from weir.edge.causes import error_class
 from weir.edge.trace import Trace, trace_of
 from weir.policy import refusal
+from weir.policy.actions import STATUS_POLICY
 from weir.ports import Dialect
 
 __all__ = ["answer", "gateway_error"]
@@ -14,7 +15,8 @@ __all__ = ["answer", "gateway_error"]
 
 def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message: str) -> None:
     """Set the response that refuses this request. `message` is for the client and holds no content."""
-    problem = refusal.Problem(status=status, rule_id=rule_id, say=message, request_id=trace.exchange_id)
+    others = trace.snapshot.alternatives.of(trace.service) if status == STATUS_POLICY else ()
+    problem = refusal.Problem(status, rule_id, message, trace.exchange_id, others)
     headers = refusal.headers(problem)
     if refusal.wants_html(flow.request.headers):
         body, kind = refusal.as_html(problem).encode(), "text/html; charset=utf-8"

@@ -94,6 +94,7 @@ def _ticket(trace: Trace, flow: http.HTTPFlow, case: Case, verdict: Verdict) -> 
         say=verdict.say,
         user=trace.principal.user if trace.principal.strength > 1 else "",
         back=back if len(back) <= _BACK_CHARS_MAX else "",
+        instead=trace.snapshot.alternatives.of(trace.service),
     )
     token, ticket = trace.state.coaching.hold(held)
     trace.coach_grant = ticket.id

@@ -11,11 +11,11 @@ from mitmproxy import flow as mitm_flow
 from mitmproxy.proxy import layer
 
 from weir.audit.record import new_event_id, now_us
-from weir.edge import records
+from weir.edge import pinning, records
 from weir.edge.content.keeping import replied
 from weir.edge.content.storing import put
 from weir.edge.guard import guarded
-from weir.edge.identity.unseen import judge
+from weir.edge.identity.unseen import judge, service_of
 from weir.edge.state import State
 from weir.edge.trace import Link, Trace, link_of, open_flows, open_links
 from weir.edge.wire.meter import MeteredTCPLayer
@@ -30,7 +30,9 @@ _DISTRUST = ("unknown ca", "bad certificate", "certificate unknown", "unknown_ca
 
 
 def _seen(link: Link) -> tuple[Inspection, str]:
-    return (Inspection.FAILED, link.failed) if link.failed else (Inspection.METERED, link.meter_reason)
+    if link.failed:
+        return Inspection.FAILED, link.failed
+    return Inspection.PINNED if link.pinned else Inspection.METERED, link.meter_reason
 
 
 def _ruled(link: Link, state: State) -> dict[str, Any]:
@@ -100,6 +102,7 @@ class Connections:
         inspection = Inspection.PINNED if distrusts else Inspection.FAILED
         why = "client does not trust the certificate" if distrusts else link.failed or "TLS with the client failed"
         link.exchange_id, link.closed = new_event_id(), True
+        link.tries = pinning.turned_down(self.state, link) if distrusts else 0
         self._put(link, data.context.client, "error", inspection, why, now_us())
 
     @guarded
@@ -128,12 +131,15 @@ class Connections:
             self._put(link, client, "meter", *_seen(link), now_us())
         elif link.broken or (not link.exchanges and (link.host or link.failed)):
             link.exchange_id = new_event_id()
+            link.tries = 0 if link.failed or link.broken else pinning.left(self.state, link, client)
             why = link.failed or link.broken or "no request was made"
             self._put(link, client, "error", Inspection.FAILED, why, now_us())
 
     def _put(
         self, link: Link, client: connection.Client, kind: str, inspection: Inspection, why: str, end: int | None
     ) -> None:
+        if not link.service and (service := service_of(self.state, link)) is not None:
+            link.service, link.service_status = service.id, str(service.status)
         record = records.connection_record(
             link,
             client,
@@ -144,6 +150,7 @@ class Connections:
             duration_us=end - link.started_us if end else None,
             **_ruled(link, self.state),
         )
+        self.state.met(record)
         self.state.spool.put(record)
 
     def close_all(self) -> None:

@@ -1,21 +1,36 @@
-"""AI traffic on hosts that no catalogue lists: recognised by signs, or by what the same host was before."""
+"""AI traffic on hosts that no catalogue lists: recognised by signs, or by what the same host was before.
+
+Also what the headers of any decrypted exchange tell beside that: the SDK or agent that sent it, weights that came back.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import partial
 
 from mitmproxy import http
 
 from weir.edge.keys.rawkeys import note
 from weir.edge.reading import peek
 from weir.edge.trace import Trace
+from weir.edge.wire.opening import OPENING_BYTES, Opening
+from weir.edge.wire.pipe import ReplyPipe
 from weir.model import Service
 from weir.shadow import signals
+from weir.shadow.clients import client_of
+from weir.shadow.downloads import download_of
 
-__all__ = ["Discovery"]
+__all__ = ["Discovery", "answered", "named"]
 
 _HOSTS_MAX = 1000
 _STREAM = "text/event-stream"
+_DECODED_MAX = 64 * OPENING_BYTES  # what one chunk may unpack to
+# Where models, servers of theirs and files of weights answer; pages, pictures and films pass without another look.
+_SPOKEN = re.compile(
+    r"(application/(?:[\w.-]+\+)?json|application/(x-)?ndjson|application/octet-stream|text/(event-stream|plain)|$)",
+    re.I,
+)
 
 
 class Discovery:
@@ -32,14 +47,13 @@ class Discovery:
         """Whether the request is AI traffic; from here on it is an exchange like any other then."""
         request = flow.request
         body = peek(flow, trace.snapshot.settings.limits.peek_bytes_max)
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.fields]
-        sighting = signals.score(request.method, trace.host, request.path, headers, body)
+        headers = _pairs(request)
+        sighting = signals.score(request.method, trace.host, request.path, headers, body, port=request.port)
         trace.signals = sighting.signals
         stream = self._is_stream(trace, request)
         if not sighting.is_ai and not stream:
             return False
-        trace.discovered = trace.is_ai = True
-        trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
+        _found(trace, sighting)
         registry = trace.snapshot.registry
         trace.endpoint = replace(registry.guess(request.path), service=trace.host)
         if stream:
@@ -57,3 +71,75 @@ class Discovery:
         self._servers[host] = None
         if len(self._servers) > _HOSTS_MAX:
             del self._servers[next(iter(self._servers))]
+
+
+def named(trace: Trace, flow: http.HTTPFlow) -> None:
+    """Note which SDK, agent or app sent an AI request, as far as it says so: its own word, and only for the record."""
+    client = client_of(_pairs(flow.request))
+    if client is not None:
+        said = {"client": client.name, "client_kind": client.kind, "client_version": client.version}
+        trace.extra = {**trace.extra, **{name: value for name, value in said.items() if value}}
+
+
+def answered(trace: Trace, flow: http.HTTPFlow) -> None:
+    """Look at a reply's head: weights of a model, or an AI service that shows itself only in what it answers.
+
+    Where the head does not tell, how the body begins may: it is heard while it passes.
+    """
+    if flow.response is None or not trace.forwarded_ns or trace.unread:
+        return
+    told = _download(trace, flow)
+    if trace.is_ai or _recognised(trace, flow) or told or trace.pipe is not None or flow.request.method == "HEAD":
+        return
+    if flow.response.status_code == 101 or not _SPOKEN.match(flow.response.headers.get("content-type", "")):
+        return
+    coding = flow.response.headers.get("content-encoding", "")
+    trace.pipe = ReplyPipe(Opening(partial(_heard, trace, flow)), coding, editing=False, limit=_DECODED_MAX)
+
+
+def _heard(trace: Trace, flow: http.HTTPFlow, start: bytes) -> None:
+    if trace.pipe is not None:
+        trace.pipe.broken = trace.pipe.broken or "heard enough"  # the rest is not even decoded
+    if not _download(trace, flow, start):
+        _recognised(trace, flow, start)
+
+
+def _download(trace: Trace, flow: http.HTTPFlow, start: bytes = b"") -> bool:
+    assert flow.response
+    status, replied = flow.response.status_code, _pairs(flow.response)
+    found = download_of(flow.request.method, trace.host, flow.request.path, replied, start, status)
+    if found is None:
+        return False
+    size = "" if found.bytes is None else str(found.bytes)
+    came = {"download": found.name, "download_format": found.format, "download_bytes": size}
+    trace.extra = {**trace.extra, **{name: value for name, value in came.items() if value}}
+    return True
+
+
+def _recognised(trace: Trace, flow: http.HTTPFlow, start: bytes = b"") -> bool:
+    assert flow.response
+    request, headers, replied = flow.request, _pairs(flow.request), _pairs(flow.response)
+    body = peek(flow, trace.snapshot.settings.limits.peek_bytes_max)
+    sighting = signals.score(trace.method, trace.host, request.path, headers, body, replied, start, request.port)
+    if not sighting.is_ai:
+        return False
+    trace.signals = sighting.signals
+    _found(trace, sighting)
+    trace.reason = "recognised by its reply"  # its request has gone, and the record says so
+    named(trace, flow)
+    note(trace, flow, headers)
+    return True
+
+
+def _found(trace: Trace, sighting: signals.Sighting) -> None:
+    found = trace.state.found
+    found[trace.host] = None
+    if len(found) > _HOSTS_MAX:
+        del found[next(iter(found))]
+    trace.discovered = trace.is_ai = True
+    trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
+    trace.extra = {**trace.extra, "score": str(sighting.score), **({"ai": sighting.kind} if sighting.kind else {})}
+
+
+def _pairs(message: http.Message) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.fields]

@@ -221,6 +221,7 @@ def _server(trace: Trace) -> str:
 def connection_record(link: Link, client: connection.Client, kind: str, **fields: Any) -> AuditRecord:
     """A connection without exchanges of its own: metered, refused, or failed."""
     who = link.principal
+    extra = {name: value for name, value in (("tries", str(link.tries or "")), ("hint", link.hint)) if value}
     return AuditRecord(
         event_id=new_event_id(),
         exchange_id=link.exchange_id,
@@ -242,6 +243,7 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         ts=link.started_us,
         req_bytes=link.bytes_up,
         resp_bytes=link.bytes_down,
+        extra=orjson.dumps(extra).decode() if extra else "",
         **fields,
     )
 

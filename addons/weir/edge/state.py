@@ -19,6 +19,7 @@ from weir.datadir import DataDir
 from weir.dlp.core.engine import Engine
 from weir.dlp.standins.conversations import Conversations
 from weir.edge.content.talks import Talks
+from weir.edge.firstseen import FirstSeen
 from weir.edge.limits.keybudgets import KeyBudgets
 from weir.edge.process.workers import Workers
 from weir.edge.trace import Trace, link_of, start_trace
@@ -33,10 +34,13 @@ from weir.policy.coach import Coaching
 from weir.policy.decide import Policy
 from weir.providers.services.registry import Registry
 from weir.settings import Settings
-from weir.shadow.catalogue import Catalogue, with_status
+from weir.shadow.alternatives import Alternatives
+from weir.shadow.catalogue import Catalogue
+from weir.shadow.opinion import Opinion
 from weir.tenants.restrict import NOTHING, Restrictions
 from weir.tls.ca import Authority
 from weir.tls.decide import Interception
+from weir.tls.pins import Pins
 from weir.usage.prices import Prices
 from weir.usage.tokens import Counter
 
@@ -65,6 +69,13 @@ class Snapshot:
     limits: Plan | None = None  # None: the policy has no budgets and no rates
     tenants: Restrictions = NOTHING
     content: ContentPolicy = NO_TEXTS  # whose texts are kept
+    opinion: Opinion = field(init=False)  # of each service
+    alternatives: Alternatives = field(init=False)  # to those that are not sanctioned
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "opinion", Opinion(self.catalogue, self.settings.services))
+        named = self.settings.services.alternatives
+        object.__setattr__(self, "alternatives", Alternatives(self.catalogue, self.opinion, named))
 
     def body_limit(self, is_ai: bool) -> int:
         """How many request bytes are buffered for inspection; others are looked at only as far as a peek."""
@@ -73,8 +84,7 @@ class Snapshot:
 
     def judged(self, service: Service) -> Service:
         """The service with the status that this policy gives it."""
-        lists = self.settings.services
-        return with_status(service, lists.sanctioned, lists.tolerated, lists.unsanctioned, lists.otherwise)
+        return self.opinion.judge(service)
 
 
 @dataclass(slots=True)
@@ -95,6 +105,8 @@ class State:
     company: Company = field(default_factory=lambda: Company(Refresher()))
     coaching: Coaching = field(default_factory=Coaching)
     workers: Workers = field(default_factory=Workers)
+    found: dict[str, None] = field(default_factory=dict)  # hosts on which AI was discovered; the newest
+    pins: Pins = field(default_factory=Pins)  # clients that don't take our certificate
     drain_s: float = 30.0
     draining: bool = False
     admission: Admission | None = None  # made for the first request that a limit is about
@@ -102,6 +114,7 @@ class State:
     content: ContentWriter | None = None  # None: the policy keeps nobody's texts
     sealing: set[asyncio.Task[None]] = field(default_factory=set)  # texts that are being encrypted, with their records
     talks: Talks = field(default_factory=Talks)
+    first_seen: FirstSeen | None = None  # None: nobody asks what is new
     key_budgets: KeyBudgets = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +142,11 @@ class State:
         )
         start_trace(flow, trace)
         return trace
+
+    def met(self, record: AuditRecord) -> None:
+        """Take notice of the service that a record is about: what is new is news, if policy wants it told."""
+        if self.first_seen is not None and self.snapshot.settings.discover.first_seen:
+            self.first_seen.look(record)
 
     def record(self, record: AuditRecord) -> Awaitable[None] | None:
         """Write to the audit as policy's `durability` says: what to await when it is `strict`, else None.

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from weir.keys.raw import Raw
     from weir.limits.admission import Hold
     from weir.providers.services.registry import Provider
+    from weir.shadow.hints import Rhythm
     from weir.tenants.restrict import Restriction
 
 __all__ = ["Link", "Trace", "link_of", "open_flows", "open_links", "open_traces", "start_trace", "trace_of"]
@@ -82,6 +83,11 @@ class Link:
     metered: bool = False
     meter_reason: str = ""
     tenant_only: bool = False  # decrypted for a tenant's header and nothing else
+    looked: bool = False  # decrypted to look what the host is, and for nothing else
+    who: tuple[str, str] | None = None  # the client as its handshake shows it, where weir answered that
+    pinned: bool = False  # passes undecrypted because its client does not take weir's certificate
+    rhythm: Rhythm | None = None  # of a connection that passes undecrypted
+    tries: int = 0  # how often this client has turned the certificate down here
     overtaken: bool = False  # passes undecrypted and is not to any more: ends with its next byte
     exchange_id: str = ""  # of the metered connection's records
     service: str = ""
@@ -94,6 +100,11 @@ class Link:
     chain_until: float = 0.0  # monotonic: when they are verified again
     tunnelled: bool | None = None  # came through WireGuard; None: not looked at yet
     process_name: str = ""  # the program at the other end, when policy looks at programs
+
+    @property
+    def hint(self) -> str:
+        """Why what passes undecrypted could be AI use, by its rhythm: never a fact."""
+        return self.rhythm.hint() if self.rhythm is not None else ""
 
     @property
     def condemned(self) -> bool:

@@ -59,7 +59,8 @@ def _on_failure(action: Action) -> BuiltIn:
     def decide(case: Case) -> Hit | None:
         # A body on an AI host that no dialect reads is content unread, known path or not.
         unread = case.inspection is Inspection.UNPARSED and case.concerns_ai
-        if not unread and case.inspection is not Inspection.FAILED:
+        # A client that takes no certificate of ours lets nobody look, and is asked about for that alone.
+        if not unread and case.inspection not in (Inspection.FAILED, Inspection.PINNED):
             return None
         why = f"inspection {case.inspection}" + (f" ({case.reason})" if case.reason else "")
         say = "This request could not be inspected, and the company's AI policy lets nothing pass uninspected."

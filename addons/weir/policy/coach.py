@@ -35,6 +35,7 @@ class Held:
     say: str = field(default="", repr=False)
     user: str = ""  # a person, if the caller is known to be one
     back: str = field(default="", repr=False)  # where a browser was going; "" when it was none
+    instead: tuple[tuple[str, str], ...] = ()  # (name, address) of services that need no reason
 
 
 @dataclass(frozen=True, slots=True)

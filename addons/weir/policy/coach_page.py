@@ -9,6 +9,7 @@ from string import Template
 from urllib.parse import parse_qs
 
 from weir.policy.coach import REASON_MAX, REASON_MIN, Ticket, plain_reason
+from weir.policy.refusal import instead
 
 __all__ = ["ASKED", "FORM_BYTES_MAX", "ask", "gone", "headers", "how_to_go_on", "read_form", "same_origin", "thanks"]
 
@@ -22,6 +23,7 @@ def ask(ticket: Ticket, action: str, minutes: int, *, wrong: bool = False) -> st
     told = '<p class="wrong" id="wrong" role="alert">Please write {0} to {1} characters.</p>' if wrong else ""
     seen = f"hint{' wrong' if wrong else ''}"
     content = f"""<p>{_safe(ticket.held.say)}</p>
+{instead(ticket.held.instead)}
 <form method="post" action="{_safe(action)}">
 {told.format(REASON_MIN, REASON_MAX)}
 <label for="reason">Why is this request needed?</label>

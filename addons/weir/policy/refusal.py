@@ -9,12 +9,12 @@ import functools
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
-__all__ = ["Problem", "as_html", "as_json", "headers", "wants_html"]
+__all__ = ["Problem", "as_html", "as_json", "headers", "instead", "wants_html"]
 
 JSON_TYPE = "application/problem+json"
 HTML_TYPE = "text/html; charset=utf-8"
@@ -38,6 +38,7 @@ class Problem:
     rule_id: str
     say: str
     request_id: str = ""
+    alternatives: Sequence[tuple[str, str]] = ()  # (name, address) of services to use instead
 
     @property
     def title(self) -> str:
@@ -47,7 +48,7 @@ class Problem:
 
 def as_json(problem: Problem) -> bytes:
     """The problem as a JSON body for ``application/problem+json``."""
-    body = {
+    body: dict[str, object] = {
         "type": f"urn:weir:rule:{_token(problem.rule_id)}",
         "title": problem.title,
         "status": problem.status,
@@ -55,6 +56,10 @@ def as_json(problem: Problem) -> bytes:
         "rule": problem.rule_id,
         "request_id": problem.request_id,
     }
+    if problem.alternatives:
+        body["alternatives"] = [
+            {"name": name, "url": url} if url else {"name": name} for name, url in problem.alternatives
+        ]
     # Escaped to ASCII: a lone surrogate from a client's own words must not make the refusal itself fail.
     return json.dumps(body).encode("ascii")
 
@@ -73,8 +78,23 @@ def as_html(problem: Problem) -> str:
         "request": problem.request_id or "-",
         "status": str(problem.status),
     }
-    safe = {name: html.escape(value.encode("utf-8", "replace").decode("utf-8")) for name, value in values.items()}
-    return _page().substitute(safe)
+    return _page().substitute(
+        {name: _safe(value) for name, value in values.items()}, instead=instead(problem.alternatives)
+    )
+
+
+def instead(alternatives: Sequence[tuple[str, str]]) -> str:
+    """What to use instead, as a paragraph of a page; "" for nothing."""
+    if not alternatives:
+        return ""
+    linked = '<a href="{}" rel="noreferrer">{}</a>'
+    shown = [linked.format(_safe(url), _safe(name)) if url else _safe(name) for name, url in alternatives]
+    listed = ", ".join(shown[:-1]) + (" or " if len(shown) > 1 else "") + shown[-1]
+    return f'<p class="instead">Approved for this: {listed}.</p>'
+
+
+def _safe(text: str) -> str:
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def headers(problem: Problem) -> dict[str, str]:

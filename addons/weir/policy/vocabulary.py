@@ -10,7 +10,24 @@ from weir.fields import nearest
 from weir.overlaps import literal
 from weir.settings import Mistake, Settings
 
-__all__ = ["Vocabulary", "unknown_teams", "unknown_words"]
+__all__ = ["COUNTRIES", "Vocabulary", "unknown_teams", "unknown_words"]
+
+_PREFIXES = ("vendor", "category", "risk", "country")
+
+# ISO 3166-1, as of 2026: a list of countries names those with no service yet, too.
+_ISO = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA "
+    "CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA "
+    "GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP "
+    "KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS "
+    "MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS "
+    "RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW "
+    "TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
+)
+COUNTRIES = frozenset(_ISO.split())
+_MEANT = {"uk": "GB", "usa": "US", "china": "CN", "russia": "RU", "germany": "DE", "france": "FR", "india": "IN",
+          "el": "GR", "iran": "IR", "japan": "JP", "korea": "KR"}  # fmt: skip
+_REMEDIES = {"country": "write the two capitals of ISO 3166-1, such as country:CN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +38,8 @@ class Vocabulary:
     vendors: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
     detectors: frozenset[str] = frozenset()
+    risks: frozenset[str] = frozenset()
+    countries: frozenset[str] = COUNTRIES
 
 
 _Place = tuple[str | int, ...]
@@ -34,6 +53,8 @@ def unknown_words(settings: Settings, vocabulary: Vocabulary) -> tuple[Mistake, 
         "vendor": vocabulary.vendors,
         "category": vocabulary.categories | {"discovered"} if vocabulary.categories else frozenset(),
         "detector": vocabulary.detectors,
+        "risk": vocabulary.risks,
+        "country": vocabulary.countries,
     }
     found: list[Mistake] = []
     for place, kind, word in _words(settings):
@@ -41,9 +62,13 @@ def unknown_words(settings: Settings, vocabulary: Vocabulary) -> tuple[Mistake, 
         # A discovered service has its host name for an id.
         if not words or (kind == "service" and "." in word) or _fits(word, words, fold=kind != "detector"):
             continue
-        guess = _guess(word, words)
-        prefix = f"{kind}:" if place[0] in ("services", "teams", "identity") and kind in ("vendor", "category") else ""
-        remedy = f"write {prefix}{guess}" if guess else f"name a {kind} that weir knows, or remove it"
+        guess = _MEANT.get(word.casefold(), "") if kind == "country" else _guess(word, words)
+        prefix = f"{kind}:" if place[0] in ("services", "teams", "identity") and kind in _PREFIXES else ""
+        remedy = (
+            f"write {prefix}{guess}" if guess else _REMEDIES.get(kind, f"name a {kind} that weir knows, or remove it")
+        )
+        if kind == "risk" and not guess:
+            remedy = f"write one of {', '.join(f'risk:{name}' for name in sorted(words))}"
         found.append(settings.mistake(place, f"names no known {kind}", remedy))
     return tuple(sorted(found, key=lambda mistake: mistake.line))
 
@@ -107,6 +132,10 @@ def _words(settings: Settings) -> Iterator[_Word]:
     for status in ("sanctioned", "tolerated", "unsanctioned"):
         for index, word in enumerate(getattr(settings.services, status)):
             yield _prefixed(("services", status, index), word)
+    for word, instead in settings.services.alternatives.items():
+        yield _prefixed(("services", "alternatives", word), literal(word))
+        for index, name in enumerate(instead):
+            yield _prefixed(("services", "alternatives", word, index), name)
     for service in settings.keys:
         yield ("keys", service), "service", service
     for service in settings.credentials.services:
@@ -144,4 +173,6 @@ def _of_limits(settings: Settings) -> Iterator[tuple[_Place, tuple[str, ...]]]:
 
 def _prefixed(place: _Place, word: str) -> _Word:
     kind, colon, name = word.partition(":")
-    return (place, kind, name) if colon and kind in ("vendor", "category") else (place, "service", word)
+    # Only the section `services` looks at what is known of a service beside its name.
+    kinds = _PREFIXES if place[0] == "services" else _PREFIXES[:2]
+    return (place, kind, name) if colon and kind in kinds else (place, "service", word)

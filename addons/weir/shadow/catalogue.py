@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from weir.model import Service, Status
+from weir.model import Service
 from weir.shadow.entries import Entry, read_directory
 from weir.shadow.risks import Fact, read_risks
 
-__all__ = ["Catalogue", "with_status"]
+__all__ = ["Catalogue"]
 
 _BUNDLED = Path(__file__).parent / "data"
 _LONGEST_HOST = 253  # characters, by DNS; anything longer is no host name
@@ -117,13 +116,6 @@ class Catalogue:
         """True when ``host`` serves an AI service below certain paths only."""
         return self._shared.find(host) is not None
 
-    def unknown(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of a policy's ``names`` (ids, ``vendor:…``, ``category:…``) that mean no service of the catalogue."""
-        known = set(self._services)
-        known.update(f"vendor:{s.vendor}" for s in self._services.values())
-        known.update(f"category:{s.category}" for s in self._services.values())
-        return tuple(name for name in names if name not in known)
-
     def _rules(self, claims: Sequence[Entry]) -> PathRules:
         longest_first = sorted(claims, key=lambda e: max(map(len, e.paths)), reverse=True)
         return tuple((_beginnings(e.paths), self._services[e.id]) for e in longest_first)
@@ -196,25 +188,3 @@ def _plain(path: str) -> str:
                 kept.append(part)
         path = "/" + "/".join(kept) + ("/" if path.endswith("/") and kept else "")
     return path
-
-
-def with_status(
-    service: Service,
-    sanctioned: Sequence[str] = (),
-    tolerated: Sequence[str] = (),
-    unsanctioned: Sequence[str] = (),
-    otherwise: Status = Status.UNKNOWN,
-) -> Service:
-    """``service`` with the status that a policy's lists give it.
-
-    The lists hold service ids, ``vendor:openai`` and ``category:coding``. An id counts before a vendor and a vendor
-    before a category; between equals the stricter status counts; a service that nothing names gets ``otherwise``.
-    """
-    for name in (service.id, f"vendor:{service.vendor}", f"category:{service.category}"):
-        if name in unsanctioned:
-            return replace(service, status=Status.UNSANCTIONED)
-        if name in tolerated:
-            return replace(service, status=Status.TOLERATED)
-        if name in sanctioned:
-            return replace(service, status=Status.SANCTIONED)
-    return replace(service, status=otherwise)

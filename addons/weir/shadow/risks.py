@@ -11,12 +11,15 @@ from typing import Any
 
 import yaml
 
-__all__ = ["ATTRIBUTES", "Fact", "read_risks"]
+__all__ = ["ATTRIBUTES", "RETAINS_DAYS", "UNLIMITED", "Fact", "read_risks"]
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLACE = re.compile(r"[A-Z]{2}\Z")
 
 Value = bool | int | tuple[str, ...]
+
+UNLIMITED = 1_000_000  # days: what a file calls `unlimited`
+RETAINS_DAYS = 30  # what many keep against abuse; more is a risk of its own
 
 # trains: on what customers send, unless they object. retention_days: of prompts and replies, by default. residency:
 # countries and regions a customer may choose. soc2: a report exists. sso: single sign-on can be had.
@@ -92,8 +95,10 @@ def _facts(raw: Mapping[str, Any], place: str) -> tuple[str, list[Fact]]:
 
 def _value(name: str, value: object, place: str) -> Value:
     if name == "retention_days":
+        if value == "unlimited":
+            return UNLIMITED
         if type(value) is not int or value < 0:
-            raise ValueError(f"{place}: retention_days must be a number of days, 0 or more")
+            raise ValueError(f"{place}: retention_days must be a number of days, 0 or more, or unlimited")
         return value
     if name == "residency":
         if not isinstance(value, list) or not value or not all(isinstance(v, str) and _PLACE.match(v) for v in value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mitmproxy import connection, tls
 
 from weir.edge.guard import guarded
+from weir.edge.pinning import passes
 from weir.edge.state import State
 from weir.edge.trace import link_of
 from weir.edge.wire.clientcerts import to_proxy
@@ -41,6 +42,8 @@ class Tls:
             return  # decrypt, so that the refusal can be said in words
         if not decision.intercept:
             link.meter_reason = decision.reason
+            data.ignore_connection = True
+        elif passes(self.state, link, data, decision):
             data.ignore_connection = True
         elif client.alpn_offers and b"h2" in client.alpn_offers:
             only = self._http1_only.get((link.sni, address[1] if address else 0)) and b"http/1.1" in client.alpn_offers

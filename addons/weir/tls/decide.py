@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from weir.addresses import plain
@@ -12,6 +13,7 @@ from weir.addresses import plain
 __all__ = ["Decision", "HostSet", "Interception", "normalise"]
 
 SCOPES = ("catalogued", "all")
+_DAY_S = 86_400  # how long a sample stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Interception:
     """The policy's ``intercept`` section, ready to be asked.
 
     ``hosts`` is the catalogue. ``scope`` is ``catalogued`` or ``all``. ``sample_percent`` is the share of the
-    uncatalogued hosts that is decrypted all the same, to discover what is among them.
+    uncatalogued hosts that is decrypted all the same, to discover what is among them: for each client other ones, and
+    the same for a day, so that no page is half in it; ``clock`` gives seconds of the calendar.
     ``tenants`` are hosts where a header confines sign-in to the company: decrypted for that alone.
     ``key`` (up to 64 bytes) makes the sample unpredictable for clients and the same after a restart.
     """
@@ -93,6 +96,7 @@ class Interception:
         hosts: Iterable[str] = (),
         key: bytes = b"",
         tenants: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if scope not in SCOPES:
             raise ValueError(f"unknown scope {scope!r}; choose {' or '.join(SCOPES)}")
@@ -105,6 +109,7 @@ class Interception:
         self._hosts = HostSet(hosts)
         self._tenants = HostSet(tenants)
         self._key = key
+        self._clock = clock
 
     def decide(self, sni: str, destination_host: str, source: str) -> Decision:
         """What to do with a connection: ``sni`` of the ClientHello ("" when it has none), the host of the CONNECT or
@@ -130,6 +135,11 @@ class Interception:
             return TENANT
         return SAMPLED if self._threshold and self._sampled(first, source) else UNCATALOGUED
 
+    def must(self, destination_host: str) -> bool:
+        """Whether nothing but what can be decrypted may go there; a host that is only looked at takes anything."""
+        decision = self.decide("", destination_host, "")
+        return decision.intercept and decision is not SAMPLED
+
     def _excluded(self, first: str, other: str, destination: str) -> bool:
         if first in self._exclude:
             return not other or other in self._exclude
@@ -137,7 +147,11 @@ class Interception:
         return not other and destination != first and destination in self._exclude
 
     def _sampled(self, host: str, source: str) -> bool:
-        mark = hashlib.blake2b(f"{host}\0{source}".encode("utf-8", "surrogatepass"), digest_size=8, key=self._key)
+        pair = f"{host}\0{source}".encode("utf-8", "surrogatepass")
+        # Each pair changes at its own time of the day: at midnight all pages would change at once.
+        shift = int.from_bytes(hashlib.blake2b(pair, digest_size=4, key=self._key).digest(), "big") % _DAY_S
+        day = (int(self._clock()) + shift) // _DAY_S
+        mark = hashlib.blake2b(pair + b"\0%d" % day, digest_size=8, key=self._key)
         return int.from_bytes(mark.digest(), "big") < self._threshold
 
 

@@ -198,3 +198,21 @@ def test_a_reference_that_can_lead_nowhere(tmp_path: Path, reference: str, said:
     found = [mistake for mistake in doubts(policy(tmp_path, text.replace("\\'", "'"))) if "openai" in mistake.field]
     assert [(one.line, one.field) for one in found] == ([(6, "keys.openai.secrets[1].secret")] if said else [])
     assert all(said in f"{one.problem}; {one.remedy}" and "sk-1" not in str(one) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("audit", "said"),
+    [
+        ("{content: {keep: full, days: 30}, retention: {days: 30}}", ()),
+        ("{content: {keep: 'off', days: 500}}", ()),
+        ("{content: {keep: findings, days: 500}}", ("content.days: keeps texts for 500 days", "write 400, or raise")),
+        ("{content: {days: 500, keep: full}, retention: {days: 100, except: [{teams: [a], days: 500}]}}", ()),
+        (
+            "{content: {keep: 'off', except: [{keep: full, teams: [a]}, {keep: full, teams: [b], days: 401}]}}",
+            ("content.except[1].days: keeps texts for 401 days", "for more than 400"),
+        ),
+    ],
+)
+def test_texts_that_outlive_their_records(tmp_path: Path, audit: str, said: tuple[str, ...]) -> None:
+    found = [str(mistake) for mistake in doubts(policy(tmp_path, f"audit: {audit}"))]
+    assert len(found) == bool(said) and all(part in "".join(found) for part in said), found

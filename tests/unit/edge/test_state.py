@@ -26,6 +26,21 @@ def test_services_are_judged_by_the_lists(rig: Rig) -> None:
     assert judged(Service("other")).status is Status.UNSANCTIONED
 
 
+def test_services_are_judged_by_country_and_risk(make_rig: Callable[..., Rig]) -> None:
+    lists = {"sanctioned": ["kimi"], "tolerated": ["country:DE"], "unsanctioned": ["country:CN", "risk:unknown"]}
+    judged = make_rig(services=lists).state.snapshot.judged
+    statuses = {
+        name: judged(Service(name)).status for name in ("kimi", "deepseek-web", "deepl", "openai", "llm.example")
+    }
+    assert statuses == {
+        "kimi": Status.SANCTIONED,
+        "deepseek-web": Status.UNSANCTIONED,
+        "deepl": Status.TOLERATED,
+        "openai": Status.UNKNOWN,
+        "llm.example": Status.UNSANCTIONED,
+    }
+
+
 def test_a_snapshot_does_not_change_under_an_exchange(rig: Rig) -> None:
     flow = rig.flow(chat())
     trace = rig.play(flow, "requestheaders")

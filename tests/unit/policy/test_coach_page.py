@@ -137,3 +137,10 @@ def test_where_the_form_was_sent_from(origin: str, site: str, same: bool) -> Non
 def test_what_a_program_is_told() -> None:
     told = pages.how_to_go_on("No addresses (rule no-mail).", "https://x/y")
     assert told.startswith("No addresses (rule no-mail). ") and " https://x/y " in told
+
+
+def test_what_needs_no_reason_is_named() -> None:
+    held = Held("bob", "10.0.0.1", "x", {"r": frozenset()}, "r", instead=(("Chat", "https://chat.example/"),))
+    page = pages.ask(Ticket("c0ffee", held, 1.0), "/x", 60)
+    assert 'Approved for this: <a href="https://chat.example/" rel="noreferrer">Chat</a>.' in page
+    assert "Approved" not in pages.ask(ticket(), "/x", 60)

@@ -117,3 +117,21 @@ def test_colours_can_be_read_in_both_schemes() -> None:
 )
 def test_wants_html(sent: dict[str, str], html: bool) -> None:
     assert wants_html(sent) is html
+
+
+def test_what_to_use_instead_stands_on_the_page_and_in_the_document() -> None:
+    others = (("Chat <b>", "https://chat.example/?a=1&b=2"), ("Model API", ""), ("Third", "https://third.example/"))
+    problem = Problem(403, "r", "No.", alternatives=others)
+    page = as_html(problem)
+    assert (
+        'Approved for this: <a href="https://chat.example/?a=1&amp;b=2" rel="noreferrer">Chat &lt;b&gt;</a>, '
+        "Model API or "
+        '<a href="https://third.example/" rel="noreferrer">Third</a>.'
+    ) in page
+    assert json.loads(as_json(problem))["alternatives"] == [
+        {"name": "Chat <b>", "url": "https://chat.example/?a=1&b=2"},
+        {"name": "Model API"},
+        {"name": "Third", "url": "https://third.example/"},
+    ]
+    plain = Problem(403, "r", "No.")
+    assert "Approved" not in as_html(plain) and "alternatives" not in json.loads(as_json(plain))

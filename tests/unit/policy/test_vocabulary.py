@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weir.policy.vocabulary import Vocabulary, unknown_teams, unknown_words
+from weir.policy.vocabulary import COUNTRIES, Vocabulary, unknown_teams, unknown_words
 from weir.settings import loads
 
 KNOWN = Vocabulary(
@@ -12,6 +12,7 @@ KNOWN = Vocabulary(
     vendors=frozenset({"OpenAI", "Google"}),
     categories=frozenset({"model-api", "coding"}),
     detectors=frozenset({"secret/openai-key", "pii/EMAIL_ADDRESS"}),
+    risks=frozenset({"trains", "unknown"}),
 )
 
 POLICY = """version: 1
@@ -118,3 +119,27 @@ def test_words_of_permissions() -> None:
     (mistake,) = unknown_teams(settings, {"finance", "legal-eu"})
     assert (mistake.line, mistake.field) == (4, "identity.permissions[0].teams[0]")
     assert mistake.remedy.startswith("write finance if that was meant")
+
+
+def test_risks_and_countries_of_services() -> None:
+    text = (
+        "version: 1\nservices:\n  sanctioned: ['country:de', 'risk:trains']\n"
+        "  unsanctioned: ['risk:train', 'risk:zzz', 'country:UK', 'country:XX', 'country:China', 'country:KP']\n"
+    )
+    iso = "write the two capitals of ISO 3166-1, such as country:CN"
+    assert [(mistake.field, mistake.problem, mistake.remedy) for mistake in unknown_words(loads(text), KNOWN)] == [
+        ("services.unsanctioned[0]", "names no known risk", "write risk:trains"),
+        ("services.unsanctioned[1]", "names no known risk", "write one of risk:trains, risk:unknown"),
+        ("services.unsanctioned[2]", "names no known country", "write country:GB"),
+        ("services.unsanctioned[3]", "names no known country", iso),
+        ("services.unsanctioned[4]", "names no known country", "write country:CN"),
+    ]
+
+
+def test_risks_mean_nothing_outside_the_section_services() -> None:
+    text = "version: 1\nteams: {a: {services: ['risk:trains', 'country:DE']}}\n"
+    assert len(unknown_words(loads(text), KNOWN)) == 2
+
+
+def test_countries_are_two_capitals() -> None:
+    assert len(COUNTRIES) == 249 and all(len(code) == 2 and code.isupper() for code in COUNTRIES)

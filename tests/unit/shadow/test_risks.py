@@ -7,7 +7,7 @@ import pytest
 
 from weir.shadow import catalogue
 from weir.shadow.catalogue import Catalogue
-from weir.shadow.risks import ATTRIBUTES, Fact, read_risks
+from weir.shadow.risks import ATTRIBUTES, RETAINS_DAYS, UNLIMITED, Fact, read_risks
 
 BUNDLED = Path(catalogue.__file__).parent / "data"
 GOOD = '  - {id: a, trains: false, source: "https://a.example/x", date: 2026-07-11}\n'
@@ -35,6 +35,11 @@ def test_reads_every_attribute(tmp_path: Path) -> None:
             "sso": Fact("sso", False, *y),
         }
     }
+
+
+def test_what_is_kept_for_ever(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace("trains: false", "retention_days: unlimited"))
+    assert read_risks(tmp_path, {"a"})["a"]["retention_days"].value == UNLIMITED > RETAINS_DAYS
 
 
 def test_a_directory_without_facts_has_none(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import yaml
 
 from weir.shadow import signals
 from weir.shadow.signals import GROUPS, Sighting, score
+from weir.shadow.signs import KINDS
 
 HTTPX = [("User-Agent", "python-httpx/0.28"), ("Content-Type", "application/json"), ("Accept", "*/*")]
 STAINLESS = [("X-Stainless-Lang", "python"), ("X-Stainless-OS", "Linux"), ("User-Agent", "Acme/Python 2.0.0")]
@@ -68,7 +69,7 @@ def test_is_ai(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("embeddings", "embeddings"), ("gemini", "llm"), ("picture", "image"), ("speech", "audio")],
+    [("embeddings", "embeddings"), ("gemini", "chat"), ("picture", "image"), ("speech", "audio")],
 )
 def test_kind(name: str, kind: str) -> None:
     assert AI[name].kind == kind
@@ -190,11 +191,13 @@ def test_every_row_of_the_table_is_well_formed() -> None:
     assert set(doc) == {"request_headers", "hosts", "paths", "response_headers"}
     for section, rows in doc.items():
         for row in rows:
-            assert set(row) <= {"id", "name", "match", "weight", "kind", "methods"}, row
+            assert set(row) <= {"id", "name", "match", "weight", "kind", "methods", "has"}, row
             assert ("name" in row) == section.endswith("headers"), row
             assert row.get("name", "").islower() or section in ("hosts", "paths"), row
             assert 5 <= row["weight"] <= 50, row
-            assert row["kind"] in {"llm", "embeddings", "image", "audio", "mcp", "a2a", "weights"}, row
+            assert row["kind"] in KINDS, row
+            assert ("has" in row) == (section == "paths"), row
+            assert all(word.islower() or not any(map(str.isalpha, word)) for word in row.get("has", ())), row
 
 
 def test_groups_are_the_five() -> None:

@@ -197,3 +197,30 @@ def test_hosts_of_a_restricted_tenant_are_decrypted_for_that() -> None:
     }
     assert made.decide("other.example", "a.login.example", "192.0.2.1").reason == "tenant"
     assert Interception("all", tenants=["a.example"]).decide("a.example", "a.example", "").reason == "all"
+
+
+def test_a_sample_is_another_one_every_day_and_changes_at_another_time_for_each_pair() -> None:
+    now = [1_800_000_000.0]
+    sampling = Interception(sample_percent=10, key=b"k" * 32, clock=lambda: now[0])
+    hosts = [f"host{number}.example" for number in range(400)]
+
+    def taken() -> set[str]:
+        return {host for host in hosts if sampling.decide(host, host, "10.0.0.7").intercept}
+
+    first = taken()
+    now[0] += 60
+    assert len(first ^ taken()) <= 4, "within a minute nearly all stay as they are"
+    now[0] += 86_400
+    later = taken()
+    assert len(first & later) < len(first) / 2
+    everything = set(first)
+    for _ in range(40):
+        now[0] += 86_400
+        everything |= taken()
+    assert len(everything) > 350, "in the course of time every host is looked at"
+
+
+def test_only_what_must_be_decrypted_refuses_other_protocols() -> None:
+    looking = Interception(sample_percent=100, hosts=["api.openai.com"], include=["in.example"])
+    assert [looking.must(host) for host in ("api.openai.com", "in.example", "x.example")] == [True, True, False]
+    assert Interception("all").must("x.example")

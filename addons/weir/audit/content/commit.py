@@ -58,6 +58,7 @@ class Committer:
         self._seen = -1  # generation at the last look
         self._name, self._number = secrets.token_hex(4), 0
         self._segment: Segment | None = None
+        self._gone: dict[str, Destroyed] = {}  # keys of husks, by reason, until these are on disk
         self.overtaken = 0  # events that were not written because an erasure or their last day came first
 
     def commit(self, batch: Sequence[Sealed]) -> None:
@@ -75,9 +76,10 @@ class Committer:
             kept = [sealed for sealed in batch if not self._is_over(sealed, destroyed)]
             over = [sealed for sealed in batch if self._is_over(sealed, destroyed)] if len(kept) < len(batch) else []
             self._store_keys(places, kept)
-            data = b"".join(frame(payload) for payload in (*(one.payload for one in kept), *_husks(places, over)))
+            data = b"".join(frame(payload) for payload in (*(one.payload for one in kept), *self._husks(places, over)))
             if data:
                 self._append(data)
+            self._gone.clear()
         self.overtaken += len(batch) - len(kept)
 
     def look(self) -> None:
@@ -126,6 +128,26 @@ class Committer:
         for key in new.values():
             key.stored = True
 
+    def _husks(self, places: Places, over: Sequence[Sealed]) -> list[bytes]:
+        """What is stored of events that are over before they were written: that they were, for their records name them.
+
+        After an error the same keys serve again: a disk that is full for long must not fill the key file.
+        """
+        if not over:
+            return []
+        today, now = day_of(now_us()), now_us()
+        reasons = ["expired" if sealed.key.expires_day < today else "erased" for sealed in over]
+        for reason in set(reasons) - self._gone.keys():
+            self._gone[reason] = Destroyed(secrets.token_bytes(16), reason, now)
+        there = places.find(
+            [one.key_id for one in self._gone.values()]
+        )  # one that nothing names may have been left out
+        places.append([one for one in self._gone.values() if one.key_id not in there])
+        return [
+            Head(uuid.UUID(one.event_id).bytes, self._gone[reason].key_id, one.ts_us, one.key.expires_day, 0).pack()
+            for one, reason in zip(over, reasons, strict=True)
+        ]
+
     def _append(self, data: bytes) -> None:
         if self._segment is not None and (self._segment.lost or 0 < self._segment.end > self._segment.size - len(data)):
             old, self._segment = self._segment, None
@@ -138,19 +160,6 @@ class Committer:
             self._segment = Segment(self._directory / name, wanted)
             self._number += 1
         self._segment.append(data)
-
-
-def _husks(places: Places, over: Sequence[Sealed]) -> list[bytes]:
-    """What is stored of events that are over before they were written: that they were, for their records name them."""
-    today, now = day_of(now_us()), now_us()
-    reasons = ["expired" if sealed.key.expires_day < today else "erased" for sealed in over]
-    gone = {reason: Destroyed(secrets.token_bytes(16), reason, now) for reason in set(reasons)}
-    if gone:
-        places.append(gone.values())
-    return [
-        Head(uuid.UUID(one.event_id).bytes, gone[reason].key_id, one.ts_us, one.key.expires_day, 0).pack()
-        for one, reason in zip(over, reasons, strict=True)
-    ]
 
 
 def _wrapped(ring: KeyRing, key: DataKey, under: bytes) -> Wrapped:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import orjson
-
 from weir.audit.content.keyfile import KeyFileError
 from weir.audit.content.keystore import KeyStore
 from weir.audit.content.prune import Pruned, prune
 from weir.audit.ingester.duty import Desk
-from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool.records import write_records
-from weir.datadir import DataDir, DataDirError
+from weir.audit.record import now_us
+from weir.audit.spool.records import tell_retention
+from weir.datadir import DataDirError
 
 __all__ = ["ContentRetention", "prune_texts"]
 
@@ -41,29 +39,25 @@ class ContentRetention:
 def prune_texts(data: Path, removing: Callable[[Path, Iterable[Path]], None]) -> Pruned | None:
     """Destroy keys of texts whose last day is over, and record it; None when nothing was due.
 
-    The record follows what it tells, so it is never untrue; what a crash leaves untold is a number less in the next.
-    Raises OSError, DataDirError.
+    How many keys go is recorded before they do, files when they are gone: from these nothing could be read any more.
+    Raises OSError, DataDirError; also when the record could not be written: then no key was destroyed.
     """
-    directory = data / "content"
-    if not KeyStore(directory).file.exists():
+    directory, now = data / "content", now_us()
+    store = KeyStore(directory)
+    if not store.file.exists():
         return None
     try:
-        gone = prune(directory, now_us(), lambda path: removing(data, [path]))
+        due = store.due(now)
+        if due:
+            _tell(data, keys=due)
+        gone = prune(directory, now, lambda path: removing(data, [path]))
     except KeyFileError as error:
         raise DataDirError(str(error)) from None
-    if not (gone.keys or gone.files):
-        return None
-    made, now = new_event_id(), now_us()
-    told = {"of": "content", "keys": gone.keys, "files": gone.files, "bytes": gone.bytes}
-    record = AuditRecord(
-        event_id=made,
-        exchange_id=made,
-        kind="retention",
-        ts=now,
-        ts_end=now,
-        reason="texts were kept for as long as the policy said",
-        extra=orjson.dumps(told).decode(),
-    )
-    home = DataDir(data)
-    write_records(home.spool, home.proxy_id, [record])
-    return gone
+    if gone.files:
+        _tell(data, files=gone.files, bytes=gone.bytes)
+    return gone if gone.keys or gone.files else None
+
+
+def _tell(data: Path, **figures: int) -> None:
+    told = {"of": "content", "keys": 0, "files": 0, "bytes": 0} | figures
+    tell_retention(data, [("texts were kept for as long as the policy said", told)])

@@ -122,6 +122,14 @@ class KeyStore:
         with self.file.changing() as places:
             return {slot.key_id for _, slot in places.each() if isinstance(slot, Wrapped)}
 
+    def due(self, now_us: int) -> int:
+        """How many keys ``expire`` would destroy."""
+        if not self.file.exists():
+            return 0
+        today = day_of(now_us)
+        with self.file.changing() as places:
+            return sum(isinstance(slot, Wrapped) and slot.expires_day < today for _, slot in places.each())
+
     def expire(self, now_us: int) -> int:
         """Destroy the keys whose last day is over; returns how many."""
         if not self.file.exists():

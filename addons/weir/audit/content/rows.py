@@ -14,7 +14,7 @@ from weir.audit.ingester.cursor import Cursor
 from weir.audit.spool.opened import open_segment, segments, size
 from weir.audit.store import database as store
 
-__all__ = ["contents_asked", "conversations_of", "row_of", "rows_about", "unread"]
+__all__ = ["conversations_of", "row_of", "rows_about", "unread"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = """
@@ -68,11 +68,6 @@ def rows_about(
     known = {row["event_id"] for row in found}
     more = [row for row in late if _exchange(row) in mine and row["event_id"] not in known]
     return [*found, *sorted(more, key=_at)][:limit]
-
-
-def contents_asked(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Event id → ``content_ct_hash`` of the events whose texts were kept: what a reader is to open."""
-    return {row["event_id"]: row["content_ct_hash"] for row in rows if row.get("content_ct_hash")}
 
 
 def row_of(data_dir: Path, name: str) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ _NOTES = {
     "config": "weir changed its state",
     "budget": "so much of a budget was spent",
     "discovered": "an AI service was discovered",
+    "first_seen": "an AI service was used for the first time",
 }
 _WHY = {
     "": "its texts were not kept",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["EMPTY_ROOT", "HASH_BYTES", "Frontier", "leaf_hash", "node_hash", "root_of", "subtree_roots"]
+__all__ = ["EMPTY_ROOT", "HASH_BYTES", "Frontier", "leaf_hash", "node_hash", "subtree_roots"]
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -65,14 +65,6 @@ class Frontier:
         for left in reversed(self._hashes[:-1]):
             node = node_hash(left, node)
         return node
-
-
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over leaf hashes."""
-    tree = Frontier()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree.root()
 
 
 def subtree_roots(leaves: Iterable[bytes], ranges: Sequence[tuple[int, int]]) -> list[bytes]:

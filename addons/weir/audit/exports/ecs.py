@@ -124,7 +124,7 @@ def _classes(row: Row) -> tuple[str, list[str], list[str]]:
     if kind in EXCHANGES:
         ends = "start" if kind == "request" else "end"
         return "alert" if children(row, "findings") or held(row) else "event", ["api", "network"], [ends, told]
-    if kind in ("meter", "discovered"):
+    if kind in ("meter", "discovered", "first_seen"):
         return "event", ["network"], ["connection", told]
     if kind == "config":
         return "event", ["configuration"], ["change"]

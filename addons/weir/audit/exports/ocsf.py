@@ -52,7 +52,7 @@ def ocsf(row: Row, version: str) -> list[dict[str, Any]]:
     kind = text(row, "kind")
     if kind in EXCHANGES:
         event = _api(row, version)
-    elif kind in ("meter", "discovered"):
+    elif kind in ("meter", "discovered", "first_seen"):
         event = _network(row, version)
     else:
         event = _lifecycle(row, version)

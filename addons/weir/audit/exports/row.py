@@ -51,6 +51,7 @@ _KINDS = {
     "coach": "AI request held for a reason",
     "meter": "Connection not decrypted",
     "discovered": "AI service discovered",
+    "first_seen": "AI service used for the first time",
     "gap": "Audit records missing",
     "config": "weir changed its state",
     "erasure": "Content erased",
@@ -137,7 +138,8 @@ def severity(row: Row) -> int:
     """How much it matters, 0 to 10: by the gravest finding, by what kind of event it is, by what was done."""
     grades = [_GRADES.get(text(item, "severity"), 0) for item in children(row, "findings")]
     kind = text(row, "kind")
-    grades.append({"gap": 8, "erasure": 5, "budget": 5, "disclosure": 5, "error": 4, "discovered": 4}.get(kind, 1))
+    of_kind = {"gap": 8, "erasure": 5, "budget": 5, "disclosure": 5, "error": 4, "discovered": 4, "first_seen": 4}
+    grades.append(of_kind.get(kind, 1))
     if held(row):
         grades.append(6)
     if text(row, "inspection") == "failed":

@@ -17,7 +17,9 @@ from weir.audit.spool.retire import Retiring
 from weir.audit.spool.sealing import Compressing
 from weir.audit.store.retention import RowRetention
 
-__all__ = ["duties"]
+__all__ = ["WAITING", "duties"]
+
+WAITING = frozenset({Retiring.name, RowRetention.name})  # for who knows what the policy excepts: nothing goes before
 
 
 def duties(

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from weir.audit.evidence.sealing import DayFiles
-from weir.audit.ingester.duties import duties
+from weir.audit.ingester.duties import WAITING, duties
 from weir.audit.ingester.duty import Desk, Duty
 from weir.audit.ingester.ingest import Ingester, IngestLocked
 from weir.audit.ingester.policy import PolicyFile
@@ -46,11 +46,14 @@ def _kind(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror or 'no reason given'}"
-    return f"{type(error).__name__}: the store could not be written"
+    return f"{type(error).__name__}: the store could not be read or written"
 
 
 class Work:
-    """One round after the other. ``trouble``: what is wrong now, by whose work it is; told when it changes."""
+    """One round after the other. ``trouble``: what is wrong now, by whose work it is; told when it changes.
+
+    As long as there is a policy that could not be read yet, what needs one waits and all else goes on.
+    """
 
     def __init__(self, data: Path, ingester: Ingester, policy: PolicyFile, todo: Sequence[Duty]) -> None:
         self._data, self._ingester, self._policy, self._todo = data, ingester, policy, todo
@@ -63,6 +66,12 @@ class Work:
         """A pass of the ingester, then every duty that is due; all of them when it is the last."""
         if problem := self._policy.refresh():
             _say(problem)
+        waits: frozenset[str] = frozenset()
+        if self._policy.unread:
+            waits = WAITING
+            self._trouble("policy", "it has not been read yet: nothing leaves for its age, all else is done")
+        else:
+            self._well("policy")
         try:
             self._room.disk = self._policy.audit.disk
             self._room.check()
@@ -77,7 +86,7 @@ class Work:
         desk = Desk(self._data, self._policy.audit)
         for duty in self._todo:
             now = time.monotonic()
-            if last or now >= self._due[duty.name]:
+            if duty.name not in waits and (last or now >= self._due[duty.name]):
                 self._due[duty.name] = now + duty.every_s
                 self._do(duty, desk, last=last)
 
@@ -94,9 +103,11 @@ class Work:
             _say(f"{name}: works again")
 
     def _wrong(self, name: str, error: Exception) -> None:
-        found = _kind(error)
+        self._trouble(name, f"{_kind(error)}; trying again")
+
+    def _trouble(self, name: str, found: str) -> None:
         if self.trouble.get(name) != found:
-            _say(f"{name}: {found}; trying again")
+            _say(f"{name}: {found}")
         self.trouble[name] = found
 
 
@@ -107,10 +118,14 @@ def work_on(
     interval_s: float,
     secret: Callable[[str], str] | None = None,
 ) -> int:
-    """Keep one store until told to stop, then a last round. 0 when that went well, 1 when not or the store is in use,
-    2 for a policy that cannot be read. ``secret`` gives what a reference of the policy means."""
+    """Keep one store until told to stop, then a last round. 0 when that went well, 1 when not, or when the store is in
+    use or cannot be opened. ``secret`` gives what a reference of the policy means.
+
+    Told to stop before it begins, it does one round: 2 then for a policy that cannot be read. Otherwise it is waited
+    for, as what comes in is to be in the store whatever somebody has written into the policy.
+    """
     try:
-        settings = PolicyFile(policy)
+        settings = PolicyFile(policy, patient=not stop.is_set())
     except (PolicyError, OSError) as error:
         _say(f"{policy}: {str(error).splitlines()[0]}")
         return 2
@@ -119,6 +134,9 @@ def work_on(
         ingester = Ingester(data / "spool", data / "audit", on_sealed=days.sealed, on_removed=days.removed)
     except IngestLocked as problem:
         _say(str(problem))
+        return 1
+    except (OSError, duckdb.Error, DataDirError) as error:
+        _say(f"the store cannot be opened: {_kind(error)}")
         return 1
     with ingester:
         todo = duties(ingester, secret, days, retention=policy is not None)

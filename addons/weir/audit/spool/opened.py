@@ -7,7 +7,6 @@ is compressed in between. Offsets count bytes of lines. While both forms exist, 
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from weir.audit.spool.frames import About, about_of, content, faults, table_of
+from weir.datadir import held  # a segment, by its writer: as long as that lives, which never opens it again
 
 __all__ = [
     "ZST",
@@ -45,21 +45,6 @@ def chain_name(path: Path) -> str:
 def number_of(path: Path) -> int:
     """Which of its chain's segments it is, from 1."""
     return int(path.name.removesuffix(ZST).removesuffix(".jsonl").rpartition("-")[2])
-
-
-def held(path: Path) -> bool:
-    """Whether a writer has the segment open: it holds a lock on it as long as it lives, and never opens it again."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False  # compressed, or gone
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def segments(directory: Path) -> dict[str, list[Path]]:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import errno
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from weir.audit.record import AuditRecord
+import orjson
+
+from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.writer import Spool, SpoolUnavailable
+from weir.datadir import DataDir
 
-__all__ = ["new_boot_id", "write_records"]
+__all__ = ["new_boot_id", "tell_retention", "write_records"]
 
 _SEGMENT_BYTES = 64 << 10
 _TIMEOUT_S = 10.0
@@ -38,3 +42,26 @@ def write_records(spool: Path, proxy_id: str, records: Sequence[AuditRecord]) ->
         raise OSError(errno.EIO, f"a record could not be written to the audit ({problem})") from None
     finally:
         writer.close(0)
+
+
+def tell_retention(data: Path, told: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Record what goes because its time is over: reason and figures of each ``retention`` record.
+
+    To be called before anything goes: a crash then leaves too much told, never too little.
+    Raises OSError, DataDirError.
+    """
+    home, records = DataDir(data), []
+    for reason, figures in told:
+        made, now = new_event_id(), now_us()
+        records.append(
+            AuditRecord(
+                event_id=made,
+                exchange_id=made,
+                kind="retention",
+                ts=now,
+                ts_end=now,
+                reason=reason,
+                extra=orjson.dumps(figures).decode(),
+            )
+        )
+    write_records(home.spool, home.proxy_id, records)

@@ -13,18 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import orjson
-
 from weir.audit.evidence.merkle import leaf_hash
 from weir.audit.ingester.cursor import Cursor
 from weir.audit.ingester.duty import Desk
-from weir.audit.record import AuditRecord, new_event_id, now_us
+from weir.audit.record import now_us
 from weir.audit.spool.chain import check
 from weir.audit.spool.opened import about, held, number_of, segments, size, stored, whole_size
-from weir.audit.spool.records import write_records
+from weir.audit.spool.records import tell_retention
 from weir.audit.spool.retired import NOTHING, Retired, retired, save, standing
 from weir.audit.spool.segment import sync_directory
-from weir.datadir import DataDir, locked
+from weir.datadir import locked
 
 __all__ = ["Covered", "Retirement", "Retiring", "Taken", "retire"]
 
@@ -203,17 +201,17 @@ class _Run:
             }
             for chain, names in chains.items()
         ]
-        records = [
-            AuditRecord(
-                event_id=new_event_id(),
-                kind="retention",
-                ts=now_us(),
-                reason=f"spool: {sum(int(item['segments'] or 0) for item in part)} segments whose time was over",
-                extra=orjson.dumps({"what": "spool", "chains": part}).decode(),
-            )
-            for part in (items[at : at + _CHAINS_TOLD] for at in range(0, len(items), _CHAINS_TOLD))
-        ]
-        write_records(self._data / "spool", DataDir(self._data).proxy_id, records)
+        parts = (items[at : at + _CHAINS_TOLD] for at in range(0, len(items), _CHAINS_TOLD))
+        tell_retention(
+            self._data,
+            [
+                (
+                    f"spool: {sum(int(item['segments'] or 0) for item in part)} segments whose time was over",
+                    {"of": "spool", "chains": part},
+                )
+                for part in parts
+            ],
+        )
 
     def _remove(self, over: list[Path]) -> None:
         files = [file for path in over for file in (path, path.with_name(path.name + ".zst")) if file.exists()]

@@ -11,18 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import orjson
-
 from weir.audit.columns import BATCH
 from weir.audit.ingester.duty import Desk
-from weir.audit.record import AuditRecord, new_event_id, now_us
-from weir.audit.spool.records import write_records
+from weir.audit.spool.records import tell_retention
 from weir.audit.store.fold import Change, Hide, write
 from weir.audit.store.levels import Levels
 from weir.audit.store.parquet import ParquetFiles, quote
 from weir.audit.store.parts import Part
 from weir.audit.store.tables import STORED
-from weir.datadir import DataDir
 from weir.sections_audit import Retention, RetentionException
 
 __all__ = ["Pruned", "RowRetention", "prune_rows"]
@@ -200,16 +196,5 @@ def _stays(files: ParquetFiles, levels: Levels, table: str, one: _Day, gone: str
 
 
 def _tell(data: Path, done: Pruned, kept: Retention) -> None:
-    made, now = new_event_id(), now_us()
-    told = {"of": "store", "days": [min(done.days), max(done.days)], **done.rows}
-    record = AuditRecord(
-        event_id=made,
-        exchange_id=made,
-        kind="retention",
-        ts=now,
-        ts_end=now,
-        reason=f"rows were kept for {kept.days} days, or as long as an exception of the policy said",
-        extra=orjson.dumps(told).decode(),
-    )
-    home = DataDir(data)
-    write_records(home.spool, home.proxy_id, [record])
+    why = f"rows were kept for {kept.days} days, or as long as an exception of the policy said"
+    tell_retention(data, [(why, {"of": "store", "days": [min(done.days), max(done.days)], **done.rows})])

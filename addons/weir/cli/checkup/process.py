@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 
+from weir import datadir
 from weir.cli.address import ProxyAddress
 from weir.cli.checkup import Result, ok, warn
 from weir.cli.running import Running
@@ -50,16 +49,8 @@ def addresses(found: Running) -> list[ProxyAddress]:
 
 
 def held(path: Path) -> bool:
-    """True when another process holds the file's lock, as the writer and the ingester do while they live."""
+    """``datadir.held``; what doctor may not open counts as nobody's."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return datadir.held(path)
     except OSError:
         return False
-    try:
-        # Shared, and let go at once: two doctors don't see each other, and whoever starts just now tries again.
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False

@@ -18,6 +18,7 @@ from weir.dlp.core.frames import Ended, pack_answer, receive, send, unpack_quest
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.core.recipe import Recipe
 from weir.dlp.core.scan import Scanner, derived_key
+from weir.lean import uncollected
 
 __all__ = ["END", "FORK", "READY", "UNUSABLE", "main", "serve"]
 
@@ -34,15 +35,17 @@ def main(number: int) -> int:
     control = socket.socket(fileno=number)
     try:
         recipe = Recipe.parse(receive(control))
-        made = recipe.make()
+        with uncollected():
+            made = recipe.make()
     except Ended:
         return 0
     except (ValueError, OSError):
         send(control, UNUSABLE)  # weir has loaded the same and said what is wrong with it
         return 1
     key, slow = derived_key(recipe.fingerprint_key), bool(recipe.nlp)
-    scanner = Scanner(made.detectors, key=key, findings_max=recipe.findings_max, slow=slow, store=recipe.store())
-    scanner.warm()
+    with uncollected():
+        scanner = Scanner(made.detectors, key=key, findings_max=recipe.findings_max, slow=slow, store=recipe.store())
+        scanner.warm()
     gc.collect()
     gc.freeze()  # what all forks share is not touched again
     forked: set[int] = set()

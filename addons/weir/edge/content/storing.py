@@ -30,6 +30,7 @@ def store(state: State, record: AuditRecord, kept: Kept | None) -> Awaitable[Non
 
     Awaiting raises SpoolUnavailable when the record is not on disk, ContentUnavailable when only its texts are not.
     """
+    state.met(record)
     writer = state.content
     if kept is None or writer is None:
         return state.record(record)
@@ -40,6 +41,7 @@ def store(state: State, record: AuditRecord, kept: Kept | None) -> Awaitable[Non
 
 def put(state: State, record: AuditRecord, kept: Kept | None) -> None:
     """As `Spool.put`, with the texts: nothing waits for the disk, nor for a worker that has to encrypt them."""
+    state.met(record)
     writer = state.content
     if kept is None or writer is None:
         state.spool.put(record)

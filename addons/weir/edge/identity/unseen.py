@@ -18,9 +18,10 @@ from weir.edge.process.workers import WorkersBusy, WorkersTimeout
 from weir.edge.state import State
 from weir.edge.trace import Link, open_links
 from weir.identity.permissions import Use
-from weir.model import Principal, Service
+from weir.model import Action, Inspection, Principal, Service
+from weir.policy.case import NO_SERVICE, Case
 
-__all__ = ["again", "judge", "service_of"]
+__all__ = ["again", "judge", "pinned_case", "service_of"]
 
 _AT_ONCE = 20  # connections, some ten microseconds each
 
@@ -35,6 +36,19 @@ def service_of(state: State, link: Link) -> Service | None:
         if service is not None:
             return snapshot.judged(service)
     return None
+
+
+def pinned_case(link: Link, service: Service | None, who: Principal) -> Case:
+    """What policy is asked about a connection whose client lets nobody look into it."""
+    names = tuple(dict.fromkeys(filter(None, (link.sni, link.host))))
+    return Case(
+        principal=who,
+        service=service or NO_SERVICE,
+        host=names[0] if names else "",
+        is_ai=service is not None,
+        inspection=Inspection.PINNED,
+        reason="client does not trust the certificate",
+    )
 
 
 def judge(state: State, link: Link, client: connection.Client) -> Awaitable[None] | None:
@@ -93,6 +107,11 @@ def _ruling(state: State, link: Link, service: Service, who: Principal) -> tuple
         link.identity_rule = ""
         return "identity-required", "caller not identified"
     link.identity_rule = "identity-required" if settings.required else ""
+    if link.pinned:  # rules may be about who calls, and who that is was not known at the handshake
+        verdict = state.snapshot.policy.decide(pinned_case(link, service, who))
+        if verdict.action >= Action.COACH:
+            link.identity_rule = ""
+            return verdict.rule_id, verdict.reason
     if not permissions:
         return "", ""
     names = (service.id, f"vendor:{service.vendor}", f"category:{service.category}")

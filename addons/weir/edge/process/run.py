@@ -95,7 +95,7 @@ async def serve(
     options, late = options_for(modes, host, port, str(state.data.run), str(state.upstream_bundle))
 
     def must_decrypt(destination: str) -> bool:
-        return state.snapshot.interception.decide("", destination, "").intercept
+        return state.snapshot.interception.must(destination)
 
     state.spool.start()
     try:
@@ -131,5 +131,7 @@ async def serve(
     finally:
         # A drain that failed half-way must not take records with it that wait in the queue.
         await asyncio.to_thread(close_texts, state, FLUSH_S)
+        if state.first_seen is not None:
+            await asyncio.to_thread(state.first_seen.close)
         await asyncio.to_thread(state.spool.close, FLUSH_S)
     return 0

@@ -6,6 +6,7 @@ memory. `install()` replaces it by one that counts into the connection's `Link`.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import mitmproxy.proxy.layers as layers
@@ -14,6 +15,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 
 from weir.edge.trace import link_of
+from weir.shadow.hints import Rhythm
 
 __all__ = ["MeteredTCPLayer", "install"]
 
@@ -25,6 +27,8 @@ class MeteredTCPLayer(tcp_layers.TCPLayer):
         super().__init__(context, ignore=True)
         self.link = link_of(context.client)
         self.link.metered = True
+        self.link.rhythm = rhythm = Rhythm()
+        self._feed = rhythm.feed
         self.link.meter_reason = self.link.meter_reason or ("not intercepted" if ignore else "not HTTP")
 
     def start(self, event: Any) -> layer.CommandGenerator[None]:
@@ -47,8 +51,10 @@ class MeteredTCPLayer(tcp_layers.TCPLayer):
                 return
             if event.connection == self.context.client:
                 self.link.bytes_up += len(event.data)
+                self._feed("up", len(event.data), time.monotonic())
             else:
                 self.link.bytes_down += len(event.data)
+                self._feed("down", len(event.data), time.monotonic())
         yield from super().relay_messages(event)
 
 

@@ -32,7 +32,7 @@ _LAST = (
     *("service_status", "inspection", "inspection_reason", "mode", "verdict", "action", "rule_id", "price_id"),
     *("usage_source", "policy_hash", "req_bytes", "resp_bytes", "src_ip"),
 )
-_NOT_EXCHANGES = ("gap", "config", "erasure", "disclosure", "retention", "coach", "budget")
+_NOT_EXCHANGES = ("gap", "config", "erasure", "disclosure", "retention", "coach", "budget", "first_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,10 @@ class Source:
             self._engine.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({quote(parquet)})")
             self._copy(f"SELECT * FROM {name}", folder / f"{name}.jsonl.zst", "FORMAT json, COMPRESSION zstd")
             ((counts[name],),) = self._engine.execute(f"SELECT count(*) FROM {name}").fetchall()
-        self._engine.execute(f"CREATE TEMP TABLE exchanges AS {_exchanges()}")
+        # What logs of others showed stays among the records: the figures are of what weir saw itself.
+        self._engine.execute(
+            f"CREATE TEMP TABLE exchanges AS SELECT * FROM ({_exchanges()}) WHERE kind <> 'discovered'"
+        )
         return counts
 
     def table(self, title: str, query: str, values: Sequence[object] = ()) -> Table:

@@ -44,7 +44,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who uses what: a user (or a device or address where no user is known) and their services."""
+    """Who uses what: a user (or a device or address where no user is known) and their services, by name.
+
+    ``unsanctioned`` are those of ``services`` that policy neither sanctions nor tolerates. ``known``: ``user`` is a
+    person's name, and no device or address."""
 
     user: str
     team: str
@@ -54,6 +57,7 @@ class Person:
     bytes_up: int
     findings: int
     last_seen: datetime | None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The numbers at the top."""
+    """The numbers at the top. ``unsanctioned`` counts services that policy neither sanctions nor tolerates (those of
+    status ``unknown`` too), ``users`` known people, ``new`` services first seen in the last seven days."""
 
     services: int = 0
     unsanctioned: int = 0
@@ -120,7 +125,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ShadowReport:
-    """All of it. Times are UTC without a zone. ``coverage`` counts exchanges by how far weir saw, logs as ``logs``."""
+    """All of it. Times are UTC without a zone. ``services`` has sanctioned ones too, most requests first; ``people``
+    those with the most unsanctioned services first; ``steps`` the heaviest first. ``days`` are at most 30, to the last
+    one on which anything was seen. ``coverage`` counts AI exchanges by how far weir saw (``inspected``, ``partial`` …),
+    requests out of logs as ``logs``, and as ``uncatalogued`` connections that weir did not decrypt, to hosts in no
+    catalogue: what they were is not known."""
 
     made: datetime
     since: datetime | None

@@ -11,6 +11,7 @@ from weir.audit.content.kek import KeyRing, KeyRingError, add_key, drop_old_keys
 from weir.audit.content.keystore import day_of
 from weir.audit.content.reader import Gone, Opened
 from weir.audit.content.sealer import Sealed, Sealer
+from weir.audit.content.slots import Destroyed
 from weir.audit.record import new_event_id, now_us
 from weir.audit.spool.room import Room
 from weir.sections_audit import Disk
@@ -242,3 +243,38 @@ def test_a_file_that_is_taken_away_is_replaced_by_another(desk: Desk) -> None:
         desk.committer.commit(second)
     desk.committer.commit(second)
     assert desk.opens(second[0])
+
+
+def test_a_disk_that_is_full_for_long_does_not_fill_the_key_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting, later = desk.seal(), desk.seal()
+    desk.shelf.keys.erase("user", "anna", now_us())
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.committer, "_append", full)
+        for _ in range(5):
+            with pytest.raises(OSError, match="No space"):
+                desk.committer.commit([waiting])
+    desk.committer.commit([waiting])
+    assert desk.state(waiting) == "erased" and desk.committer.overtaken == 1
+    desk.committer.commit([later])
+    assert desk.state(later) == "erased"
+    with desk.file.changing() as places:
+        slots = [slot for _, slot in places.each() if isinstance(slot, Destroyed)]
+    assert len(slots) == 2, "one for each of the two that were written"
+
+
+def test_a_key_of_husks_that_was_left_out_meanwhile_is_put_there_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = desk.seal()
+    desk.shelf.keys.erase("user", "anna", now_us())
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(desk.committer, "_append", full)
+        desk.committer.commit([waiting])
+    with desk.file.changing() as places:
+        places.rewrite([slot for _, slot in places.each() if slot is not None and not isinstance(slot, Destroyed)])
+    desk.committer.commit([waiting])
+    assert desk.state(waiting) == "erased"
+
+
+def full(_: bytes) -> None:
+    raise OSError(28, "No space left on device")

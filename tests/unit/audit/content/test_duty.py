@@ -11,7 +11,7 @@ import pytest
 
 from weir.audit.content import duty
 from weir.audit.content.duty import ContentRetention
-from weir.audit.content.reader import Unreadable
+from weir.audit.content.reader import Opened, Unreadable
 from weir.audit.ingester.duty import Desk
 from weir.audit.record import now_us
 from weir.audit.spool.chain import replay
@@ -35,9 +35,10 @@ def test_what_is_over_goes_with_a_record(shelf: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(duty, "now_us", lambda: now_us() + 400 * DAY_US)
     assert work.run(desk, last=False) == ["1 keys of texts were over and are destroyed, 1 files of texts removed"]
     assert [path.parent.name for path in removed] == ["content"]
-    (row,) = replay(shelf.root / "spool")
-    told = orjson.loads(row["extra"])
-    assert (row["kind"], told["of"], told["keys"], told["files"]) == ("retention", "content", 1, 1)
+    rows = list(replay(shelf.root / "spool"))
+    told = [orjson.loads(row["extra"]) for row in rows]
+    assert {row["kind"] for row in rows} == {"retention"} and {one["of"] for one in told} == {"content"}
+    assert [(one["keys"], one["files"]) for one in told] == [(1, 0), (0, 1)] and told[1]["bytes"] > 0
     with pytest.raises(Unreadable):
         shelf.reader.read(sealed.event_id)
     assert work.run(desk, last=False) == []
@@ -54,3 +55,28 @@ def test_a_damaged_key_file_is_told(shelf: Any) -> None:
     (shelf.directory / "keys").write_bytes(b"x" * 512)
     with pytest.raises(DataDirError, match="damaged"):
         ContentRetention(lambda *_: None).run(Desk(shelf.root, Audit()), last=False)
+
+
+def test_no_key_goes_whose_end_could_not_be_recorded(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed = shelf.keep()
+    assert shelf.writers[-1].close(5)
+    work, desk = ContentRetention(lambda *_: None), Desk(shelf.root, Audit())
+    monkeypatch.setattr(duty, "now_us", lambda: now_us() + 400 * DAY_US)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(duty, "tell_retention", full)
+        work.run(desk, last=False)
+    assert isinstance(next(shelf.reader.read_each({sealed.event_id: ""})), Opened)
+
+    def dies(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output"):
+        patch.setattr(duty, "prune", dies)
+        work.run(desk, last=False)
+    (row,) = replay(shelf.root / "spool")
+    assert orjson.loads(row["extra"])["keys"] == 1, "told, though a crash came first"
+    assert work.run(desk, last=False) != []

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from weir.audit.evidence.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash, root_of, subtree_roots
+from harness.trees import root_of
+from weir.audit.evidence.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash, subtree_roots
 
 # The leaves and roots with which certificate transparency logs have been tested since RFC 6962.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

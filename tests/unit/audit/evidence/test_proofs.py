@@ -2,16 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.trees import root_of
 from unit.audit.evidence.test_merkle import HASHES, ROOTS
-from weir.audit.evidence.merkle import leaf_hash, root_of
-from weir.audit.evidence.proofs import (
-    consistency_proof,
-    consistency_ranges,
-    inclusion_proof,
-    inclusion_ranges,
-    verify_consistency,
-    verify_inclusion,
-)
+from weir.audit.evidence.merkle import leaf_hash
+from weir.audit.evidence.proofs import inclusion_proof, inclusion_ranges, verify_inclusion
 
 # From the same test vectors as the roots: size, leaf (from 0), path.
 PATHS = [
@@ -52,11 +46,6 @@ DRAWN_INCLUSION = [
     (4, [(5, 6), (6, 7), (0, 4)]),
     (6, [(4, 6), (0, 4)]),
 ]
-DRAWN_CONSISTENCY = [
-    (3, [(2, 3), (3, 4), (0, 2), (4, 7)]),
-    (4, [(4, 7)]),
-    (6, [(4, 6), (6, 7), (0, 4)]),
-]
 
 
 @pytest.mark.parametrize(("size", "index", "path"), PATHS)
@@ -69,11 +58,6 @@ def test_known_paths(size: int, index: int, path: list[str]) -> None:
 @pytest.mark.parametrize(("index", "ranges"), DRAWN_INCLUSION)
 def test_the_rfc_s_inclusion_example(index: int, ranges: list[tuple[int, int]]) -> None:
     assert inclusion_ranges(index, 7) == ranges
-
-
-@pytest.mark.parametrize(("old", "ranges"), DRAWN_CONSISTENCY)
-def test_the_rfc_s_consistency_example(old: int, ranges: list[tuple[int, int]]) -> None:
-    assert consistency_ranges(old, 7) == ranges
 
 
 LEAVES = [leaf_hash(bytes([number])) for number in range(20)]
@@ -91,24 +75,8 @@ def test_every_leaf_of_every_size(size: int) -> None:
         assert not verify_inclusion(LEAVES[index], index, size, proof[:-1], ROOT[size]) or not proof
 
 
-@pytest.mark.parametrize("new", range(21))
-def test_every_pair_of_sizes(new: int) -> None:
-    for old in range(new + 1):
-        proof = consistency_proof(LEAVES, old, new)
-        assert verify_consistency(old, new, ROOT[old], ROOT[new], proof)
-        assert not verify_consistency(old, new, ROOT[old], ROOT[new], [*proof, ROOT[1]])
-        if 0 < old < new:
-            other = root_of([*LEAVES[: old - 1], leaf_hash(b"other")])
-            assert not verify_consistency(old, new, other, ROOT[new], proof)
-            assert not verify_consistency(old, new, ROOT[old], ROOT[new], proof[:-1])
-            assert not verify_consistency(old, new, ROOT[old], ROOT[new], [])
-
-
 def test_what_no_tree_has() -> None:
     for index, size in ((0, 0), (3, 3), (-1, 3)):
         with pytest.raises(ValueError, match="no leaf"):
             inclusion_ranges(index, size)
         assert not verify_inclusion(LEAVES[0], index, size, [], ROOT[0])
-    with pytest.raises(ValueError, match="follow"):
-        consistency_ranges(4, 3)
-    assert not verify_consistency(4, 3, ROOT[4], ROOT[3], [])

@@ -51,7 +51,7 @@ def test_what_was_held_is_denied() -> None:
 
 def test_each_kind_has_its_class() -> None:
     found = {kind: ocsf(full(kind=kind), VERSION)[0]["class_uid"] for kind in KINDS}
-    assert {kind for kind, uid in found.items() if uid == 4001} == {"meter", "discovered"}
+    assert {kind for kind, uid in found.items() if uid == 4001} == {"meter", "discovered", "first_seen"}
     assert {kind for kind, uid in found.items() if uid == 6002} == {
         *("gap", "config", "erasure", "budget", "disclosure", "retention")
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from weir.audit.ingester.duties import WAITING, duties
 from weir.audit.ingester.duty import Desk
 from weir.audit.ingester.ingest import Ingester
 from weir.audit.ingester.policy import PolicyFile
@@ -107,3 +108,41 @@ def test_below_the_floor_nothing_is_ingested_and_what_makes_room_goes_on(
     assert passes == [True] and not at_work.trouble
     told = capfd.readouterr().err
     assert "ingest: OSError: the disk has less free than audit.disk.floor; trying again" in told
+
+
+def test_with_a_broken_policy_all_goes_on_but_retention(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A policy that is broken when the process starts again stops no record from reaching the store."""
+    path = tmp_path / "policy.yaml"
+    path.write_text("version: 9\n")
+    names = sorted({*WAITING, "checkpoints"})
+    chores = [Chore(name) for name in names]
+    ran = {chore.name: chore.runs for chore in chores}
+    with Ingester(tmp_path / "spool", tmp_path / "audit") as ingester:
+        at_work = Work(tmp_path, ingester, PolicyFile(path, patient=True), chores)
+        at_work.round(last=False)
+        at_work.round(last=False)
+        assert {name: len(runs) for name, runs in ran.items()} == {"checkpoints": 2, "retire": 0, "rows": 0}
+        assert list(at_work.trouble) == ["policy"]
+        path.write_text("version: 1\n# mended\n")
+        at_work.round(last=False)
+        assert {name: len(runs) for name, runs in ran.items()} == {"checkpoints": 3, "retire": 1, "rows": 1}
+        assert not at_work.trouble
+    told = capfd.readouterr().err.splitlines()
+    assert [line.removeprefix("weir audit ingest: ") for line in told] == [
+        "policy.yaml is not taken (PolicyError); weir check tells more",
+        "policy: it has not been read yet: nothing leaves for its age, all else is done",
+        "policy: works again",
+    ]
+
+
+def test_what_needs_a_policy_is_named_as_the_duties_are(tmp_path: Path) -> None:
+    with Ingester(tmp_path / "spool", tmp_path / "audit") as ingester:
+        every = {duty.name for duty in duties(ingester)}
+        assert every - {duty.name for duty in duties(ingester, retention=False)} == WAITING
+
+
+def test_a_store_that_cannot_be_opened_is_told_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "audit").write_text("not a directory")
+    assert work_on(tmp_path, None, threading.Event(), 0.05) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("weir audit ingest: the store cannot be opened: ") and "Traceback" not in line

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from weir.audit.record import AuditRecord
 from weir.audit.spool import records
 from weir.audit.spool.chain import replay, verify_chain
-from weir.audit.spool.records import new_boot_id, write_records
+from weir.audit.spool.records import new_boot_id, tell_retention, write_records
 
 Make = Callable[..., AuditRecord]
 
@@ -40,3 +41,14 @@ def test_a_disk_that_refuses_is_an_error(tmp_path: Path, record: Make, monkeypat
     monkeypatch.setattr(records, "_TIMEOUT_S", 0.1)
     with pytest.raises(OSError, match="could not be written to the audit"):
         write_records(tmp_path, "p", [record()])
+
+
+def test_what_retention_takes_is_told_in_one_form(tmp_path: Path) -> None:
+    tell_retention(tmp_path, [("one was over", {"of": "spool", "n": 1}), ("so was another", {"of": "store"})])
+    rows = list(replay(tmp_path / "spool"))
+    assert [(row["kind"], row["reason"], json.loads(row["extra"])) for row in rows] == [
+        ("retention", "one was over", {"of": "spool", "n": 1}),
+        ("retention", "so was another", {"of": "store"}),
+    ]
+    assert all(row["exchange_id"] == row["event_id"] and row["ts"] == row["ts_end"] for row in rows)
+    assert len({row["event_id"] for row in rows}) == 2 and verify_chain(tmp_path / "spool") == []

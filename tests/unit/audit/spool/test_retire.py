@@ -160,7 +160,7 @@ def test_a_record_says_what_went_and_the_seals_are_told(data: Path) -> None:
     (told,) = [row for row in replay(data / "spool") if row["kind"] == "retention"]
     assert told["reason"] == f"spool: {len(files)} segments whose time was over"
     chain = {"chain": old(data), "segments": len(files), "first": 1, "last": 12}
-    assert json.loads(told["extra"]) == {"what": "spool", "chains": [chain]}
+    assert json.loads(told["extra"]) == {"of": "spool", "chains": [chain]}
     assert announced(data) >= files
 
 
@@ -217,7 +217,7 @@ def test_rows_that_were_edited_stay_and_are_told(data: Path) -> None:
     assert done.files == 1 and "stays in the spool" in done.problems[0] and path.name in done.problems[0]
 
 
-@pytest.mark.parametrize("where", ["save", "write_records", "removing", "unlink"])
+@pytest.mark.parametrize("where", ["save", "tell_retention", "removing", "unlink"])
 def test_a_crash_at_any_point_is_made_good(data: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     count = len(segments(data / "spool")[old(data)])
     real, calls = Path.unlink, []
@@ -233,7 +233,7 @@ def test_a_crash_at_any_point_is_made_good(data: Path, monkeypatch: pytest.Monke
         real(path, missing_ok=missing_ok)
 
     with monkeypatch.context() as broken:
-        if where in ("save", "write_records"):
+        if where in ("save", "tell_retention"):
             broken.setattr(module, where, dies)
         elif where == "unlink":
             broken.setattr(Path, "unlink", dies_later)

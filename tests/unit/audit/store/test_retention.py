@@ -76,7 +76,7 @@ def test_nothing_goes_that_could_not_be_recorded(tmp_path: Path, record: Make, m
     with open_ingester(tmp_path) as ingester:
         ingester.run_once()
         with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-            patch.setattr("weir.audit.store.retention.write_records", full)
+            patch.setattr("weir.audit.store.retention.tell_retention", full)
             prune_rows(ingester.files, ingester.levels, kept(days=1), tmp_path, today=TODAY)
         ingester.run_once()
         assert ask(tmp_path, "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM husks)") == [(2, 0)]

@@ -81,3 +81,19 @@ def test_install_replaces_both_names() -> None:
     meter.install()
     meter.install()
     assert layers.TCPLayer is tcp_layers.TCPLayer is MeteredTCPLayer
+
+
+def test_the_rhythm_of_what_passes_is_heard(where: context.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("weir.edge.wire.meter.time.monotonic", lambda: now[0])
+    layer = MeteredTCPLayer(where, ignore=True)
+    link = link_of(where.client)
+    assert link.hint == ""
+    list(layer.handle_event(events.Start()))
+    layer._handle_event = layer.relay_messages  # type: ignore[method-assign]
+    for source, size in ((where.client, 500), (where.server, 3000), (where.client, 2000)):  # a handshake, a request
+        list(layer.handle_event(events.DataReceived(source, b"x" * size)))
+    for number in range(120):
+        now[0] += 0.02 + 0.03 * (number % 3)
+        list(layer.handle_event(events.DataReceived(where.server, b"y" * 150)))
+    assert "120 small pieces" in link.hint

@@ -12,7 +12,8 @@ import orjson
 from weir.audit.exports.formats import Format
 from weir.audit.exports.row import Row, clean
 from weir.audit.exports.senders.http import Answer, Http
-from weir.audit.exports.senders.target import Refusals, Refused, Unavailable, without
+from weir.audit.exports.senders.posting import Posting
+from weir.audit.exports.senders.target import Refusals, Refused, Unavailable
 from weir.audit.exports.splunk import batch, envelope
 
 __all__ = ["Collector"]
@@ -22,7 +23,7 @@ _INVALID = (5, 6, 7, 12, 13, 15)  # codes that are about an event: no data, wron
 _WAIT_S = 60.0
 
 
-class Collector:
+class Collector(Posting):
     """A token of a collector."""
 
     settle_s, settle_rows = 2.0, 5_000
@@ -37,16 +38,10 @@ class Collector:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """``make``: the format of the event inside, None for the row as it is; ``host``: who sends."""
-        self._http, self._make, self._version, self._host, self._sleep = http, make, version, host, sleep
+        super().__init__(http)
+        self._make, self._version, self._host, self._sleep = make, version, host, sleep
         self._channel = str(uuid.uuid4())
         self._acks: set[int] = set()
-        self._proven = False
-
-    def deliver(self, rows: Sequence[Row]) -> Refusals:
-        """As in ``Target``."""
-        refused = without(rows, self._send, self._proven)
-        self._proven = self._proven or len(refused) < len(rows)
-        return refused
 
     def settle(self) -> None:
         """Ask until the indexers have everything, where the token asks for that."""
@@ -73,7 +68,7 @@ class Collector:
         """As in ``Target``: what was not acknowledged goes on a channel of its own the next time."""
         self._acks.clear()
         self._channel = str(uuid.uuid4())
-        self._http.close()
+        super().close()
 
     def _send(self, rows: Sequence[Row]) -> Refusals:
         envelopes: list[dict[str, Any]] = []

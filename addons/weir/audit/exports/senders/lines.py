@@ -10,8 +10,9 @@ from typing import BinaryIO
 from weir.audit.exports.formats import Format, lines
 from weir.audit.exports.row import Row
 from weir.audit.exports.senders.http import Http
+from weir.audit.exports.senders.posting import Posting
 from weir.audit.exports.senders.syslog import SyslogSender
-from weir.audit.exports.senders.target import Gone, Refusals, without
+from weir.audit.exports.senders.target import Gone, Refusals
 from weir.audit.exports.syslog import message
 from weir.audit.spool.segment import sync_directory
 
@@ -136,28 +137,13 @@ class Syslog(_Lines):
         self._sender.close()
 
 
-class Web(_Lines):
-    """Posts newline-delimited JSON (or texts); 2xx means taken."""
-
-    settle_s, settle_rows = 0.0, 1
+class Web(_Lines, Posting):
+    """Posts newline-delimited JSON (or texts)."""
 
     def __init__(self, http: Http, make: Format, version: str, kind: str = "application/x-ndjson") -> None:
-        super().__init__(make, version)
-        self._http, self._kind = http, kind
-        self._proven = False
-
-    def deliver(self, rows: Sequence[Row]) -> Refusals:
-        """As in ``Target``."""
-        refused = without(rows, self._send, self._proven)
-        self._proven = self._proven or len(refused) < len(rows)
-        return refused
-
-    def settle(self) -> None:
-        """Nothing to wait for."""
-
-    def close(self) -> None:
-        """As in ``Target``."""
-        self._http.close()
+        _Lines.__init__(self, make, version)
+        Posting.__init__(self, http)
+        self._kind = kind
 
     def _send(self, rows: Sequence[Row]) -> Refusals:
         made, wrong = self._made(rows)

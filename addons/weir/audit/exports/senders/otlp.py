@@ -11,36 +11,23 @@ from weir.audit.exports.otlp import traces
 from weir.audit.exports.otlp_metrics import metrics
 from weir.audit.exports.row import Row, clean, micros
 from weir.audit.exports.senders.http import Http
-from weir.audit.exports.senders.target import Refusals, without
+from weir.audit.exports.senders.posting import Posting
+from weir.audit.exports.senders.target import Refusals
 
 __all__ = ["SIGNALS", "Receiver"]
 
 SIGNALS = {"traces": ("resourceSpans", "rejectedSpans"), "metrics": ("resourceMetrics", "rejectedDataPoints")}
 
 
-class Receiver:
-    """One signal of a receiver. Metrics are deltas: a batch that is sent twice counts twice."""
-
-    settle_s, settle_rows = 0.0, 1
+class Receiver(Posting):
+    """One signal of a receiver. Metrics are deltas: a batch that is sent twice counts twice. A partial success names no
+    rows and must not be sent again."""
 
     def __init__(self, http: Http, signal: str, version: str) -> None:
         """``signal``: a key of SIGNALS."""
-        self._http, self._signal, self._version = http, signal, version
-        self._proven = False
+        super().__init__(http)
+        self._signal, self._version = signal, version
         self._told = self._end = 0  # until when (µs) metrics have been sent: stretches must not overlap
-
-    def deliver(self, rows: Sequence[Row]) -> Refusals:
-        """As in ``Target``. A partial success names no rows and must not be sent again."""
-        refused = without(rows, self._send, self._proven)
-        self._proven = self._proven or len(refused) < len(rows)
-        return refused
-
-    def settle(self) -> None:
-        """Nothing to wait for: an answer of 2xx is the receiver's word."""
-
-    def close(self) -> None:
-        """As in ``Target``."""
-        self._http.close()
 
     def _send(self, rows: Sequence[Row]) -> Refusals:
         try:

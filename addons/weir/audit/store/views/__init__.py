@@ -1,6 +1,6 @@
 """The SQL of the store: what an analyst sees in ``audit.duckdb`` beside its tables. One file a kind of asker."""
 
-from weir.audit.store.views import evidence, money, operation, people, security
+from weir.audit.store.views import discovery, evidence, money, operation, people, security
 from weir.audit.store.views.chain import CHAIN
 from weir.audit.store.views.exchanges import EXCHANGES, exchanges_sql
 from weir.audit.store.views.shape import Macro, Param, View
@@ -8,7 +8,7 @@ from weir.audit.store.views.shape import Macro, Param, View
 __all__ = ["MACROS", "VIEWS", "Macro", "Param", "View", "exchanges_sql"]
 
 VIEWS: tuple[View, ...] = (
-    *(EXCHANGES, *security.VIEWS, *people.VIEWS, *money.VIEWS),
+    *(EXCHANGES, *security.VIEWS, *discovery.VIEWS, *people.VIEWS, *money.VIEWS),
     *(*operation.VIEWS, *evidence.VIEWS),
 )
-MACROS: tuple[Macro, ...] = (*people.MACROS, *operation.MACROS, *evidence.MACROS, CHAIN)
+MACROS: tuple[Macro, ...] = (*discovery.MACROS, *people.MACROS, *operation.MACROS, *evidence.MACROS, CHAIN)

@@ -8,7 +8,7 @@ from weir.audit.store.views.shape import View
 
 __all__ = ["EXCHANGES", "NOT_EXCHANGES", "OF_THE_RECORD", "exchanges_sql"]
 
-NOT_EXCHANGES = "('gap', 'config', 'erasure', 'disclosure', 'retention', 'coach', 'budget')"
+NOT_EXCHANGES = "('gap', 'config', 'erasure', 'disclosure', 'retention', 'coach', 'budget', 'first_seen')"
 OF_THE_RECORD = {"event_id", "exchange_id", "seq", "ts", "ts_end", "kind", "prev_hash", "row_hash", "dropped"}
 
 _OF_TURNS = {
@@ -19,13 +19,17 @@ _OF_TURNS = {
 
 def exchanges_sql(source: str = "events") -> str:
     """One row per exchange out of its records in ``source``: of each column the last value that was set, the reply's
-    before the request's. ``ended`` stays NULL, and ``kind`` is ``request``, while there is no reply."""
+    before the request's. ``ended`` stays NULL, and ``kind`` is ``request``, while there is no reply.
+
+    Where ``kind`` is ``discovered`` there was no exchange through weir: the row is what a log showed of a day's use,
+    from ``started`` to ``ended`` (``views/sources.py``)."""
     merged = [_merged(column) for column in EVENT_COLUMNS if column.name not in OF_THE_RECORD]
     return f"""
         SELECT exchange_id,
             coalesce(arg_max(kind, seq) FILTER (kind NOT IN ('discovered', 'turn')), 'discovered') AS kind,
             min(ts) AS started,
-            max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered', 'turn')) AS ended,
+            coalesce(max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered', 'turn')),
+                CASE WHEN bool_and(kind = 'discovered') THEN max(ts_end) END) AS ended,
             {", ".join(merged)},
             arg_max(event_id, seq) FILTER (kind = 'request') AS request_event_id,
             arg_max(event_id, seq) FILTER (kind NOT IN ('request', 'turn')) AS response_event_id

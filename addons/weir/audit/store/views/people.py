@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from weir.audit.store.views.shape import Macro, Param, View
+from weir.audit.store.views.sources import LIVE, REQUESTS, SOURCES
 
 __all__ = ["MACROS", "VIEWS", "WHO"]
 
 WHO = 'coalesce("user", app, src_ip)'  # by what somebody is told apart: the name, else the app, else the address
 _SEEN = "min(started) AS first_seen, max(started) AS last_seen"
+_SEEN_BY = f"CASE WHEN {LIVE} THEN 'live' ELSE 'log' END"  # without a look into extra, which costs in every row
 _PEOPLE = 'count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified'
 
 
@@ -19,15 +21,15 @@ def _new_destinations(days: str) -> str:
             SELECT host FROM hosts WHERE begun >= make_timestamp(epoch_us(now())) - to_days(({days})::INTEGER)
         )
         SELECT host, any_value(service) AS service, coalesce(max(service_status), 'unknown') AS status,
-            count(*) AS exchanges, {_PEOPLE}, arg_min({WHO}, started) AS first_used_by,
-            sum(req_bytes)::BIGINT AS bytes_up, {_SEEN}
+            count(*) FILTER ({LIVE}) AS exchanges, sum({REQUESTS})::BIGINT AS requests, {SOURCES} AS sources, {_PEOPLE},
+            arg_min({WHO}, started) AS first_used_by, sum(req_bytes)::BIGINT AS bytes_up, {_SEEN}
         FROM exchanges SEMI JOIN new_ones USING (host) GROUP BY host ORDER BY first_seen DESC, host"""
 
 
 def _off_hours(zone: str, begin: str, end: str, weekend: str) -> str:
     # Zones begin and end on quarters of an hour: converting each quarter once takes the calendar out of every row.
     return f"""
-        WITH quarters AS (SELECT DISTINCT epoch_us(started) // 900_000_000 AS quarter FROM exchanges),
+        WITH quarters AS (SELECT DISTINCT epoch_us(started) // 900_000_000 AS quarter FROM exchanges WHERE {LIVE}),
         hours AS (
             SELECT quarter, make_timestamp(quarter * 900_000_000) AT TIME ZONE 'UTC' AT TIME ZONE {zone} AS local
             FROM quarters WHERE quarter IS NOT NULL
@@ -38,7 +40,7 @@ def _off_hours(zone: str, begin: str, end: str, weekend: str) -> str:
         )
         SELECT day, {WHO} AS who, "user", team, app, count(*) AS exchanges, sum(req_bytes)::BIGINT AS bytes_up,
             list_sort(list(DISTINCT service) FILTER (service IS NOT NULL)) AS services, {_SEEN}
-        FROM exchanges JOIN off ON epoch_us(started) // 900_000_000 = quarter
+        FROM exchanges JOIN off ON epoch_us(started) // 900_000_000 = quarter WHERE {LIVE}
         GROUP BY ALL ORDER BY day DESC, exchanges DESC, who"""
 
 
@@ -61,18 +63,18 @@ _EXFIL_VOLUME = View(
     "Bytes sent by person, host and day beside the median of the same person's other days there; unusual ones first.",
     f"""
     WITH days AS (
-        SELECT started::DATE AS day, {WHO} AS who, host, any_value(team) AS team, any_value(service) AS service,
-            coalesce(max(service_status), 'unknown') AS status, count(*) AS exchanges,
-            sum(req_bytes)::BIGINT AS bytes_up
+        SELECT started::DATE AS day, {WHO} AS who, host, {_SEEN_BY} AS source, any_value(team) AS team,
+            any_value(service) AS service, coalesce(max(service_status), 'unknown') AS status,
+            count(*) FILTER ({LIVE}) AS exchanges, sum(req_bytes)::BIGINT AS bytes_up
         FROM exchanges GROUP BY ALL HAVING sum(req_bytes) > 0
     ),
     usual AS (
         SELECT *, median(bytes_up) OVER (
-            PARTITION BY who, host ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW
+            PARTITION BY who, host, source ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW
         )::BIGINT AS median_bytes_up FROM days
     )
     SELECT day, who, team, host, service, status, exchanges, bytes_up, median_bytes_up,
-        round(bytes_up / nullif(median_bytes_up, 0), 1) AS times
+        round(bytes_up / nullif(median_bytes_up, 0), 1) AS times, source
     FROM usual ORDER BY bytes_up - coalesce(median_bytes_up, 0) DESC, day, who, host""",
     "FROM exfil_volume WHERE bytes_up > 10_000_000 AND coalesce(times, 10) >= 5 LIMIT 20",
 )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from weir.audit.store.views.shape import View
+from weir.audit.store.views.sources import LIVE
 from weir.audit.store.views.tools import RISKY_TOOL_CALLS
 
-__all__ = ["DISCOVERED", "VIEWS"]
-
-DISCOVERED = "(kind = 'discovered' OR coalesce(extra->>'$.discovered', '') = 'true')"
+__all__ = ["VIEWS"]
 
 # JSON is read in the few rows that have the member: reading it in all takes longer than all the rest.
 _OF_THE_REQUEST = """CASE WHEN credential IN ('raw', 'session') AND api_key_fp IS NOT NULL
@@ -42,27 +41,14 @@ VIEWS: tuple[View, ...] = (
     View(
         "blocked_by_rule",
         "How often each rule stopped an exchange (blocked) or would have in enforce mode (would_block).",
-        """
+        f"""
         SELECT rule_id, count(*) FILTER (action IN ('coach', 'block')) AS blocked,
             count(*) FILTER (verdict IN ('coach', 'block') AND coalesce(action, '') NOT IN ('coach', 'block'))
                 AS would_block,
             count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified,
             count(DISTINCT service) AS services, min(started) AS first_seen, max(started) AS last_seen
-        FROM exchanges WHERE verdict IN ('coach', 'block') OR action IN ('coach', 'block') GROUP BY rule_id""",
-    ),
-    View(
-        "shadow_ai_hosts",
-        "AI services in use that are not sanctioned, metered and discovered ones too; other metered hosts are not.",
-        f"""
-        SELECT host, service, coalesce(service_status, 'unknown') AS status, bool_or({DISCOVERED}) AS discovered,
-            list(DISTINCT inspection ORDER BY inspection) AS inspection,
-            count(*) AS exchanges, count(DISTINCT "user") AS users, count(*) FILTER ("user" IS NULL) AS unidentified,
-            sum(req_bytes) AS bytes_up, sum(resp_bytes) AS bytes_down,
-            min(started) AS first_seen, max(started) AS last_seen
-        FROM exchanges
-        WHERE host IS NOT NULL AND coalesce(service_status, '') <> 'sanctioned'
-            AND (service IS NOT NULL OR service_status IS NOT NULL OR {DISCOVERED})
-        GROUP BY host, service, status""",
+        FROM exchanges WHERE (verdict IN ('coach', 'block') OR action IN ('coach', 'block')) AND {LIVE}
+        GROUP BY rule_id""",
     ),
     View(
         "credentials_seen",
@@ -119,10 +105,10 @@ VIEWS: tuple[View, ...] = (
     View(
         "uninspected",
         "Exchanges into which weir could not see fully, and why.",
-        """
+        f"""
         SELECT started, "user", team, app, src_ip, host, service, service_status, kind, inspection,
             coalesce(inspection_reason, reason) AS reason, action, req_bytes, resp_bytes, exchange_id
-        FROM exchanges WHERE inspection IS DISTINCT FROM 'inspected'""",
+        FROM exchanges WHERE inspection IS DISTINCT FROM 'inspected' AND {LIVE}""",
     ),
     RISKY_TOOL_CALLS,
 )

@@ -29,36 +29,11 @@ def test_blocked_by_rule_tells_enforced_from_observed(written: Callable[..., Que
         record(kind="block", verdict="block", action="block", rule_id="r1"),
         record(verdict="block", action="allow", mode="observe", rule_id="r1", user="ben"),
         record(verdict="block", action="", rule_id="r1", user="", src_ip="10.0.0.1"),
+        record(kind="discovered", action="block", rule_id=""),
         record(),
     )
     assert query("SELECT rule_id, blocked, would_block, users, unidentified FROM blocked_by_rule") == [
         ("r1", 1, 2, 2, 1)
-    ]
-
-
-def test_shadow_ai_hosts(written: Callable[..., Query], record: Make) -> None:
-    query = written(
-        record(),
-        record(host="chat.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=10),
-        record(host="chat.deepseek.com", service="deepseek", service_status="unsanctioned", req_bytes=5, user="ben"),
-        record(
-            host="ai.example",
-            service="",
-            service_status="unknown",
-            user="",
-            src_ip="10.0.0.1",
-            extra='{"discovered":"true"}',
-        ),
-        record(kind="meter", host="claude.ai", service="claude", service_status="", inspection="metered"),
-        record(kind="meter", host="shop.example", service="", service_status="", inspection="metered"),
-    )
-    rows = query(
-        "SELECT host, status, discovered, exchanges, users, unidentified, bytes_up FROM shadow_ai_hosts ORDER BY host"
-    )
-    assert rows == [
-        ("ai.example", "unknown", True, 1, 0, 1, None),
-        ("chat.deepseek.com", "unsanctioned", False, 2, 2, 0, 15),
-        ("claude.ai", "unknown", False, 1, 1, 0, None),
     ]
 
 
@@ -75,7 +50,10 @@ def test_personal_accounts(written: Callable[..., Query], record: Make) -> None:
 
 
 def test_uninspected(written: Callable[..., Query], record: Make) -> None:
-    query = written(record(), record(inspection="partial", reason="too big"), record(inspection=""))
+    query = written(
+        record(), record(inspection="partial", reason="too big"), record(inspection=""),
+        record(kind="discovered", inspection=""),
+    )  # fmt: skip
     assert query("SELECT inspection, reason FROM uninspected ORDER BY 1") == [("partial", "too big"), (None, None)]
 
 
