@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.canary import CANARIES, assert_no_canaries
 from harness.doubles import Doubles
 from harness.stores import copies
 from harness.weir import PROVIDER_HOSTS, Weir, write_policy
 from weir.dlp.core import compiled
+
+# How long an example takes says how busy the machine is: no deadline, and no complaint of slow making of them.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 _FOLDER = "WEIR_TEST_RUN"
 _WORKER = "PYTEST_XDIST_WORKER"
@@ -70,7 +75,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a module with an ``xdist_group`` in one worker: they share proxies that take seconds to start.
+    """Keep the tests of a module with an ``xdist_group`` or fixtures of its own in one worker: what they share, such as
+    a proxy, takes seconds to make, and every worker would make its own.
 
     ``--dist loadgroup`` is to do that, but writes the group where pytest 9.2 does not look any more (xdist 3.8).
     """
@@ -80,7 +86,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     @cache
     def grouped(module: str) -> bool:
-        return "mark.xdist_group(" in (config.rootpath / module).read_text()
+        text = (config.rootpath / module).read_text()
+        return "mark.xdist_group(" in text or 'scope="module"' in text
 
     class ByModule(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:

@@ -9,7 +9,7 @@ import secrets
 import ssl
 import string
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from harness.canary import CANARIES
 from harness.clients import trust
 from harness.doubles import Doubles
 from harness.processes import until
-from harness.weir import Weir
+from harness.weir import Weir, write_policy
 from weir.cli import main
+from weir.settings import load
 
 __all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "command", "issue", "only_http2", "tokens"]
 
@@ -97,6 +98,24 @@ class House:
     def begin(self) -> None:
         """Forget the records so far."""
         self.before = frozenset(row["exchange_id"] for row in self.weir.records())
+
+    def take(self, base: str = "enforce", **changes: Any) -> None:
+        """Let the proxy take another policy whole; nothing of the one before stays."""
+        self.change(lambda path: write_policy(path, base, **{"dlp__processes": 0, **changes}))
+
+    def change(self, write: Callable[[Path], object]) -> None:
+        """Let the proxy take the policy that ``write`` makes of its file."""
+
+        def taken() -> list[str]:
+            rows = self.weir.records()
+            return [row["policy_hash"] for row in rows if row["kind"] == "config" and row["reason"] == "policy taken"]
+
+        before = len(taken())
+        write(self.weir.policy)
+        wanted = load(self.weir.policy).hash
+        self.weir.reload()  # it may have seen the changed file by itself: then it is taken twice, one after the other
+        until(lambda: wanted in taken()[before:], "the policy taken")
+        self.begin()
 
     def records(self, *kinds: str) -> list[dict[str, Any]]:
         """The records of exchanges that began since, of these kinds; without kinds all but weir's own events."""

@@ -121,7 +121,7 @@ def test_what_happened_is_a_query_and_a_report_away(house: House) -> None:
     table = list(csv.DictReader(io.StringIO(house.weir.run("report", "findings", "--format", "csv").stdout)))
     assert any("pii/EMAIL_ADDRESS" in line.values() for line in table)
     shadow = house.weir.run("report", "shadow-ai", "--since", "1h").stdout
-    assert "deepseek" in shadow
+    assert "DeepSeek" in shadow
     assert house.weir.run("audit", "sql", "select nothing", check=False).returncode != 0
 
 

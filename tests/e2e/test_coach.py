@@ -6,7 +6,6 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,7 +17,6 @@ from e2e.sdks import OpenAI
 from e2e.support import ADDRESS, House, access_key, chat_body
 from harness.doubles import Doubles
 from harness.processes import until
-from harness.weir import write_policy
 
 pytestmark = pytest.mark.xdist_group("coach")
 
@@ -41,24 +39,11 @@ def coached(start_module_house: Callable[..., House]) -> House:
     return start_module_house(rules=RULES)
 
 
-def take(house: House, **changes: Any) -> None:
-    """Let the proxy take a changed policy."""
-
-    def taken() -> int:
-        return sum(row["kind"] == "config" for row in house.weir.records())
-
-    before = taken()
-    write_policy(house.weir.policy, "enforce", **changes)
-    house.weir.reload()
-    until(lambda: taken() > before, "the policy taken")
-
-
 @pytest.fixture
 def asking(coached: House, doubles: Doubles) -> House:
     """The same proxy; no grant of another test outlives a policy without these rules."""
     for rules in ([], RULES):
-        take(coached, dlp__processes=0, rules=rules)
-    coached.begin()
+        coached.take(rules=rules)
     return coached
 
 
@@ -153,7 +138,7 @@ def test_a_changed_policy_revokes_what_was_granted(asking: House, browser: httpx
     submit(browser, "https://chat.deepseek.com/", held.text, REASON)
     assert browser.get("https://chat.deepseek.com/").status_code == 200
     for rules in (RULES[:1], RULES):
-        take(asking, dlp__processes=0, rules=rules)
+        asking.take(rules=rules)
     assert browser.get("https://chat.deepseek.com/").status_code == 403
 
 
@@ -201,8 +186,15 @@ def test_forms_from_elsewhere_and_from_other_machines_are_refused(asking: House)
     assert [bool(row.get("coach_reason")) for row in asking.until(6, "coach")] == [False] * 5 + [True]
 
 
-def test_observing_records_and_holds_nothing(start_house: Callable[..., House]) -> None:
-    house = start_house(rules=RULES, mode="observe")
+@pytest.fixture
+def observing(asking: House) -> Iterator[House]:
+    asking.take(rules=RULES, mode="observe")
+    yield asking
+    asking.take(rules=RULES)
+
+
+def test_observing_records_and_holds_nothing(observing: House) -> None:
+    house = observing
     prompt = f"Tell {ADDRESS}"
     assert OpenAI(house.weir, house.key).chat(prompt) == f"You said: {prompt}"
     row = until(lambda: next(iter(house.records("response")), None), "the record")

@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import anthropic
 import httpx
@@ -58,6 +58,14 @@ def house(shared_credentials: House, doubles: object) -> House:
     """It, with no memory of the test before."""
     shared_credentials.begin()
     return shared_credentials
+
+
+@pytest.fixture
+def unknown(house: House) -> Iterator[None]:
+    """Nobody is known while this test runs."""
+    house.take(credentials=CREDENTIALS)
+    yield
+    house.take(credentials=CREDENTIALS, identity=IDENTITY, intercept__include=["inference.lab.example"])
 
 
 def sent(house: House) -> str:
@@ -164,8 +172,7 @@ def test_the_report_lists_them(house: House) -> None:
     assert print_.startswith(row["fingerprint"]) and row["first_seen"] == row["last_seen"]
 
 
-def test_nobody_gets_the_companys_key_for_a_made_up_one(start_house: Callable[..., House]) -> None:
-    house = start_house(key=False, credentials=CREDENTIALS)  # nobody is known here
+def test_nobody_gets_the_companys_key_for_a_made_up_one(house: House, unknown: None) -> None:
     made_up = planted("AI" + "za", 35)
     with house.client() as http:
         reply: httpx.Response = http.post(

@@ -108,7 +108,7 @@ def test_ai_on_an_unknown_host_is_found_and_nothing_else_is(house: House) -> Non
     with house.client() as http:
         for asked in (*AI.values(), *NOT_AI.values()):
             play(http, asked)
-    rows = house.until(len(AI) + len(NOT_AI), "response", "block")  # nobody reads A2A: that is refused
+    rows = house.until(len(AI) + len(NOT_AI), "response", "block")
     extras = dict(zip([*AI, *NOT_AI], (json.loads(row.get("extra") or "{}") for row in rows), strict=True))
     assert [name for name, extra in extras.items() if extra.get("discovered")] == list(AI)
     assert {name: extras[name]["ai"] for name in AI} == {
@@ -118,7 +118,7 @@ def test_ai_on_an_unknown_host_is_found_and_nothing_else_is(house: House) -> Non
     assert all(50 <= int(extras[name]["score"]) <= 100 for name in AI)
     sdk = extras["an sdk"]
     assert (sdk["client_kind"], sdk["client_version"]) == ("sdk", "2.7.1") and "openai" in sdk["client"].lower()
-    assert {row["rule_id"] for row in rows[: len(AI)]} == {"somebody-looks", "on-failure"}
+    assert {row["rule_id"] for row in rows[: len(AI)]} == {"somebody-looks"}
     assert {row.get("service") for row in rows[len(AI) :]} == {None}
     (news,) = [row for row in house.weir.records() if row["kind"] == "first_seen" and row["service"] == STOCK]
     assert json.loads(news["extra"])["discovered"] == "true"

@@ -17,6 +17,7 @@ from harness.canary import CANARIES
 from harness.doubles import Doubles
 from harness.faultclients import OPENAI, Outcome, Raw, ask, chat, head
 from harness.faults import Faults
+from harness.processes import until
 from harness.weir import PROVIDER_HOSTS, write_policy
 
 pytestmark = pytest.mark.xdist_group("faults-bodies")  # one worker: its proxies are shared
@@ -87,10 +88,10 @@ def test_enforcing_refuses_what_it_cannot_read(enforcing: Faults, name: str) -> 
     outcome = send(enforcing, body, headers)
     assert 400 <= outcome.status < 600 and outcome.status != 502 and not outcome.cut, outcome
     assert enforcing.doubles.requests() == []
-    record = next(iter(enforcing.weir.until_records(lambda _: enforcing.records(), "a record")[-1:]))
+    record = until(enforcing.records, "a record")[-1]
     assert record["kind"] == "block" and record["action"] == "block" and record["rule_id"] == "on-failure"
     assert record["inspection"] in ("unparsed", "failed") and record["inspection_reason"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -102,8 +103,8 @@ def test_observing_passes_it_on_byte_by_byte(observing: Faults, name: str) -> No
     assert received.complete and received.body == body
     assert received.header("content-encoding") == headers.get("content-encoding", "")
     # That of the exchange before may be written only now.
-    records = observing.weir.until_records(
-        lambda _: [r for r in observing.records() if r["kind"] == "response" and r["req_bytes"] == len(body)],
+    records = until(
+        lambda: [r for r in observing.records() if r["kind"] == "response" and r["req_bytes"] == len(body)],
         "the reply's record, with all its bytes",
     )
     assert records[-1]["inspection"] in ("unparsed", "failed")
@@ -113,9 +114,7 @@ def test_a_credential_in_a_body_nobody_can_parse_is_seen_all_the_same(observing:
     key = CANARIES.plant("AKIA" + "Z7Q3NLXW5KRVTB2D", "an AWS key in a broken body")
     observing.begin()
     send(observing, TEXT[:-2].replace(b"How", key.encode()), {})
-    rows = observing.weir.until_records(
-        lambda _: [row for row in observing.records() if row["kind"] == "request"], "a record"
-    )
+    rows = until(lambda: [row for row in observing.records() if row["kind"] == "request"], "a record")
     assert (rows[-1]["verdict"], rows[-1]["rule_id"]) == ("block", "no-credentials-leave")
 
 
@@ -192,8 +191,7 @@ def test_a_body_shorter_than_it_says_is_never_forwarded(enforcing: Faults) -> No
     raw = Raw(enforcing.weir).tunnel()
     raw.send(head(None, OPENAI, TARGET, "POST", {"Content-Length": "500"}) + TEXT)
     raw.close()
-    rows = enforcing.weir.until_records(lambda _: enforcing.records(), "a record")
-    assert rows[-1]["host"] == OPENAI
+    assert until(enforcing.records, "a record")[-1]["host"] == OPENAI
     assert enforcing.doubles.requests() == []
 
 

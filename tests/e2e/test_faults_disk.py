@@ -106,7 +106,7 @@ def test_strict_refuses_until_there_is_room(disk: Disk) -> None:
     assert disk.proxy.doubles.requests() == []
 
     disk.free()
-    assert until(lambda: disk.talk().status == 200, "service again", seconds=5)
+    assert until(lambda: disk.talk().status == 200, "service again")
     gap = until(lambda: _gaps(disk), "a gap record")[0]
     assert gap["dropped"] and "could not write" in str(gap["reason"])
     assert gap["ts"] < gap["ts_end"]  # type: ignore[operator]  # both are integers
@@ -134,7 +134,7 @@ def test_a_refused_exchange_leaves_no_doubt_in_the_audit(disk: Disk) -> None:
     disk.fill()
     _until_refusing(disk)
     disk.free()
-    until(lambda: disk.talk().status == 200, "service again", seconds=5)
+    until(lambda: disk.talk().status == 200, "service again")
     rows = until(lambda: rows if _gaps(disk) and (rows := disk.proxy.weir.records()) else None, "a gap record")
     by_exchange: dict[str, list[str]] = {}
     for row in rows:

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness.faultclients import ask, chat
-from harness.processes import until
+from harness.processes import Process, until
 from harness.weir import Weir, write_policy
 
 MAIL = "jane.doe@example.com"
@@ -85,10 +83,31 @@ def test_under_load(start_weir: Callable[..., Weir], artefacts: Path) -> None:
     assert set(statuses) <= {401, 400} and statuses[-1] == 400, set(statuses)
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_at_start_a_broken_policy_starts_nothing(start_weir: Callable[..., Weir], artefacts: Path, name: str) -> None:
-    good = write_policy(artefacts / "policy.yaml", "enforce", rules=OLD)
-    good.write_text(BROKEN[name](good.read_text()))
-    with pytest.raises(AssertionError, match="weir ended at once") as caught:
-        start_weir(policy=good)
-    assert "policy.yaml" in str(caught.value) and "Traceback" not in str(caught.value)
+STARTS = """
+import sys
+from weir.cli import main
+for policy in sys.argv[1:]:
+    files = ["--policy", policy, "--data", policy + ".d", "--ready-file", policy + ".ready"]
+    code = main(["run", "--listen", "127.0.0.1:0", *files])
+    print("code", code, "of", policy, file=sys.stderr, flush=True)
+"""
+
+
+def test_at_start_a_broken_policy_starts_nothing(artefacts: Path) -> None:
+    """One process tries them all: it takes a second and a half until one looks at its policy."""
+    paths = []
+    for number, breaks in enumerate(BROKEN.values()):
+        paths.append(write_policy(artefacts / f"policy-{number}.yaml", "enforce", rules=OLD))
+        paths[-1].write_text(breaks(paths[-1].read_text()))
+    process = Process("starts", ["-c", STARTS, *map(str, paths)], artefacts)
+    try:
+        assert process.wait(60) == 0, process.output()
+    finally:
+        process.kill()
+    said, count = process.output(), 0
+    for path in paths:
+        own, end, said = said.partition(f"code 2 of {path}\n")
+        assert end and path.name in own and "Traceback" not in own, own
+        assert not path.with_name(f"{path.name}.ready").exists() and not path.with_name(f"{path.name}.d").exists()
+        count += 1
+    assert count == len(BROKEN)

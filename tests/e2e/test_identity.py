@@ -172,4 +172,4 @@ def _until_status(house: House, user: str, status: int) -> None:
             return refused.reply.status == status
         return status == 200
 
-    until(tried, f"{user}: {status}", seconds=6)
+    until(tried, f"{user}: {status}")

@@ -80,7 +80,7 @@ def test_a_tunnel_of_one_and_a_key_of_another_team(house: House) -> None:
 
 def test_a_tunnel_of_one_and_a_key_of_another_person(house: House) -> None:
     key = issue(house.weir.data, "--user", "ada")
-    until(lambda: send(house, request(bearer(key))).status == 200, "the key to be known", seconds=4)
+    until(lambda: send(house, request(bearer(key))).status == 200, "the key to be known")
     house.doubles.reset()
     house.begin()
     reply = send(house, request(bearer(key)), auth=f"fay:{PASSWORD}")
@@ -90,7 +90,7 @@ def test_a_tunnel_of_one_and_a_key_of_another_person(house: House) -> None:
 
 def test_a_key_of_each_request_speaks_for_that_request_alone(house: House) -> None:
     other = issue(house.weir.data, "--user", "ada")
-    until(lambda: send(house, request(bearer(other))).status == 200, "the key to be known", seconds=4)
+    until(lambda: send(house, request(bearer(other))).status == 200, "the key to be known")
     house.begin()
     with open_line(house.weir.url, f"{HOST}:443", house.weir.ca) as line:
         for lines in ([bearer(house.key)], [bearer(other)], []):
@@ -103,7 +103,7 @@ def test_a_key_of_each_request_speaks_for_that_request_alone(house: House) -> No
 
 def test_a_stolen_key_used_from_another_network(house: House) -> None:
     key = issue(house.weir.data, "--networks", f"{NETWORK}/32")
-    until(lambda: send(house, request(bearer(key)), source=NETWORK).status == 200, "the key to be known", seconds=4)
+    until(lambda: send(house, request(bearer(key)), source=NETWORK).status == 200, "the key to be known")
     house.doubles.reset()
     house.begin()
     reply = send(house, request(bearer(key)), source=OUTSIDE)

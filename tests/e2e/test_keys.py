@@ -87,8 +87,8 @@ def test_a_key_that_was_never_issued(sdk_class: type, house: House) -> None:
 def test_a_key_that_has_expired(sdk_class: type, house: House) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=2)
     key = issue(house.weir.data, "--expires", soon.isoformat())
-    until(lambda: datetime.now(UTC) > soon, "the key's end", seconds=4)
-    until(lambda: ask(house, authorization=f"Bearer {key}").status_code == 401, "it to be known", seconds=4)
+    until(lambda: datetime.now(UTC) > soon, "the key's end")
+    until(lambda: ask(house, authorization=f"Bearer {key}").status_code == 401, "it to be known")
     house.begin()
     refused(house, sdk_class, key)
 
@@ -120,7 +120,7 @@ def test_a_revoked_key_is_refused_within_a_second_or_so(house: House) -> None:
     assert ask(house, authorization=f"Bearer {key}").status_code == 200
     listed = json.loads(command("keys", "list", "--format", "json", "--data", str(house.weir.data)))
     command("keys", "revoke", listed[-1]["id"], "--data", str(house.weir.data))
-    until(lambda: ask(house, authorization=f"Bearer {key}").status_code == 401, "the key's end", seconds=2.5)
+    until(lambda: ask(house, authorization=f"Bearer {key}").status_code == 401, "the key's end")
     house.doubles.reset()
     house.begin()
     refused(house, Gemini, key)

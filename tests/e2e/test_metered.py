@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from e2e.raw import Line, dial, drip, secure
+from e2e.raw import Line, dial, drip, secure, serving
 from e2e.support import House
 from harness.clients import trust
 from harness.doubles import Doubles
+from weir.demo.tlsfiles import Authority
 
 pytestmark = pytest.mark.xdist_group("metered")
 
@@ -80,6 +84,33 @@ def test_bytes_and_time_are_counted(house: House) -> None:
         [first["exchange_id"]],
     )
     assert row == [("meter", "metered", STOCK, line.up, line.down, True)]
+
+
+def speak(link: ssl.SSLSocket) -> None:
+    """Answer one request as a model does: an event of a word or two at a time, never quite evenly."""
+    with link:
+        while link.recv(65536).find(b"}") < 0:
+            pass
+        for number in range(60):
+            link.sendall(b'data: {"delta": "' + b"word " * (4 + number % 3) + b'"}\n\n')
+            time.sleep(0.015 + 0.04 * (number % 3))
+
+
+def test_a_model_that_speaks_undecrypted_leaves_a_hint_and_no_more(house: House, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = authority.listener(("http/1.1",))
+    asked = b"POST /x HTTP/1.1\r\n\r\n" + b'{"q": "' + b"z" * 600 + b'"}'
+    with (
+        serving(house.flaky, lambda link: speak(context.wrap_socket(link, server_side=True))),
+        secure(dial(house.weir.url, f"{STOCK}:7443"), STOCK, trust(authority.ca_path)) as line,
+    ):
+        line.sendall(asked)
+        while line.recv(65536):
+            pass
+    last = house.only("meter")
+    assert "small pieces" in json.loads(last["extra"])["hint"]
+    assert (last["inspection"], last["inspection_reason"], last.get("service")) == ("metered", "uncatalogued", None)
+    assert not [row for row in house.weir.records() if row["kind"] == "first_seen" and row["host"] == STOCK]
 
 
 def test_a_hello_in_single_bytes_is_metered_too(house: House) -> None:

@@ -4,21 +4,55 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import openai
 import pytest
 
+from e2e.place import free_port
 from e2e.sdks import OpenAI
 from e2e.support import ADDRESS, STAND_IN, House, access_key, chat_body
+from harness.doubles import Doubles
 
 pytestmark = pytest.mark.xdist_group("modes")
 
 PROMPT = f"Tell {ADDRESS} how high it is."
 
 
-def test_socks5(start_house: Callable[..., House], tmp_path: Path) -> None:
-    house = start_house(options=["--mode", "socks5"])
+@dataclass(frozen=True)
+class Doors:
+    """One proxy that listens in several modes, and the port of each."""
+
+    house: House
+    socks5: int
+    reverse: int
+    down: int  # behind it a parent proxy that does not run
+    child: int  # behind it the shared proxy
+
+    def by(self, port: int) -> House:
+        """The proxy with this port for its own."""
+        self.house.weir.port, self.house.weir.url = port, f"http://127.0.0.1:{port}"
+        return self.house
+
+
+@pytest.fixture(scope="module")
+def shared_doors(start_module_house: Callable[..., House], shared_house: House) -> Doors:
+    modes = ("socks5", "reverse:https://api.openai.com", "upstream:http://127.0.0.1:9",
+             f"upstream:{shared_house.weir.url}")  # fmt: skip
+    ports = [free_port() for _ in modes]
+    words = [word for mode, port in zip(modes, ports, strict=True) for word in ("--mode", f"{mode}@127.0.0.1:{port}")]
+    return Doors(start_module_house(options=[*words, "--upstream-ca", str(shared_house.weir.ca)]), *ports)
+
+
+@pytest.fixture
+def doors(shared_doors: Doors, doubles: Doubles) -> Doors:
+    shared_doors.house.begin()
+    return shared_doors
+
+
+def test_socks5(doors: Doors, tmp_path: Path) -> None:
+    house = doors.by(doors.socks5)
     config = tmp_path / "curl"
     config.write_text(f'header = "Authorization: Bearer {house.key}"\nheader = "Content-Type: application/json"\n')
 
@@ -40,8 +74,8 @@ def test_socks5(start_house: Callable[..., House], tmp_path: Path) -> None:
     assert house.key not in str(house.doubles.requests())
 
 
-def test_reverse(start_house: Callable[..., House]) -> None:
-    house = start_house(options=["--mode", "reverse:https://api.openai.com"])
+def test_reverse(doors: Doors) -> None:
+    house = doors.by(doors.reverse)
     with openai.OpenAI(api_key=house.key, base_url=f"{house.weir.url}/v1", max_retries=0) as sdk:
 
         def ask(text: str) -> str:
@@ -59,12 +93,9 @@ def test_reverse(start_house: Callable[..., House]) -> None:
     assert block["rule_id"] == "no-credentials-leave"
 
 
-def test_a_parent_proxy(start_house: Callable[..., House], house: House) -> None:
+def test_a_parent_proxy(doors: Doors, house: House) -> None:
     """Two weirs in a row: the first edits, the second finds nothing left to do."""
-    parent = house
-    child = start_house(
-        options=["--mode", f"upstream:{parent.weir.url}", "--upstream-ca", str(parent.weir.ca)],
-    )
+    parent, child = house, doors.by(doors.child)
     assert OpenAI(child.weir, child.key).chat(PROMPT) == f"You said: {PROMPT}"
     assert "".join(OpenAI(child.weir, child.key).stream(PROMPT)) == f"You said: {PROMPT}"
     assert [row["verdict"] for row in child.until(2, "response")] == ["pseudonymise"] * 2
@@ -78,8 +109,8 @@ def test_a_parent_proxy(start_house: Callable[..., House], house: House) -> None
     assert parent.records("block") == [] and len(child.until(1, "block")) == 1
 
 
-def test_a_parent_proxy_that_is_down(start_house: Callable[..., House]) -> None:
-    house = start_house(options=["--mode", "upstream:http://127.0.0.1:9"])
+def test_a_parent_proxy_that_is_down(doors: Doors) -> None:
+    house = doors.by(doors.down)
     with pytest.raises(openai.InternalServerError) as raised:
         OpenAI(house.weir, house.key).client.with_options(max_retries=0).models.list()
     assert raised.value.status_code == 502

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,65 @@ ROLE = "weir-role"
 Start = Callable[..., House]
 
 
-@pytest.fixture
-def vault() -> Iterator[Kv2]:
+@contextlib.contextmanager
+def _vault() -> Iterator[Kv2]:
     """A Vault whose tokens live three seconds: weir logs in with an AppRole and renews every two."""
     secret_id = CANARIES.plant(secrets.token_hex(16), "an AppRole's secret id")
     vault = Kv2(time.monotonic, roles={ROLE: secret_id}, role_ttl=3)
     vault.start()
-    yield vault
-    vault.stop()
+    try:
+        yield vault
+    finally:
+        vault.stop()
+
+
+@pytest.fixture
+def vault() -> Iterator[Kv2]:
+    """A Vault for one test."""
+    with _vault() as vault:
+        yield vault
+
+
+GOOD, BAD, WORSE = "KEY_GOOD", "KEY_BAD", "KEY_WORSE"
+
+
+@dataclass
+class Steady:
+    """One proxy that takes a policy from each test, its Vault, and the keys in its environment."""
+
+    house: House
+    vault: Kv2
+    keys: dict[str, str] = field(repr=False)
+
+    def take(self, *names: str) -> House:
+        """These of its environment for keys, or else the one in Vault, which is good."""
+        given = {"secrets": [{"secret": f"env:{name}"} for name in names]}
+        self.house.take(keys={"openai": given if names else {"secret": "vault:kv/openai#key"}})
+        if not names:
+            until(lambda: ask(self.house).status_code == 200, "the key in Vault")
+        self.house.begin()
+        self.house.doubles.reset()
+        return self.house
+
+
+@pytest.fixture(scope="module")
+def shared_steady(start_module_house: Start, shared_doubles: Doubles) -> Iterator[Steady]:
+    keys = {GOOD: shared_doubles.keys["openai"], BAD: secrets.token_hex(20), WORSE: secrets.token_hex(20)}
+    for name, value in keys.items():
+        CANARIES.plant(value, f"the key {name}")
+    with _vault() as vault:
+        yield Steady(start_module_house(environment={**keys, **variables(vault)}, keys={}), vault, keys)
+
+
+@pytest.fixture
+def steady(shared_steady: Steady, doubles: Doubles) -> Iterator[Steady]:
+    """It, with all in order in its Vault; no state of a key outlives a policy without any."""
+    rotate(shared_steady.vault, doubles.keys["openai"])
+    shared_steady.house.take(keys={})
+    yield shared_steady
+    shared_steady.vault.denied.clear()
+    shared_steady.vault.stop()
+    shared_steady.vault.start()
 
 
 def rotate(vault: Kv2, value: str, what: str = "a key in Vault") -> str:
@@ -67,7 +120,7 @@ def refused_to_the_company(reply: httpx.Response) -> None:
 
 
 def events(house: House) -> list[str]:
-    return [row["reason"] for row in house.weir.records() if row["kind"] == "config"]
+    return [row["reason"] for row in house.records("config")]
 
 
 def told(house: House, *words: str) -> None:
@@ -104,8 +157,8 @@ def test_a_key_in_vault_is_rotated_while_weir_runs(vault: Kv2, start_house: Star
     new = rotate(vault, doubles.keys["openai"])
     until(lambda: ask(house).status_code == 200, "the new value, with the next renewal of the token")
     assert sent(house)[0] == old and sent(house)[-1] == new
-    record = house.weir.until_records(lambda rows: any(row["kind"] == "response" for row in rows), "a reply")[-1]
-    assert record["managed_key"] == "openai"
+    until(lambda: [row for row in house.records("response") if row["http_status"] == 200], "the record of the reply")
+    assert {row["managed_key"] for row in house.records("response")} == {"openai"}
     shows_nothing(house, old, new, vault.roles[ROLE], house.key)
 
 
@@ -129,9 +182,8 @@ def test_an_sdk_does_not_notice_a_rotation(vault: Kv2, start_house: Start, doubl
     assert [row.status for row in doubles.requests()] == [401, 200]
 
 
-def test_vault_restarts_without_its_tokens(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
-    rotate(vault, doubles.keys["openai"])
-    house = started(start_house, vault)
+def test_vault_restarts_without_its_tokens(steady: Steady, doubles: Doubles) -> None:
+    house, vault = steady.take(), steady.vault
     assert ask(house).status_code == 200
     vault.stop(lose_tokens=True)
     told(house, "secret keys.openai is stale until", "Vault cannot be reached")
@@ -145,9 +197,8 @@ def test_vault_restarts_without_its_tokens(vault: Kv2, start_house: Start, doubl
     shows_nothing(house, doubles.keys["openai"], vault.roles[ROLE])
 
 
-def test_vault_takes_its_permission_back(vault: Kv2, start_house: Start, doubles: Doubles) -> None:
-    rotate(vault, doubles.keys["openai"])
-    house = started(start_house, vault)
+def test_vault_takes_its_permission_back(steady: Steady) -> None:
+    house, vault = steady.take(), steady.vault
     vault.denied.add("kv/openai")
     told(house, "secret keys.openai is stale", "403")
     assert ask(house).status_code == 200
@@ -174,53 +225,43 @@ def test_vault_is_down_when_weir_starts(vault: Kv2, start_house: Start, doubles:
     told(house, "secret keys.openai is fresh again")
 
 
-def test_a_changed_policy_keeps_the_values_of_a_backend_that_is_down(
-    vault: Kv2, start_house: Start, doubles: Doubles
-) -> None:
-    rotate(vault, doubles.keys["openai"])
-    house = started(start_house, vault)
-    vault.stop()
-    policy = house.weir.policy
-    policy.write_text(policy.read_text().replace("vault:kv/openai#key", "vault:kv/openai#key\n    keep_h: 2"))
-    told(house, "policy taken")
-    assert ask(house).status_code == 200
+def test_a_changed_policy_keeps_the_values_of_a_backend_that_is_down(steady: Steady) -> None:
+    house = steady.take()
+    steady.vault.stop()
+    text = house.weir.policy.read_text()
+    changed = text.replace("vault:kv/openai#key", "vault:kv/openai#key\n    keep_h: 2")
+    house.change(lambda path: path.write_text(changed))
+    assert changed != text and ask(house).status_code == 200
 
 
-def two_keys(start_house: Start, values: Mapping[str, str]) -> House:
-    given = [{"secret": f"env:{name}"} for name in values]
-    for name in values:
-        CANARIES.plant(values[name], f"the key {name}")
-    return start_house(environment=values, keys={"openai": {"secrets": given}})
-
-
-def test_a_key_that_the_provider_refuses_makes_room_for_another(start_house: Start, doubles: Doubles) -> None:
-    values = {"KEY_ONE": secrets.token_hex(20), "KEY_TWO": doubles.keys["openai"], "KEY_THREE": secrets.token_hex(20)}
-    house = two_keys(start_house, values)
-    until(lambda: ask(house).status_code == 200, "the one that is good", seconds=5)
+def test_a_key_that_the_provider_refuses_makes_room_for_another(steady: Steady, doubles: Doubles) -> None:
+    house = steady.take(BAD, GOOD, WORSE)
+    until(lambda: ask(house).status_code == 200, "the one that is good")
     doubles.reset()
     assert [ask(house).status_code for _ in range(4)] == [200] * 4
-    assert set(sent(house)) == {values["KEY_TWO"]}
-    rows = [row for row in house.weir.records() if row["kind"] == "response"]
-    assert rows[-1]["managed_key"] == "openai-2"
+    assert set(sent(house)) == {steady.keys[GOOD]}
+    until(lambda: len([row for row in house.records("response") if row["http_status"] == 200]) == 5, "the records")
+    rows = house.records("response")
+    assert {row["managed_key"] for row in rows if row["http_status"] == 200} == {"openai-2"}
     assert {row["managed_key"] for row in rows if row["http_status"] == 503} <= {"openai-1", "openai-3"}
-    shows_nothing(house, *values.values())
+    shows_nothing(house, *steady.keys.values())
 
 
-def test_a_key_over_its_rate_rests_as_long_as_the_provider_says(start_house: Start, doubles: Doubles) -> None:
-    good = doubles.keys["openai"]
-    house = two_keys(start_house, {"KEY_ONE": good, "KEY_TWO": secrets.token_hex(20)})
-    until(lambda: ask(house).status_code == 200, "the good one", seconds=5)  # the other has been refused, or is unused
+def test_a_key_over_its_rate_rests_as_long_as_the_provider_says(steady: Steady, doubles: Doubles) -> None:
+    house = steady.take(GOOD, BAD)
+    until(lambda: ask(house).status_code == 200, "the good one")  # the other has been refused, or is unused
     doubles.behave("status=429,header=retry-after:33", host="api.openai.com")
     assert ask(house).status_code == 429
     told(house, "key openai-1 rests 33 s after 429")
     until(lambda: any("429" in line["detail"] for line in _keys_lines(house)), "doctor", every=0.2)
 
 
-def test_a_key_in_a_file_is_changed_in_place(start_house: Start, doubles: Doubles, tmp_path: Path) -> None:
+def test_a_key_in_a_file_is_changed_in_place(steady: Steady, doubles: Doubles, tmp_path: Path) -> None:
     file = tmp_path / "openai.key"
     file.touch(0o600)
     file.write_text(CANARIES.plant(secrets.token_hex(20), "a key in a file"))
-    house = start_house(keys={"openai": {"secret": f"file:{file}"}})
+    house = steady.house
+    house.take(keys={"openai": {"secret": f"file:{file}"}})
     refused_to_the_company(ask(house))
     file.write_text(doubles.keys["openai"])
-    until(lambda: ask(house).status_code == 200, "the new key", seconds=5)
+    until(lambda: ask(house).status_code == 200, "the new key")

@@ -199,21 +199,24 @@ def test_a_refused_signature_makes_weir_look_for_new_credentials(
     assert any(row.startswith("key aws-bedrock rests 60 s after 403") for row in rows)
 
 
-def test_credentials_that_end_are_not_used_beyond_it(
-    start_house: Callable[..., House], moto: ThreadedMotoServer, doubles: Doubles, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def short(proxy: House, doubles: Doubles) -> Iterator[House]:
+    """The same proxy, with credentials for AWS that end."""
+    text = proxy.weir.policy.read_text()
+    yield proxy
+    proxy.change(lambda path: path.write_text(text))
+
+
+def test_credentials_that_end_are_not_used_beyond_it(short: House, moto: ThreadedMotoServer, doubles: Doubles) -> None:
+    house = short
     secret = {"AccessKeyId": ACCESS, "SecretAccessKey": doubles.keys["bedrock"]}
 
     def issue(token: str, ends: datetime) -> None:
         store(moto, "short", {**secret, "SessionToken": token, "Expiration": ends.isoformat()})
 
     issue("first", datetime.now(UTC) + timedelta(hours=1))
-    house = start_house(
-        options=[word for value in doubles.resolve(BEDROCK) for word in ("--resolve", value)],
-        environment=keeper(moto),
-        services__sanctioned=["aws-bedrock"],
-        keys={"aws-bedrock": {"secret": "secretsmanager:short", "form": "aws"}},
-    )
+    text = house.weir.policy.read_text()
+    house.change(lambda path: path.write_text(text.replace("secretsmanager:bedrock", "secretsmanager:short")))
 
     def ask() -> int:
         body = {"messages": [{"role": "user", "content": [{"text": "How high?"}]}]}

@@ -126,7 +126,7 @@ def test_an_upstream_that_is_down_and_comes_back(http2: bool, house: House) -> N
             reply = http.post(url(7443), content=chat_body("Hello there."), headers=headers)
             assert reply.status_code == 502
         with forwarder(house.flaky, house.doubles.tls):
-            reply = until(lambda: _answered(http, headers), "an answer once the upstream is back", seconds=5)
+            reply = until(lambda: _answered(http, headers), "an answer once the upstream is back")
         assert reply.json()["choices"]
     records = house.records("response")
     assert {row["reason"] for row in records[:2]} == {"upstream could not be reached"}

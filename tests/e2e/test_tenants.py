@@ -6,7 +6,6 @@ import json
 import secrets
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -224,13 +223,13 @@ def test_other_hosts_stay_undecrypted(confined: House) -> None:
     assert confined.until(1, "meter")[0]["inspection"] == "metered"
 
 
-def test_a_changed_section_holds_from_the_next_request(start_house: Start, doubles: Doubles, tmp_path: Path) -> None:
-    house = started(start_house, doubles, "enforce", {"chatgpt": [OTHERS]})
-    with house.client() as http:
-        http.get("https://chatgpt.com/")
-        text = house.weir.policy.read_text()
-        house.weir.policy.write_text(text.replace(OTHERS, OURS))
-        house.weir.reload()
-        house.weir.until_records(lambda rows: any(r.get("reason") == "policy taken" for r in rows), "the new policy")
-        http.get("https://chatgpt.com/")
-    assert [row.header(WORKSPACE) for row in house.doubles.requests("chatgpt.com")] == [OTHERS, OURS]
+def test_a_changed_section_holds_from_the_next_request(confined: House) -> None:
+    text = confined.weir.policy.read_text()
+    try:
+        with confined.client() as http:
+            for ours in (OURS, OTHERS):
+                confined.change(lambda path, ours=ours: path.write_text(text.replace(OURS, ours)))  # type: ignore[misc]
+                http.get("https://chatgpt.com/")
+    finally:
+        confined.change(lambda path: path.write_text(text))
+    assert [row.header(WORKSPACE) for row in confined.doubles.requests("chatgpt.com")] == [OURS, OTHERS]

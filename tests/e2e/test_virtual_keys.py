@@ -128,7 +128,7 @@ def test_who_used_a_key_last_shows_in_the_review(house: House) -> None:
         rows = {row["id"]: row for row in csv.DictReader(io.StringIO(text))}
         return rows[key_id] if rows[key_id]["uses"] == "1" else None
 
-    row = until(used, "its use to be written down", seconds=8)
+    row = until(used, "its use to be written down")
     assert (row["last_address"], row["user"], row["state"]) == ("127.0.0.1", "'=cmd()", "active")
     assert "ends in 9 days" in row["why"] and row["last_used"].endswith("Z")
 
@@ -164,13 +164,21 @@ def postgresql() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def first(start_module_house: Start, postgresql: Server) -> House:
+    """A proxy whose virtual keys are in PostgreSQL."""
+    return start_module_house(key=False, **stored(postgresql))
+
+
+def stored(server: Server) -> dict[str, Any]:
+    return {"environment": {LEDGER: server.url}, "stores": {"budgets": f"env:{LEDGER}"}}
+
+
 @pytest.mark.needs("pg_ctlcluster")
 def test_processes_with_one_store_refuse_a_revoked_key_within_a_second(
-    start_house: Start, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+    first: House, start_house: Start, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(LEDGER, postgresql.url)
-    given = {"environment": {LEDGER: postgresql.url}, "stores": {"budgets": f"env:{LEDGER}"}}
-    first = start_house(key=False, **given)
 
     def same_hmac_key(folder: Path) -> dict[str, Any]:
         (folder / "data" / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,7 +186,7 @@ def test_processes_with_one_store_refuse_a_revoked_key_within_a_second(
         shutil.copy2(first.weir.data / "secrets" / "virtual-keys.key", folder / "data" / "secrets")
         return {}
 
-    second = start_house(key=False, prepare=same_hmac_key, **given)
+    second = start_house(key=False, prepare=same_hmac_key, **stored(postgresql))
     key = issue(first.weir.data)  # the command goes where the weir of this data directory went
     assert not (first.weir.data / "limits.db").exists()
     assert [ask(house, key).status_code for house in (first, second)] == [200, 200]
@@ -191,19 +199,16 @@ def test_processes_with_one_store_refuse_a_revoked_key_within_a_second(
 
 @pytest.mark.needs("pg_ctlcluster")
 def test_a_store_with_another_hmac_key_takes_no_key_and_says_so(
-    start_house: Start, monkeypatch: pytest.MonkeyPatch
+    first: House, start_house: Start, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with postgresql_server() as server:
-        monkeypatch.setenv(LEDGER, server.url)
-        given = {"environment": {LEDGER: server.url}, "stores": {"budgets": f"env:{LEDGER}"}}
-        first = start_house(key=False, **given)
-        key = issue(first.weir.data)
-        stranger = start_house(key=False, **given)
-        reply = ask(stranger, key)
-        assert reply.status_code == 503 and "can't be checked" in reply.text
-        assert stranger.only()["rule_id"] == "virtual-key"
-        until(
-            lambda: any("virtual keys are refused" in json.dumps(row) for row in stranger.records("config")),
-            "the record of it",
-        )
-        assert "secrets/virtual-keys.key" in stranger.weir.process.tail()
+    monkeypatch.setenv(LEDGER, postgresql.url)
+    key = issue(first.weir.data)
+    stranger = start_house(key=False, **stored(postgresql))
+    reply = ask(stranger, key)
+    assert reply.status_code == 503 and "can't be checked" in reply.text
+    assert stranger.only()["rule_id"] == "virtual-key"
+    until(
+        lambda: any("virtual keys are refused" in json.dumps(row) for row in stranger.records("config")),
+        "the record of it",
+    )
+    assert "secrets/virtual-keys.key" in stranger.weir.process.tail()

@@ -126,7 +126,7 @@ class Faults:
 
         Whatever failed before, every exchange must have its last record by now: AssertionError when one stays open.
         """
-        until(lambda: not self._open(), "the last record of every exchange so far", seconds=5)
+        until(lambda: not self._open(), "the last record of every exchange so far")
         self._seen = len(self.weir.records())
         self._fired.unlink(missing_ok=True)
         self.doubles.reset()
@@ -149,7 +149,7 @@ class Faults:
         """Exchanges since the proxy's start that have a request record and no other."""
         rows = [row for row in self.weir.records() if row["boot_id"] not in self._former and "exchange_id" in row]
         return {r["exchange_id"] for r in rows if r["kind"] == "request"} - {
-            r["exchange_id"] for r in rows if r["kind"] != "request"
+            r["exchange_id"] for r in rows if r["kind"] not in ("request", "first_seen")
         }
 
     def fired(self) -> int:
@@ -167,7 +167,7 @@ class Faults:
             return next((row for row in self.records() if what in _reasons(row)), None)
 
         try:
-            return until(find, f"a record that names {what}", seconds=5)
+            return until(find, f"a record that names {what}", seconds=20)
         except AssertionError as problem:
             rows = [(row["kind"], row.get("host"), _reasons(row)) for row in self.records()]
             raise AssertionError(f"{problem}; there are {rows}\n{self.weir.process.tail()}") from None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
+from weir.reports.shadow.cells import UsedBy
 from weir.reports.shadow.model import Blind, Credential, Hint, Person, Service, ShadowReport, Step, Totals
+from weir.reports.shadow.steps import steps
 
 __all__ = ["MADE", "hostile", "large", "sample"]
 
@@ -94,10 +97,19 @@ def sample() -> ShadowReport:
         credentials=_CREDENTIALS,
         blind=_BLIND,
         hints=_HINTS,
-        steps=_STEPS,
+        steps=steps(services, _uses(services), _CREDENTIALS, _BLIND, _HINTS, {"chatgpt": 11}),
         coverage=(("inspected", 214_380), ("partial", 3_912), ("metered", 61_204), ("pinned", 8_810), ("unparsed", 412),
                   ("failed", 37), ("logs", 96_150), ("uncatalogued", 41_007)),
     )  # fmt: skip
+
+
+def _uses(services: Sequence[Service]) -> list[UsedBy]:
+    """As many people at each service as it has users; who uses little is among those who use much."""
+    return [
+        UsedBy(f"person-{at}", True, "", one.id, one.requests // one.users, 0, 0, MADE, 0)
+        for one in services
+        for at in range(one.users)
+    ]
 
 
 def _service(row: tuple[object, ...], chance: Random) -> Service:
@@ -106,7 +118,7 @@ def _service(row: tuple[object, ...], chance: Random) -> Service:
     begin = SINCE + timedelta(days=int(first), minutes=chance.randrange(420, 1100))  # type: ignore[call-overload]
     live = "live" in str(sources)
     return Service(
-        id=str(ident), name=str(name), vendor=str(vendor), category=str(category), country=str(country),
+        id=str(ident), name=str(name) or str(ident), vendor=str(vendor), category=str(category), country=str(country),
         status=str(status), score=int(score), users=int(users), unidentified=int(unnamed),  # type: ignore[call-overload]
         reasons=_REASONS.get(str(ident), _COMMON[str(status)]),
         hosts=_HOSTS.get(str(ident), (f"app.{ident}.example" if "." not in str(ident) else str(ident),)),
@@ -169,22 +181,6 @@ _HINTS = (
          MADE - timedelta(hours=9)),
     Hint("198.51.100.24", "one upload, then a reply of 480 records over 52 s; no name in the handshake", 1, 6, MB,
          MADE - timedelta(days=2)),
-)  # fmt: skip
-_STEPS = (
-    Step("Block DeepSeek, and say what may take its place", "47 people sent 610 MB with 38 sensitive findings. Gemini "
-         "is tolerated and does the same work.", ("deepseek",),
-         "services:\n  alternatives: {deepseek: google-gemini}", 9.1),
-    Step("Rotate the credentials that were found in prompts to ChatGPT", "11 of its 96 findings are credentials. They "
-         "went to personal accounts, where the company can't delete them.",
-         ("chatgpt",), "weir report findings --since 30d", 8.4),
-    Step("Ask which tools record meetings", "Otter and Fireflies took 3.5 GB; Fireflies began this week. Both are "
-         "known from Squid's log alone: nothing was looked into.", ("otter", "fireflies"), "", 7.7),
-    Step("Decide on llm.partner-lab.example", "5 people use it, it is in no catalogue and speaks the OpenAI protocol.",
-         ("llm.partner-lab.example",), "", 6.2),
-    Step("Give virtual keys to four people who use their own", "The company's account can neither see nor budget their "
-         "1,688 requests.", (), "weir keys create --app assistants --team engineering", 5.0),
-    Step("Look at the MCP server that came up this week", "4 people reach mcp.tools-hub.example, whose tools write.",
-         ("mcp.tools-hub.example",), "", 4.4),
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def problems(audit: SealedAudit) -> list[Problem]:
     return [problem for problem in found if problem.chain != "store"]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_of_any_sealed_file(audit: SealedAudit, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(audit.sealed_files()))

@@ -229,9 +229,9 @@ def test_hostile_texts_end_soon(name: str) -> None:
     text = HOSTILE[name]
     spent = []
     for _ in range(3):
-        start = time.process_time()
+        start = time.thread_time()
         result = readings(text)
-        spent.append(time.process_time() - start)
+        spent.append(time.thread_time() - start)
         if spent[-1] <= 0.1:
             break
     assert min(spent) <= 0.25  # at rest no one of them takes 0.1 s; the processor may have other work

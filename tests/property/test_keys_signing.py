@@ -27,7 +27,8 @@ def expected(path: str, query: str, headers: list[tuple[str, str]], body: bytes,
     for name, value in headers:
         values.setdefault(name.lower(), []).append(" ".join(value.split()))
     names = sorted(n for n in values if n in ("host", "content-type") or n.startswith(("x-amz-", "x-amzn-bedrock-")))
-    lines = ["POST", quote(path, safe="/~"), "&".join(sorted(query.split("&")))]
+    # By name first: as whole texts "00=" would stand before "0=".
+    lines = ["POST", quote(path, safe="/~"), "&".join(sorted(query.split("&"), key=lambda pair: pair.split("=")))]
     lines += [f"{name}:{','.join(values[name])}" for name in names]
     lines += ["", ";".join(names), hashlib.sha256(body).hexdigest()]
     day = at.strftime("%Y%m%d")

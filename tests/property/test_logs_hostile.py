@@ -81,7 +81,7 @@ def test_what_of_a_torn_archive_is_whole_is_read(tmp_path: Path) -> None:
         assert got is None or ((got.trouble and got.requests > 500) or got.requests == 0), name
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 1 << 32))
 def test_a_spoiled_log_is_read_or_refused(name: str, seed: int, tmp_path: Path) -> None:
     made = sample(name, many=20)

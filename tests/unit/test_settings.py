@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from weir.model import Mode, OnFailure, Status
 from weir.settings import ACTIONS, BUILT_IN_RULES, PolicyError, load, loads
+from weir.shadow.catalogue import Catalogue
+from weir.tls.decide import Interception
 
 POLICIES = Path(__file__).parents[2] / "policies"
 
@@ -143,3 +145,14 @@ def test_shipped_policies_load(name: str) -> None:
 def test_words_of_the_grammar() -> None:
     assert ACTIONS == ("allow", "alert", "redact", "pseudonymise", "coach", "block")
     assert "on-failure" in BUILT_IN_RULES
+
+
+def test_observing_switches_off_nothing_that_takes_no_certificate_of_ours() -> None:
+    """Apple Intelligence: recorded by `observe`, refused by `enforce`, as nobody can look into it."""
+    hosts = Catalogue.load().entries["apple-intelligence"].hosts
+    decided = {
+        name: {Interception(it.scope, 0, it.include, it.exclude, hosts).decide(host, host, "").reason for host in hosts}
+        for name in ("observe", "enforce")
+        for it in (load(POLICIES / f"{name}.yaml").intercept,)
+    }
+    assert decided == {"observe": {"excluded"}, "enforce": {"catalogued"}}

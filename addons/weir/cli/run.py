@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -90,6 +89,8 @@ def run(
     host, port = _split_listen(listen)
     if os.environ.pop("SSLKEYLOGFILE", None) or os.environ.pop("MITMPROXY_SSLKEYLOGFILE", None):
         typer.echo("weir: SSLKEYLOGFILE is ignored: it would hold the keys of every decrypted connection", err=True)
+    import asyncio
+
     from weir.lean import lean, uncollected
 
     lean("mitmproxy.addons")

@@ -15,7 +15,7 @@ from weir.edge import pinning, records
 from weir.edge.content.keeping import replied
 from weir.edge.content.storing import put
 from weir.edge.guard import guarded
-from weir.edge.identity.unseen import judge, service_of
+from weir.edge.identity.unseen import found_at, judge, service_of
 from weir.edge.state import State
 from weir.edge.trace import Link, Trace, link_of, open_flows, open_links
 from weir.edge.wire.meter import MeteredTCPLayer
@@ -138,7 +138,10 @@ class Connections:
     def _put(
         self, link: Link, client: connection.Client, kind: str, inspection: Inspection, why: str, end: int | None
     ) -> None:
-        if not link.service and (service := service_of(self.state, link)) is not None:
+        service = service_of(self.state, link)
+        if service is None and inspection is Inspection.PINNED:
+            service = found_at(self.state, link)  # of others it is not known whether it is what they are for
+        if not link.service and service is not None:
             link.service, link.service_status = service.id, str(service.status)
         record = records.connection_record(
             link,

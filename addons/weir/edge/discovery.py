@@ -18,12 +18,14 @@ from weir.edge.wire.opening import OPENING_BYTES, Opening
 from weir.edge.wire.pipe import ReplyPipe
 from weir.model import Service
 from weir.shadow import signals
-from weir.shadow.clients import client_of
+from weir.shadow.clients import client_of, tells
 from weir.shadow.downloads import download_of
 
-__all__ = ["Discovery", "answered", "named"]
+__all__ = ["Discovery", "answered", "named", "suspected"]
 
 _HOSTS_MAX = 1000
+_SAID = 1024
+_MANIFOLD = re.compile(rb'"jsonrpc"\s*:|"operationName"\s*:|"query"\s*:\s*"\s*(?:query|mutation|subscription|\{)')
 _STREAM = "text/event-stream"
 _DECODED_MAX = 64 * OPENING_BYTES  # what one chunk may unpack to
 # Where models, servers of theirs and files of weights answer; pages, pictures and films pass without another look.
@@ -42,6 +44,7 @@ class Discovery:
 
     def __init__(self) -> None:
         self._servers: dict[str, None] = {}
+        signals.ready()
 
     def look(self, trace: Trace, flow: http.HTTPFlow) -> bool:
         """Whether the request is AI traffic; from here on it is an exchange like any other then."""
@@ -51,9 +54,16 @@ class Discovery:
         sighting = signals.score(request.method, trace.host, request.path, headers, body, port=request.port)
         trace.signals = sighting.signals
         stream = self._is_stream(trace, request)
-        if not sighting.is_ai and not stream:
+        if sighting.is_ai or stream:
+            _found(trace, sighting.score, sighting.kind)
+        elif trace.suspected:
+            _found(trace, *trace.suspected)
+        elif (known := _remembered(trace, request, body)) is not None:
+            _found(trace, *known)
+            trace.remembered = True
+            trace.extra = {**trace.extra, "known_by": "an earlier reply"}
+        else:
             return False
-        _found(trace, sighting)
         registry = trace.snapshot.registry
         trace.endpoint = replace(registry.guess(request.path), service=trace.host)
         if stream:
@@ -73,9 +83,19 @@ class Discovery:
             del self._servers[next(iter(self._servers))]
 
 
+def suspected(trace: Trace, flow: http.HTTPFlow, begun: bytes) -> tuple[int, str] | tuple[()]:
+    """Score and kind when a long body that is still coming begins like one for AI: it is kept to be read whole then."""
+    request, body = flow.request, peek(flow, len(begun), begun)
+    sighting = signals.score(request.method, trace.host, request.path, _pairs(request), body, port=request.port)
+    if sighting.is_ai:
+        return sighting.score, sighting.kind
+    return _remembered(trace, request, body) or ()
+
+
 def named(trace: Trace, flow: http.HTTPFlow) -> None:
     """Note which SDK, agent or app sent an AI request, as far as it says so: its own word, and only for the record."""
-    client = client_of(_pairs(flow.request))
+    told = ((name, value) for name, value in flow.request.headers.fields if tells(name))
+    client = client_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
     if client is not None:
         said = {"client": client.name, "client_kind": client.kind, "client_version": client.version}
         trace.extra = {**trace.extra, **{name: value for name, value in said.items() if value}}
@@ -106,6 +126,8 @@ def _heard(trace: Trace, flow: http.HTTPFlow, start: bytes) -> None:
 
 def _download(trace: Trace, flow: http.HTTPFlow, start: bytes = b"") -> bool:
     assert flow.response
+    if flow.request.method.upper() != "GET":
+        return False  # almost every exchange with a model: its reply's headers needn't be taken apart
     status, replied = flow.response.status_code, _pairs(flow.response)
     found = download_of(flow.request.method, trace.host, flow.request.path, replied, start, status)
     if found is None:
@@ -124,21 +146,34 @@ def _recognised(trace: Trace, flow: http.HTTPFlow, start: bytes = b"") -> bool:
     if not sighting.is_ai:
         return False
     trace.signals = sighting.signals
-    _found(trace, sighting)
+    _found(trace, sighting.score, sighting.kind)
+    if not _is_anything(body):
+        trace.state.answering.note(trace.host, trace.method, request.path, sighting.score, sighting.kind)
     trace.reason = "recognised by its reply"  # its request has gone, and the record says so
     named(trace, flow)
     note(trace, flow, headers)
     return True
 
 
-def _found(trace: Trace, sighting: signals.Sighting) -> None:
+def _remembered(trace: Trace, request: http.Request, body: bytes | None) -> tuple[int, str] | None:
+    known = trace.state.answering.find(trace.host, trace.method, request.path)
+    return None if known is None or _is_anything(body) else known
+
+
+def _is_anything(body: bytes | None) -> bool:
+    """Whether a request says in its body what it is for: at one address there is everything else as well."""
+    return body is not None and (_MANIFOLD.search(body[:_SAID]) or _MANIFOLD.search(body[-_SAID:])) is not None
+
+
+def _found(trace: Trace, score: int, kind: str) -> None:
     found = trace.state.found
+    found.pop(trace.host, None)  # those in use stay, however many are made up
     found[trace.host] = None
     if len(found) > _HOSTS_MAX:
         del found[next(iter(found))]
     trace.discovered = trace.is_ai = True
     trace.service = trace.snapshot.judged(Service(trace.host, trace.host, category="discovered"))
-    trace.extra = {**trace.extra, "score": str(sighting.score), **({"ai": sighting.kind} if sighting.kind else {})}
+    trace.extra = {**trace.extra, "score": str(score), **({"ai": kind} if kind else {})}
 
 
 def _pairs(message: http.Message) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,18 +17,22 @@ __all__ = ["FirstSeen"]
 
 log = logging.getLogger("weir.shadow")
 _WAITING_MAX = 1_000
+_REST_S = 30.0  # after a file could not be used, until it is tried again
 
 
 class FirstSeen:
     """Fed with every record; the disk is asked in a thread of its own, and only about services not met before.
 
-    ``put`` takes a record from any thread. What can't be written is told in the log and costs the news, nothing else.
+    ``put`` takes a record from any thread. What can't be written is told in the log and costs the news, nothing else:
+    it is tried again with a later record of the service. The service is noted before its record is queued, so a crash
+    in between loses the news rather than tell it twice.
     """
 
     def __init__(self, sightings: Sightings, put: Callable[[AuditRecord], None]) -> None:
         self._sightings, self._put = sightings, put
         self._met: set[str] = set()  # noted, or being noted
-        self._loaded = self._told = False
+        self._loaded = self._told = self._said_full = False
+        self._rests_until = 0.0
         self._writer: ThreadPoolExecutor | None = None
         self._waiting: set[str] = set()
 
@@ -36,7 +41,12 @@ class FirstSeen:
         service = record.service
         if not service or service in self._met:
             return
-        if len(self._met) >= SERVICES_MAX or len(self._waiting) >= _WAITING_MAX:
+        if len(self._waiting) >= _WAITING_MAX:
+            return
+        if len(self._met) >= 2 * SERVICES_MAX:  # what is not noted is met again, and costs no more than a look-up
+            self._full()
+            return
+        if time.monotonic() < self._rests_until:
             return
         self._met.add(service)
         self._waiting.add(service)
@@ -54,19 +64,37 @@ class FirstSeen:
             if not self._loaded:
                 self._met |= self._sightings.known()
                 self._loaded = True
-            if self._sightings.first(record.service):
+            first = self._sightings.first(record.service, listed=not _discovered(record))
+            if first:
                 self._put(_event(record))
+            elif first is None:
+                self._full()
         except (sqlite3.Error, OSError) as error:
             if not self._told:
                 log.warning("what services are new cannot be noted: %s", type(error).__name__)
             self._told = True
+            self._rests_until = time.monotonic() + _REST_S
+            self._met.discard(record.service)
         finally:
             self._waiting.discard(record.service)
+
+    def _full(self) -> None:
+        if not self._said_full:
+            log.warning(
+                "so many services are in use (%d) that no more first sightings are told; find out who makes up hosts, "
+                "then remove services-seen.db from the data directory",
+                SERVICES_MAX,
+            )
+        self._said_full = True
+
+
+def _discovered(record: AuditRecord) -> bool:
+    return record.service == record.host and not record.provider
 
 
 def _event(record: AuditRecord) -> AuditRecord:
     extra = {"exchange": record.exchange_id}
-    if record.service == record.host and not record.provider:
+    if _discovered(record):
         extra["discovered"] = "true"
     return AuditRecord(
         event_id=new_event_id(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mitmproxy import connection, tls
 
-from weir.edge.identity.unseen import pinned_case, service_of
+from weir.edge.identity.unseen import found_at, pinned_case, service_of
 from weir.edge.state import State
 from weir.edge.trace import Link
 from weir.model import Action, Mode
@@ -31,7 +31,8 @@ def passes(state: State, link: Link, data: tls.ClientHelloData, decision: Decisi
     if not state.pins.holds(link.who, _host(link), state.snapshot.settings.discover.pinned.hours):
         return False
     if not link.looked or _host(link) in state.found:  # what has shown itself is an AI service like any other
-        verdict = state.snapshot.policy.decide(pinned_case(link, service_of(state, link), link.principal))
+        service = service_of(state, link) or found_at(state, link)
+        verdict = state.snapshot.policy.decide(pinned_case(link, service, link.principal))
         if verdict.action >= Action.COACH:  # nobody can be asked for a reason inside of it
             if state.snapshot.settings.mode is Mode.ENFORCE:
                 return False
@@ -55,7 +56,7 @@ def left(state: State, link: Link, client: connection.Client) -> int:
 def sent(state: State, link: Link) -> None:
     """A request came through: its client takes the certificate."""
     if link.who is not None and link.exchanges == 1:
-        state.pins.trusted(link.who, _host(link))
+        state.pins.trusted(link.who, _host(link), remember=link.looked)
 
 
 def _count(state: State, link: Link, *, silent: bool) -> int:

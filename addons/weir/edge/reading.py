@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +24,9 @@ RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whol
 _RAW_CHARS_MAX = 2_000_000
 _PEEK_BYTES_MAX = 256 * 1024
 _PEEK_PIECE = 512
+_CODINGS_MAX = 5
+_JSON = re.compile(rb"[ \t\r\n]*[{\[]")
+_BLANK = re.compile(rb"[ \t\r\n]*")
 _PEEK_MADE_MAX = 2 << 20  # what one piece may become
 _INLINE_BYTES_MAX = 64 * 1024  # parsing more than this is a worker's work
 
@@ -68,6 +72,19 @@ def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
         passive = bool(endpoint.operation) or trace.provider is None
         why = "no body" if passive else "unknown operation, no body"
         return Reading(body, _marked(blank, Inspection.PARTIAL, why, url))
+    reading = _parsed(trace, request, blank, body, url)
+    if trace.remembered and reading.exchange.inspection is Inspection.UNPARSED:
+        # Other things may be asked at the same place, and have been: what it says was looked at as one text.
+        return replace(reading, exchange=replace(reading.exchange, inspection=Inspection.PARTIAL))
+    return reading
+
+
+def _parsed(trace: Trace, request: http.Request, blank: Exchange, body: bytes, url: tuple[Segment, ...]) -> Reading:
+    endpoint = blank.endpoint
+    if trace.dialect is None and trace.provider is None and _JSON.match(body):
+        # A service without a format of its own in here: every text in its JSON is read.
+        endpoint = trace.endpoint = replace(endpoint, dialect=WEB_JSON, operation=endpoint.operation or "page")
+        blank, trace.dialect = replace(blank, endpoint=endpoint), trace.snapshot.registry.dialect(WEB_JSON)
     if trace.dialect is None:
         return Reading(body, _unread(blank, "unknown operation", body, url))
     if why := charset_problem(request.headers.get_all("content-type")):
@@ -89,15 +106,19 @@ def _recognised(trace: Trace, request: http.Request, endpoint: Endpoint, body: b
     return told
 
 
-def peek(flow: http.HTTPFlow, limit: int) -> bytes | None:
-    """The beginning of a request body, decoded: what an unknown service is recognised by. None when there is none.
+def peek(flow: http.HTTPFlow, limit: int, raw: bytes | None = None) -> bytes | None:
+    """A request body's beginning, decoded, and its end: what an unknown service is recognised by. None without a body.
 
-    At most ``limit`` bytes and never more than 256 KiB. A coding that can't be undone leaves the bytes as they are.
+    At most ``limit`` bytes and never more than 256 KiB. A coding that can't be undone leaves the bytes as they are; of
+    a long body that is encoded there is the beginning alone. ``raw`` is what has come of a body that is still coming.
     """
     limit = min(limit, _PEEK_BYTES_MAX)
-    head = (flow.request.raw_content or b"")[:limit]
+    raw = flow.request.raw_content or b"" if raw is None else raw
     codings = [c.strip() for c in flow.request.headers.get("content-encoding", "").split(",") if c.strip()]
-    for coding in reversed(codings[-3:]):
+    if not codings:
+        return _ends(raw, limit) or None
+    head = raw[:limit]
+    for coding in reversed(codings[-_CODINGS_MAX:]):
         out = bytearray()
         try:
             decoder = Decoder(coding, _PEEK_MADE_MAX)
@@ -110,6 +131,14 @@ def peek(flow: http.HTTPFlow, limit: int) -> bytes | None:
                 break
         head = bytes(out[:limit])
     return head or None
+
+
+def _ends(raw: bytes, limit: int) -> bytes:
+    blank = _BLANK.match(raw)
+    start = blank.end() if blank is not None else 0
+    if len(raw) - start <= limit:
+        return raw[start:]
+    return raw[start : start + limit * 3 // 4] + b"\n" + raw[1 - limit // 4 :]
 
 
 def read_into(trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | None:

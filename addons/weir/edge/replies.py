@@ -75,10 +75,12 @@ class ReplyLook:
     def scan(self, engine: Engine, text: str, *, remember: bool = True) -> Scanned:
         """Findings in one text, and why that is not all; ``remember`` when the next request may bring it again."""
         left = INLINE_S if self.until is None else max(0.0, self.until - time.monotonic())
-        segments = segment_of(text)
+        segments, begun = segment_of(text), time.thread_time()
         scan = engine.scan(segments, "response", deadline_s=left, remember=remember)
         if scan.out_of_time and self.until is None:
-            # The machine may only have been busy, and what was not looked at would end the reply.
+            # The machine may only have been busy, and what was not looked at would end the reply. What the processor
+            # has worked on it counts: hostile text holds the loop for no longer than before.
+            left = max(0.0, left - (time.thread_time() - begun))
             scan = engine.scan(segments, "response", deadline_s=left, remember=remember, clock=time.thread_time)
         return scan.findings, "" if scan.complete else f"dlp: {scan.reason}"
 

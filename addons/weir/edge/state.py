@@ -37,6 +37,7 @@ from weir.settings import Settings
 from weir.shadow.alternatives import Alternatives
 from weir.shadow.catalogue import Catalogue
 from weir.shadow.opinion import Opinion
+from weir.shadow.remembered import Remembered
 from weir.tenants.restrict import NOTHING, Restrictions
 from weir.tls.ca import Authority
 from weir.tls.decide import Interception
@@ -106,6 +107,7 @@ class State:
     coaching: Coaching = field(default_factory=Coaching)
     workers: Workers = field(default_factory=Workers)
     found: dict[str, None] = field(default_factory=dict)  # hosts on which AI was discovered; the newest
+    answering: Remembered = field(default_factory=Remembered)  # where AI showed itself in replies alone
     pins: Pins = field(default_factory=Pins)  # clients that don't take our certificate
     drain_s: float = 30.0
     draining: bool = False

@@ -158,6 +158,8 @@ class Trace:
     dialect: Dialect | None = None
     exchange: Exchange | None = None
     discovered: bool = False
+    suspected: tuple[int, str] | tuple[()] | None = None  # a long body began like one for AI; None: nobody has looked
+    remembered: bool = False  # by replies alone: what it asks is read as far as it can be, and no more is wanted
     signals: tuple[str, ...] = ()
     inspection: Inspection = Inspection.PARTIAL
     reason: str = ""

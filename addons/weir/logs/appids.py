@@ -1,48 +1,15 @@
-"""Firewalls' own names of AI applications, for lines that name an application and no host.
-
-Each stands for the host that its traffic goes to first. A name is matched by its beginning, longer ones before shorter.
-"""
+"""Firewalls' own names of AI applications and the hosts that they stand for: the table ``appids.yaml``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
 
 __all__ = ["APPS", "FORTI_APPS"]
 
-# PAN-OS: a container's children are told apart by a suffix (-base, -upload, -post …).
-APPS: Mapping[str, str] = {
-    "openai-chatgpt": "chatgpt.com",
-    "openai-api": "api.openai.com",
-    "openai": "chatgpt.com",
-    "chatgpt": "chatgpt.com",
-    "claude": "claude.ai",
-    "anthropic": "claude.ai",
-    "google-gemini": "gemini.google.com",
-    "google-bard": "gemini.google.com",
-    "perplexity": "www.perplexity.ai",
-    "deepseek": "chat.deepseek.com",
-    "mistral-ai": "chat.mistral.ai",
-    "character-ai": "character.ai",
-    "huggingface": "huggingface.co",
-    "hugging-face": "huggingface.co",
-    "midjourney": "www.midjourney.com",
-    "github-copilot": "api.githubcopilot.com",
-}
+_TABLE: Mapping[str, Mapping[str, str]] = yaml.safe_load(Path(__file__).with_name("appids.yaml").read_text("utf-8"))
 
-FORTI_APPS: Mapping[str, str] = {
-    "OpenAI.ChatGPT": "chatgpt.com",
-    "ChatGPT": "chatgpt.com",
-    "OpenAI.API": "api.openai.com",
-    "OpenAI": "chatgpt.com",
-    "Claude": "claude.ai",
-    "Anthropic": "claude.ai",
-    "Google.Gemini": "gemini.google.com",
-    "Google.Bard": "gemini.google.com",
-    "Perplexity": "www.perplexity.ai",
-    "DeepSeek": "chat.deepseek.com",
-    "Mistral": "chat.mistral.ai",
-    "Character.AI": "character.ai",
-    "Hugging.Face": "huggingface.co",
-    "Midjourney": "www.midjourney.com",
-    "GitHub.Copilot": "api.githubcopilot.com",
-}
+APPS: Mapping[str, str] = _TABLE["panos"]
+FORTI_APPS: Mapping[str, str] = _TABLE["fortigate"]

@@ -4,7 +4,7 @@ temporary directory; bounded however long the log is."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -12,9 +12,9 @@ from typing import Any, Self
 import duckdb
 
 from weir.logs.format import COLUMNS, Bad, FormatError, Row
-from weir.logs.sql import quote
+from weir.logs.sql import quote, zoned
 from weir.logs.text import LINE_MAX, TOO_LONG
-from weir.logs.urls import agent_product, host_of, is_host, named, path_of
+from weir.logs.urls import agent_product, host_of, is_host, named, path_of, person
 from weir.logs.use import Use
 
 __all__ = ["EXAMPLES", "Engine"]
@@ -26,33 +26,27 @@ _KEYS = ("user", "device", "department", "source")
 _FIRST = "TIMESTAMP '1990-01-01'"
 _LAST = "TIMESTAMP '2100-01-01'"
 _ROW = (
-    "ts",
-    "url",
-    "host",
-    "path",
-    "user",
-    "device",
-    "department",
-    "source",
-    "action",
-    "agent",
-    "bytes_up",
-    "bytes_down",
-)
+    "ts", "url", "host", "path", "user", "device", "department", "source", "action", "agent", "bytes_up", "bytes_down",
+)  # fmt: skip
 
 
 class Engine:
     """One file's worth. ``add_lines`` or ``add_rows``, then ``keep``, a batch at a time; at the end ``uses``."""
 
-    def __init__(self, place: Path, since: datetime | None = None) -> None:
+    def __init__(
+        self,
+        place: Path,
+        since: datetime | None = None,
+        zone: str = "UTC",
+        domains: Mapping[str, str] | None = None,
+    ) -> None:
         self.bad: Counter[str] = Counter()
         self.examples: dict[str, tuple[int, ...]] = {}
         self._lines = 0
         self._requests = 0
-        self._kept = 0
         self._place = place
         self._since = since
-        self._paths: dict[tuple[str, str], str] = {}
+        self._domains = domains or {}
         self._base = duckdb.connect(
             config={
                 "memory_limit": _MEMORY,
@@ -62,6 +56,7 @@ class Engine:
             }
         )
         self._run("SET TimeZone = 'UTC'")
+        self._run(zoned(zone))
         self._run("CREATE TEMP TABLE known (host VARCHAR, whole BOOLEAN, shared BOOLEAN)")
         self._run("CREATE TEMP TABLE paths (host VARCHAR, path VARCHAR, telling VARCHAR)")
         keys = ", ".join(f'"{key}" VARCHAR' for key in ("host", "path", *_KEYS, "action", "agent"))
@@ -103,7 +98,7 @@ class Engine:
         self._lines += len(rows) + len(bad)
         for entry in bad:
             self._bad_one(entry)
-        columns = [[getattr(row, name) for row in rows] for name in _ROW]
+        columns = [[_storable(getattr(row, name)) for row in rows] for name in _ROW]
         casts = ", ".join(
             "make_timestamp(unnest(?::BIGINT[])) AS ts" if name == "ts" else f'unnest(?::{COLUMNS[name]}[]) AS "{name}"'
             for name in _ROW
@@ -164,7 +159,9 @@ class Engine:
         of = {name: f'"{name}"' if name in given else f"NULL::{kind}" for name, kind in COLUMNS.items()}
         time = f"CASE WHEN {of['ts']} BETWEEN {_FIRST} AND {_LAST} THEN {of['ts']} END"
         host = host_of(f"coalesce(nullif(trim({of['host']}), ''), trim({of['url']}))")
-        texts = ", ".join(f'{named(of[key])} AS "{key}"' for key in _KEYS)
+        told = {key: named(of[key]) for key in _KEYS}
+        told["user"] = person(told["user"], self._domains)
+        texts = ", ".join(f'{value} AS "{key}"' for key, value in told.items())
         wrong = f"""coalesce(bad, CASE WHEN coalesce(host, '') IN ('', '-') THEN 'no destination'
             WHEN NOT {is_host("host")} THEN 'a destination that is no host' END)"""
         self._run(
@@ -204,12 +201,21 @@ class Engine:
         except duckdb.Error as error:
             # Its message may quote the log.
             raise FormatError(f"cannot be read: DuckDB's {type(error).__name__}") from None
+        except RuntimeError:  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from None
 
     def _rows(self, select: str) -> list[tuple[Any, ...]]:
         return self._run(select).fetchall()
 
     def _number(self, select: str) -> int:
         return int(self._rows(select)[0][0])
+
+
+def _storable(value: str | int | None) -> str | int | None:
+    """What DuckDB takes: a recording's JSON may hold halves of characters, and its times any number."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value if value is None or abs(value) < 1 << 62 else None
 
 
 def _telling(whose: Callable[[str, str], str], host: str, path: str) -> str:

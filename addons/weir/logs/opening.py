@@ -47,6 +47,11 @@ class Log(io.RawIOBase):
         """SHA-256 of the unpacked bytes so far, hexadecimal: the same for a log and its packed copy."""
         return self._sha.hexdigest()
 
+    @property
+    def unpacked(self) -> int:
+        """How many bytes it came to by now."""
+        return self._made
+
     def readable(self) -> bool:
         """Always."""
         return True

@@ -38,6 +38,8 @@ class Asked:
     ``format`` is a name, ``auto`` to recognise it. ``columns`` is for the csv format. ``whose(host, path)`` names
     the service of a host whose uses are to be kept: asked once a host with the path ``""``, and once a path besides for
     hosts that are ``shared(host)``; where it says "" requests are counted only. ``since``: earlier lines are left out.
+    ``start``: of a log of lines those that begin before that many unpacked bytes are left out. ``zone`` (IANA's name)
+    is that of times without an offset; ``domains`` says which mail domain a Windows domain is, in small letters.
     ``progress(bytes)`` hears how much of the file is read.
     """
 
@@ -46,6 +48,9 @@ class Asked:
     whose: Whose = _anybody
     shared: Callable[[str], bool] = _none
     since: datetime | None = None
+    start: int = 0
+    zone: str = "UTC"
+    domains: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, Format] = field(default_factory=all_formats)
     progress: Callable[[int], None] = lambda count: None
 
@@ -54,7 +59,8 @@ class Asked:
 class Reading:
     """What a file came to. ``bad`` counts lines that couldn't be read by why, ``examples`` names the first few of each.
 
-    ``digest`` is the SHA-256 of the unpacked bytes that were read, ``trouble`` why the file ended early or ``""``.
+    ``digest`` is the SHA-256 of the unpacked bytes that were read, ``bytes`` how many they are, ``trouble`` why the
+    file ended early or ``""``; ``start`` is the byte from which on lines were read.
     ``hosts`` and ``requests`` are of all readable lines, ``other_hosts`` and ``other_requests`` of those that were
     nobody's. ``lines`` is how many there were, blank ones not counted (of recordings, entries).
     """
@@ -71,6 +77,8 @@ class Reading:
     examples: Mapping[str, tuple[int, ...]]
     digest: str
     trouble: str
+    bytes: int = 0
+    start: int = 0
 
 
 def read(log: Log, asked: Asked, directory: Path | None = None) -> Reading:
@@ -86,22 +94,26 @@ def read(log: Log, asked: Asked, directory: Path | None = None) -> Reading:
     format = _format(text, asked)
     with (
         tempfile.TemporaryDirectory(prefix="weir-logs-", dir=directory) as place,
-        Engine(Path(place), asked.since) as engine,
+        Engine(Path(place), asked.since, asked.zone, asked.domains) as engine,
     ):
         if format.sql is not None:
             select = format.sql(Source(text.sample, asked.columns))
-            for batch in text.batches():
+            for batch in text.batches(asked.start):
                 engine.add_lines(batch.data, batch.first, select)
                 engine.keep(asked.whose, asked.shared)
                 asked.progress(log.consumed)
+        elif format.rows is not None and asked.start:
+            raise FormatError("has grown, and a recording can't be read on; record into a new file")
         elif format.rows is not None:
             for rows, bad in _portions(format.rows(text.stream())):
                 engine.add_rows(rows, bad)
                 engine.keep(asked.whose, asked.shared)
                 asked.progress(log.consumed)
+        while log.read(1 << 20):  # what stands behind a recording is of the file's digest too
+            pass
         uses = tuple(engine.uses())
-        counts = engine.counts()
-        return Reading(log.name, format.name, uses, *counts, engine.bad, engine.examples, log.digest, log.trouble)
+        told = (*engine.counts(), engine.bad, engine.examples, log.digest, log.trouble, log.unpacked, asked.start)
+        return Reading(log.name, format.name, uses, *told)
 
 
 def _format(text: Text, asked: Asked) -> Format:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["count", "delimited", "epoch", "json_fields", "pairs", "quote", "share", "spaced", "stamp"]
+__all__ = ["count", "delimited", "epoch", "json_fields", "pairs", "quote", "share", "spaced", "stamp", "zoned"]
 
 
 def quote(text: str) -> str:
@@ -30,13 +30,26 @@ def epoch(value: str) -> str:
     END)"""
 
 
-def stamp(value: str, *forms: str) -> str:
-    """Text → TIMESTAMP in UTC: ISO 8601 (an offset counts, none is UTC), else strptime's ``forms``; NULL if neither."""
+def stamp(value: str, *forms: str, local: bool = True) -> str:
+    """Text → TIMESTAMP in UTC: ISO 8601, else strptime's ``forms``; NULL if neither. An offset counts; a time without
+    is of the zone that the caller named, or in UTC (always with ``local=False``, for logs that say so)."""
     ways = [f"TRY_CAST(TRY_CAST({value} AS TIMESTAMPTZ) AS TIMESTAMP)"]
     if forms:
         listed = ", ".join(map(quote, forms))
         ways = [f"CAST(try_strptime({value}, [{listed}]) AS TIMESTAMP)", *ways]
-    return f"coalesce({', '.join(ways)})"
+    made = f"coalesce({', '.join(ways)})"
+    return f"zoned({value}, {made})" if local else made
+
+
+def zoned(zone: str) -> str:
+    """The macro ``zoned(text, time)`` that ``stamp`` uses: a time in UTC of one whose text may name no offset."""
+    if zone == "UTC":
+        return "CREATE TEMP MACRO zoned(said, told) AS told"
+    return (
+        "CREATE TEMP MACRO zoned(said, told) AS CASE"
+        " WHEN regexp_matches(said, '[0-9]:[0-9.,]+ ?(?:Z|UTC|GMT|[+-][0-9])')"
+        f" THEN told ELSE timezone('UTC', timezone({quote(zone)}, told)) END"
+    )
 
 
 def spaced(text: str) -> str:
@@ -45,17 +58,39 @@ def spaced(text: str) -> str:
 
 
 def delimited(text: str, separator: str = ",") -> str:
-    """A line of CSV → list of its fields, quotes taken off; a quote that never closes makes the line one field less."""
-    at = quote(separator)
-    cell = f'\\s*"(?:[^"]|"")*"\\s*|[^{_in_class(separator)}]*'
+    """A line of CSV → list of its fields, quotes taken off; a quote that never closes makes the line one field less.
+
+    Where all quotes enclose whole fields, every second piece between quotes is text, and the separators in the others
+    separate: five times as fast as a pattern for fields, which takes the other lines.
+    """
+    at, split = quote(separator), "chr(31)"
+    given, other = f"replace({text}, {split}, ' ')", _in_class(separator)
+    cell = f' *(?:"(?:[^"]|"")*" *|[^" {other}][^"{other}]*|)'
+    neat = f"regexp_full_match({text}, {quote(f'{cell}(?:{_escaped(separator)}{cell})*')})"
+    # The other lines are made neat by the pattern. (A CASE over what each way makes would double the time of both.)
+    cells = f"replace(replace(array_to_string({_cells(given, separator)}, {split}), '\"', chr(29)), {at}, chr(28))"
+    bare = "CASE WHEN starts_with(p, ' ') OR ends_with(p, ' ') THEN {} ELSE p END"
+    # A quote within quotes is written twice: an empty piece, but for the first and the last.
+    piece = (
+        f"CASE WHEN i % 2 = 0 THEN p WHEN i = 1 THEN replace({bare.format("rtrim(p, ' ')")}, {at}, {split})"
+        f" WHEN p = '' THEN '\"' ELSE replace({bare.format("trim(p, ' ')")}, {at}, {split}) END"
+    )
+    pieces = f"string_split(CASE WHEN {neat} THEN {given} ELSE {cells} END || chr(30), '\"')"
+    made = f"rtrim(array_to_string(list_transform({pieces}, lambda p, i: {piece}), ''), chr(30))"
+    return f"string_split(replace(replace({made}, chr(29), '\"'), chr(28), {at}), {split})"
+
+
+def _cells(text: str, separator: str) -> str:
+    """What ``delimited`` makes of lines whose quotes stand anywhere."""
+    blank = " " if separator == "\t" else "\\s"
+    cell = f'{blank}*"(?:[^"]|"")*"{blank}*|[^{_in_class(separator)}]*'
     # The pattern may match nothing at the very end: a separator put before the line makes each field match begin alike.
-    found = f"regexp_extract_all({at} || {text}, {quote(_escaped(separator) + '(' + cell + ')')}, 1)"
-    bare = (
+    found = f"regexp_extract_all({quote(separator)} || {text}, {quote(_escaped(separator) + '(' + cell + ')')}, 1)"
+    return (
         f"list_transform({found}, lambda field:"
         " CASE WHEN starts_with(trim(field), '\"') AND ends_with(trim(field), '\"')"
         f" AND length(trim(field)) > 1 THEN replace(trim(field)[2:-2], '\"\"', '\"') ELSE field END)"
     )
-    return f"(CASE WHEN contains({text}, '\"') THEN {bare} ELSE string_split({text}, {at}) END)"
 
 
 def pairs(text: str, names: Sequence[str]) -> Mapping[str, str]:

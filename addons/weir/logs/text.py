@@ -64,12 +64,16 @@ class Text:
         """The file's unpacked bytes as a stream whose reads are never short."""
         return cast("BinaryIO", io.BufferedReader(_Bytes(self)))
 
-    def batches(self) -> Iterator[Batch]:
-        """The lines, in batches of some 32 MB."""
-        number = 1
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """The lines, in batches of some 32 MB; those that begin at the unpacked byte ``start`` or after it."""
+        number, torn = self._passed(start)
         batch, tail = bytearray(), b""
         while block := self.read(_BLOCK):
             plain = self._plain(block, self._decoder)
+            if torn:  # the rest of a line that began before
+                _, end, plain = plain.partition(b"\n")
+                torn = not end
+                number += len(end)
             cut = plain.rfind(b"\n") + 1
             if not cut:
                 tail = (tail + plain)[: LINE_MAX + 1]  # what is longer won't be kept anyway
@@ -85,6 +89,16 @@ class Text:
             batch += tail + b"\n"
         if batch:
             yield Batch(_utf8(_bounded(bytes(batch))), number)
+
+    def _passed(self, start: int) -> tuple[int, bool]:
+        """Pass the first ``start`` bytes by: the number of the line that comes next, whether it has begun already."""
+        lines, last, left = 0, b"\n", start
+        while left and (block := self.read(min(left, _BLOCK))):
+            left -= len(block)
+            plain = self._plain(block, self._decoder)
+            lines += plain.count(b"\n")
+            last = plain[-1:] or last
+        return lines + 1, last != b"\n"
 
     def _plain(self, block: bytes, decoder: codecs.IncrementalDecoder | None) -> bytes:
         if decoder is not None:

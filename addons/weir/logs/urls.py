@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["agent_product", "host_of", "is_host", "named", "path_of"]
+from collections.abc import Mapping
+
+from weir.logs.sql import quote
+
+__all__ = ["agent_product", "host_of", "is_host", "named", "path_of", "person"]
 
 # scheme://user@ before the host, which is in brackets, a bare IPv6 address, or anything up to a port or a path.
 _BEFORE = r"^(?:[A-Za-z][A-Za-z0-9+.\-]*://)?(?:[^/?#@\s]*@)?"
@@ -35,6 +39,17 @@ def named(value: str) -> str:
     # JSON writes control characters as escapes: the text of a line is without them, what stands in it may not be.
     value = f"trim({shown(value)})"
     return f"(CASE WHEN lower({value}) NOT IN ('', '-', 'none', 'n/a', 'null', '(empty)') THEN left({value}, 256) END)"
+
+
+def person(value: str, domains: Mapping[str, str]) -> str:
+    """A user's name in small letters, as directories compare them; ``acme\\ann`` is ``ann@acme.com`` where ``domains``
+    (in small letters) says that ``acme`` is ``acme.com``."""
+    value = f"lower({value})"
+    if not domains:
+        return value
+    name = f"split_part({value}, '\\', 2)"
+    ways = " ".join(f"WHEN {quote(domain)} THEN {name} || {quote('@' + mail)}" for domain, mail in domains.items())
+    return f"(CASE split_part({value}, '\\', 1) {ways} ELSE {value} END)"
 
 
 def shown(value: str) -> str:

@@ -14,7 +14,9 @@ import yaml
 
 from weir.shadow.signs import Signal
 
-__all__ = ["KINDS", "Client", "client_of", "said"]
+__all__ = ["KINDS", "Client", "Loader", "client_of", "ready", "said", "tells"]
+
+Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 KINDS = ("agent", "app", "extension", "sdk", "gateway")  # an agent that uses an SDK is the agent
 
@@ -93,11 +95,22 @@ def said(headers: Iterable[tuple[str, str]]) -> list[tuple[Client, Signal]]:
         else:
             rows = _table().headers.get(name) or [row for prefix, row in _table().prefixed if name.startswith(prefix)]
             found.extend(
-                (Client(row.name, "", row.kind), row.signal)
+                (_unversioned(row.name, row.kind), row.signal)
                 for row in rows
                 if row.match is None or row.match.search(value)
             )
     return found
+
+
+@cache
+def _unversioned(name: str, kind: str) -> Client:
+    return Client(name, "", kind)
+
+
+@lru_cache(2048)
+def tells(header: bytes) -> bool:
+    """Whether a header of that name, as it came, can name a client; the others needn't be given to ``client_of``."""
+    return len(header) <= _VALUE_MAX and _way(header.decode("latin-1").lower()) != ""
 
 
 @lru_cache(2048)
@@ -150,6 +163,11 @@ def _extension(origin: str) -> tuple[Client, Signal]:
     return Client(name, "", "extension"), Signal("browser-extension", 5, "ai")
 
 
+def ready() -> None:
+    """Read the table, which a first look would read otherwise."""
+    _table()
+
+
 @cache
 def _table() -> _Table:
-    return _Table(yaml.safe_load(_TABLE.read_text("utf-8")))
+    return _Table(yaml.load(_TABLE.read_text("utf-8"), Loader))

@@ -37,6 +37,9 @@ _XORB = re.compile(r"/xorbs/[^/]+/[0-9a-f]{32,}")
 _MEDIA = re.compile(r"application/vnd\.(ollama\.image\.model|docker\.ai\.)", re.I)
 _FILE_PATH = re.compile(r"[?&]FilePath=([^&]{1,300})", re.I)
 _DISPOSITION = re.compile(r"filename\*?=(?:UTF-8'')?\"?([^\";&]{1,200})", re.I)
+_PARAMETERS = re.compile(r"[?;&#]")
+# A JWT, or what is longer than any word in the names of models.
+_TOKEN = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]+)*|[A-Za-z0-9+=]{28,}|\b(?:sk|hf|gh[a-z]|glpat)[-_][\w-]{16,}")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/")
 _HUBS = ("huggingface.co", "hf.co", "hf-mirror.com", "modelscope.cn", "modelscope.ai", "ngc.nvidia.com", "civitai.com")
 _KEPT = (*_HUBS, "fbaipublicfiles.com", "download.pytorch.org", "openaipublic.azureedge.net", "tfhub.dev")
@@ -81,7 +84,13 @@ def download_of(
         return None
     name, form = found
     size = None if "/manifests/" in plain else _size(heads)
-    return Download("".join(c for c in name[:_NAME_MAX] if c.isprintable()), seen or form, size)
+    return Download(_shown(name), seen or form, size)
+
+
+def _shown(name: str) -> str:
+    """A name as it may be told: addresses of downloads are full of tokens, and each of them opens something."""
+    plain = "".join(c for c in _PARAMETERS.split(name, maxsplit=1)[0][:_NAME_MAX] if c.isprintable())
+    return _TOKEN.sub("…", plain)
 
 
 def magic(start: bytes) -> str:

@@ -144,7 +144,7 @@ class Opinion:
         """An id counts before a vendor, a vendor before a category, that before risks and countries."""
         refs, entry = self._refs, self._entry(service)
         for word in (service.id, f"vendor:{service.vendor}", f"category:{service.category}"):
-            if word == service.id and service.category == DISCOVERED and "." not in word:
+            if word == service.id and service.category == DISCOVERED and word in self._catalogue.entries:
                 continue  # such a name in a policy is a service of the catalogue
             if (found := refs.get(word.casefold())) is not None:
                 return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from json import detect_encoding
 from typing import Any
 
 from weir.shadow.agents import a2a_message, rpc_shape
@@ -24,6 +25,7 @@ _OWN_PARAMETERS = frozenset(
         *("logit_bias", "parallel_tool_calls", "chat_template_kwargs", "previous_response_id"),
     )
 )
+_OWN_KEYS = tuple(key.encode() for key in _OWN_PARAMETERS)
 _USUAL_PARAMETERS = frozenset(
     ("temperature", "top_p", "top_k", "stream", "tools", "thinking", "reasoning", "stop", "options", "keep_alive")
 )
@@ -39,19 +41,23 @@ _MESSAGES_PIECE = re.compile(rb'\s*:\s*\[\s*\{[^{}\[\]]{0,200}?"role"\s*:\s*"(?:
 _CONTENT_FIRST_PIECE = re.compile(rb'\s*:\s*"(?:system|developer|assistant)"\s*,\s*"content"\s*:')
 _MODEL_PIECE = re.compile(rb'\s*:\s*"([^"\\]{1,100})"')
 _CONTENTS_PIECE = re.compile(rb'\s*:\s*\[\s*\{[^\[\]]{0,100}"parts"\s*:\s*\[')
+# As some libraries write a message: what it says, and then who.
+_CONTENT_PIECE = re.compile(rb'\s*:\s*\[\s*\{\s*"content"\s*:\s*["\[]')
+_ROLE_LAST_PIECE = re.compile(rb'\s*:\s*"(?:system|developer|user|assistant|tool)"\s*[,}]')
+_TEXT_PIECE = re.compile(rb'\s*:\s*["\[]')
+_PARAMETER_BYTES = 1024  # at either end of a long body
+_SPACE = b"\xef\xbb\xbf \t\r\n"
 _FORM_FIELD = re.compile(
-    rb'name="(model|prompt|file|image)"(?:;[^\r\n]{0,200})?\r?\n(?:[^\r\n]{1,200}\r?\n){0,3}\r?\n([^\r\n]{0,100})'
+    rb'name="?(model|prompt|file|image)"?(?:;[^\r\n]{0,200})?\r?\n(?:[^\r\n]{1,200}\r?\n){0,3}\r?\n([^\r\n]{0,100})'
 )
 _FORM_BYTES = 8192
 
 
 def request_shape(body: bytes, media_type: str = "", cut: bool = False) -> list[Signal]:
     """Signs in a decoded request body of at most 64 KiB; ``cut`` when it is two pieces of a longer one."""
-    if media_type[:19].lower() == "multipart/form-data":
-        return _form(body)
-    start = body[:64].lstrip()[:1]
-    if start not in (b"{", b"["):
-        return []
+    body = _plain(body)
+    if body[:1] not in (b"{", b"["):
+        return _form(body) if media_type[:19].lower() == "multipart/form-data" else []
     document = None if cut else load_json(body)
     if document is None:
         return _request_pieces(body)
@@ -62,6 +68,13 @@ def request_shape(body: bytes, media_type: str = "", cut: bool = False) -> list[
     if not isinstance(document, dict):
         return []
     return rpc_shape(document) if "jsonrpc" in document else _request_object(document)
+
+
+def _plain(body: bytes) -> bytes:
+    """A body as servers take it too: with white space or a mark before it, in UTF-16 or UTF-32."""
+    if b"\0" in body[:4] or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        body = body.decode(detect_encoding(body), "ignore").encode("utf-8", "ignore")
+    return body.lstrip(_SPACE) if body[:1] in b"\xef \t\r\n" else body
 
 
 def _request_object(document: dict[str, Any]) -> list[Signal]:
@@ -145,8 +158,19 @@ def _request_pieces(body: bytes) -> list[Signal]:
     ):
         sign = ("messages-with-model", 45) if model else ("messages-with-roles", 30)
         found.append(Signal(*sign, "chat"))
-    if found and model and _MODEL.search(model[1].decode("utf-8", "replace")):
+    elif after_key(body, b'"messages"', _CONTENT_PIECE) and after_key(body, b'"role"', _ROLE_LAST_PIECE):
+        found.append(Signal(*(("messages-with-model", 45) if model else ("messages-of-users", 15)), "chat"))
+    elif model and after_key(body, b'"prompt"', _TEXT_PIECE):
+        found.append(Signal("model-and-prompt", 20, "ai"))
+    elif model and after_key(body, b'"input"', _TEXT_PIECE):
+        found.append(Signal("model-and-input", 5, "ai"))
+    if not found:
+        return found
+    if model and _MODEL.search(model[1].decode("utf-8", "replace")):
         found.append(Signal("known-model", 30, "ai"))
+    ends = body[:_PARAMETER_BYTES] + body[-_PARAMETER_BYTES:]
+    if any(b'"%s":' % key in ends for key in _OWN_KEYS):
+        found.append(Signal("model-parameters", 20, "ai"))
     return found
 
 

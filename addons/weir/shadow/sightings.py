@@ -12,6 +12,7 @@ from pathlib import Path
 __all__ = ["SERVICES_MAX", "Sightings"]
 
 SERVICES_MAX = 20_000  # a client can make up hosts that look like AI, and each would be remembered for ever
+_LISTED_MIN = 5_000  # of these: for services of the catalogue, which nobody can make up
 _WAIT_S = 2.0  # for another process's lock
 _NAME_MAX = 255
 _TABLE = "CREATE TABLE IF NOT EXISTS seen (service TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"
@@ -33,16 +34,19 @@ class Sightings:
         with closing(self._open()) as file:
             return frozenset(name for (name,) in file.execute("SELECT service FROM seen LIMIT ?", (self._most,)))
 
-    def first(self, service: str) -> bool:
+    def first(self, service: str, *, listed: bool = True) -> bool | None:
         """Note that ``service`` is in use; True for exactly one caller, ever, whichever process it is in.
 
-        False as well when so many are known that nothing more is noted.
+        None when it is unknown and so many are known that nothing more is noted: of those that are not ``listed`` in
+        the catalogue three quarters of what there is room for.
         """
+        most = self._most if listed else self._most - min(_LISTED_MIN, self._most // 4)
         with closing(self._open()) as file, file:
             file.execute("BEGIN IMMEDIATE")
             (count,) = file.execute("SELECT count(*) FROM seen").fetchone()
-            if count >= self._most:
-                return False
+            if count >= most:
+                known = file.execute("SELECT 1 FROM seen WHERE service = ?", (service[:_NAME_MAX],)).fetchone()
+                return False if known else None
             row = (service[:_NAME_MAX], int(self._clock() * 1e6))
             return file.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", row).rowcount == 1
 

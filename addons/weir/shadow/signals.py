@@ -12,13 +12,14 @@ from urllib.parse import unquote
 
 import yaml
 
+from weir.shadow import clients
 from weir.shadow.clients import said
 from weir.shadow.replies import response_shape
 from weir.shadow.servers import PORTS
 from weir.shadow.shapes import request_shape
 from weir.shadow.signs import KINDS, Signal
 
-__all__ = ["GROUPS", "Sighting", "score"]
+__all__ = ["GROUPS", "Sighting", "ready", "score"]
 
 GROUPS = ("request-headers", "path", "request-body", "response-headers", "response-body")
 
@@ -30,6 +31,11 @@ _NARROW_MIN = 25
 # How the older generation of MCP says where a request belongs; a sign for those that say more.
 _SESSION = re.compile(r"[?&]session_?id=", re.I)
 _IN_SESSION = Signal("mcp-session", 15, "mcp")
+_MATRIX = re.compile(r";[^/]*")  # parameters of a segment
+_SAME = re.compile(r"/(?:\./)+|/\.\Z")
+_UPWARD = re.compile(r"/(?!\.\./)[^/]+/+\.\.(?:/|\Z)")
+_UPWARDS_MAX = 8
+_ESCAPED_MAX = 3  # times that a path may be escaped
 _HEADERS_MAX = 100  # what is looked at of any flow is bounded: this many headers …
 _VALUE_MAX = 512  # … this much of a value, and of a path …
 _BODY_MAX = 65_536  # … and this many bytes of a body
@@ -125,6 +131,26 @@ def _bounded(headers: Headers) -> list[tuple[str, str]]:
     return [(name[:_VALUE_MAX].lower(), value[:_VALUE_MAX]) for name, value in islice(pairs, _HEADERS_MAX)]
 
 
+def _plain(path: str) -> str:
+    """A path as servers take it, in lower case, without its query; of a long one the end, which is what tells."""
+    plain = path.partition("?")[0][-2 * _VALUE_MAX :]
+    for _ in range(_ESCAPED_MAX):
+        if "%" not in plain:
+            break
+        plain = unquote(plain)
+    if ";" in plain:
+        plain = _MATRIX.sub("", plain)
+    if "/." in plain:
+        plain = _SAME.sub("/", plain)
+        for _ in range(_UPWARDS_MAX):
+            plain, times = _UPWARD.subn("/", plain, count=1)
+            if not times:
+                break
+    while "//" in plain:
+        plain = plain.replace("//", "/")
+    return plain.rstrip("/").lower()
+
+
 def _ends(body: bytes) -> bytes:
     """A long body's beginning and end: JSON clients write `model` last as often as first."""
     return body if len(body) <= _BODY_MAX else body[: _BODY_MAX * 3 // 4] + b"\n" + body[-_BODY_MAX // 4 + 1 :]
@@ -183,13 +209,10 @@ class _Tables:
         return [signal for pattern, signal in self._hosts if pattern.search(host)]
 
     def address(self, method: str, host: str, path: str, port: int) -> list[Signal]:
-        plain = path[: 2 * _VALUE_MAX].partition("?")[0]
-        plain = (unquote(plain) if "%" in plain else plain).rstrip("/").lower()
-        while "//" in plain:
-            plain = plain.replace("//", "/")
+        plain = _plain(path)
         found = [
             signal
-            for word, pairs in self._paths.get(method.upper(), ())
+            for word, pairs in self._paths.get(method.upper(), self._paths["POST"])
             if word in plain
             for pattern, signal in pairs
             if pattern.search(plain)
@@ -206,6 +229,12 @@ def _signal(row: Mapping[str, object]) -> Signal:
     return Signal(str(row["id"]), int(str(row["weight"])), str(row["kind"]))
 
 
+def ready() -> None:
+    """Read the tables that a first look would read: it takes longer than a request should wait."""
+    _tables()
+    clients.ready()
+
+
 @cache
 def _tables() -> _Tables:
-    return _Tables(yaml.safe_load(_TABLE.read_text("utf-8")))
+    return _Tables(yaml.load(_TABLE.read_text("utf-8"), clients.Loader))

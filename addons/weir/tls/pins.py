@@ -72,10 +72,17 @@ class Pins:
             place.pinned, place.since = True, self._clock()
         return place.times
 
-    def trusted(self, who: tuple[str, str], host: str) -> None:
-        """It sent a request under weir's certificate: what it did before doesn't count any more."""
+    def trusted(self, who: tuple[str, str], host: str, *, remember: bool = True) -> None:
+        """It sent a request under weir's certificate: what it did before doesn't count any more.
+
+        ``remember`` that it did, for where silence counts: elsewhere that would only push out what does.
+        """
         places = self._known.get(who[0])
-        place = (places.get((who[1], host)) if places is not None else None) or self._made(who, host)
+        place = places.get((who[1], host)) if places is not None else None
+        if place is None:
+            if not remember:
+                return
+            place = self._made(who, host)
         place.times, place.pinned, place.trusted, place.since = 0, False, True, self._clock()
 
     def _find(self, who: tuple[str, str], host: str, hours: int) -> _Place | None:

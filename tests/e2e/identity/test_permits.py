@@ -19,6 +19,7 @@ from e2e.identities import (
 )
 from e2e.raw import open_line, post
 from e2e.support import House, chat_body, command, issue, only_http2
+from harness.doubles import Doubles
 from harness.processes import until
 
 pytestmark = pytest.mark.xdist_group("identity-permits")
@@ -64,10 +65,25 @@ def test_what_headers_are_enough_to_refuse_is_refused_before_the_body(expects: b
             assert house.doubles.only().json()["model"] == "gpt-5-mini"
 
 
+NETWORKS = [{"cidr": f"{NETWORK}/32", "team": "laboratory"}]
+
+
+@pytest.fixture(scope="module")
+def changing_house(start_module_house: Callable[..., House]) -> House:
+    return start_module_house()
+
+
+@pytest.fixture
+def changing(changing_house: House, doubles: Doubles) -> House:
+    """A proxy that is given a policy by each test."""
+    changing_house.begin()
+    return changing_house
+
+
 @pytest.mark.parametrize("mode", ["enforce", "observe"])
-def test_too_weak_a_proof(mode: str, start: Callable[..., House]) -> None:
-    networks = [{"cidr": f"{NETWORK}/32", "team": "laboratory"}]
-    house = start({"required": True, "strength": 2, "networks": networks}, mode=mode)
+def test_too_weak_a_proof(mode: str, changing: House) -> None:
+    house = changing
+    house.take(identity={"required": True, "strength": 2, "networks": NETWORKS}, mode=mode)
     reply = Call("connect")(house, source=NETWORK)
     if mode == "enforce":
         assert reply.status == 403 and house.doubles.requests() == []
@@ -81,11 +97,10 @@ def test_too_weak_a_proof(mode: str, start: Callable[..., House]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["enforce", "observe"])
-def test_nobody_gets_a_connection_to_ai_that_is_not_looked_into(mode: str, start: Callable[..., House]) -> None:
+def test_nobody_gets_a_connection_to_ai_that_is_not_looked_into(mode: str, changing: House) -> None:
     """No virtual key can be seen inside of it, so what the connection proves has to do."""
-    networks = [{"cidr": f"{NETWORK}/32", "team": "laboratory"}]
-    section = {"required": True, "networks": networks}
-    house = start(section, mode=mode, intercept={"scope": "catalogued", "exclude": [AI]})
+    house, section = changing, {"required": True, "networks": NETWORKS}
+    house.take(identity=section, mode=mode, intercept={"scope": "catalogued", "exclude": [AI]})
 
     def passes(source: str = "") -> bool:
         try:
@@ -109,10 +124,10 @@ def test_nobody_gets_a_connection_to_ai_that_is_not_looked_into(mode: str, start
     assert row["action"] == ("block" if mode == "enforce" else "allow")
 
 
-def test_a_connection_that_is_not_looked_into_ends_with_its_caller(start: Callable[..., House], tmp_path: Path) -> None:
-    users = str(tmp_path / "users")
+def test_a_connection_that_is_not_looked_into_ends_with_its_caller(changing: House, tmp_path: Path) -> None:
+    house, users = changing, str(tmp_path / "users")
     command("identity", "add", "jane", "--users", users, "--password-stdin", given=PASSWORD)
-    house = start({"required": True, "users": users}, intercept={"scope": "catalogued", "exclude": [AI]})
+    house.take(identity={"required": True, "users": users}, intercept={"scope": "catalogued", "exclude": [AI]})
     more = f"Proxy-Authorization: {basic('jane', PASSWORD)}\r\n"
     with open_line(house.weir.url, f"{AI}:443", house.doubles.ca, more=more) as line:
 
@@ -143,12 +158,12 @@ def test_a_refusal_on_http2_leaves_the_connection_to_others(house: House) -> Non
     assert len(house.doubles.requests()) == 1
 
 
-def test_a_tunnel_and_a_virtual_key_that_say_different_things(start: Callable[..., House], tmp_path: Path) -> None:
-    path = tmp_path / "users"
+def test_a_tunnel_and_a_virtual_key_that_say_different_things(changing: House, tmp_path: Path) -> None:
+    house, path = changing, tmp_path / "users"
     command("identity", "add", "jane", "--users", str(path), "--team", "research", "--password-stdin", given=PASSWORD)
-    own = issue(tmp_path / "data", "--team", "research")
-    foreign = issue(tmp_path / "data")  # of team finance
-    house = start({"required": True, "users": str(path)}, keys={"openai": {"secret": "env:OPENAI_API_KEY"}})
+    own = issue(house.weir.data, "--team", "research")
+    foreign = issue(house.weir.data)  # of team finance
+    house.take(identity={"required": True, "users": str(path)}, keys={"openai": {"secret": "env:OPENAI_API_KEY"}})
     more = f"Proxy-Authorization: {basic('jane', PASSWORD)}\r\n"
     with open_line(house.weir.url, f"{AI}:443", house.weir.ca, more=more) as line:
         for key, status in ((own, 200), (foreign, 403), (own, 200)):

@@ -151,7 +151,7 @@ def tally(told: Iterable[Event] | None = None, uses: Iterable[Used] | None = Non
     seen: dict[str, Seen] = {}
     for event in told or ():
         one = seen.setdefault(event.host, Seen())
-        _add(one, event.user, event.device, event.department, event.source)
+        _add(one, event.user.lower(), event.device, event.department, event.source)
         _count(one, 1, event.blocked, event.up, event.down, event.at, event.at)
     for use in uses or ():
         one = seen.setdefault(use.host, Seen())

@@ -47,7 +47,7 @@ def test_until() -> None:
     assert until(lambda: next(answers), 5.0, every=0.0) == "yes"
     began = time.monotonic()
     assert until(lambda: None, 0.05) is None
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_child_that_ends_at_once(start: Callable[..., Child]) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.rig import Rig, chat
+from harness.rig import CREDENTIAL, Rig, chat
 from weir.edge.discovery import Discovery
+from weir.edge.trace import Trace
+from weir.shadow import clients, signals
 
 HOST = "tools.corp.example"
 CALL = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "f"}}).encode()
@@ -103,3 +105,109 @@ def test_weights_by_name_and_by_their_first_bytes(rig: Rig) -> None:
     assert fetch("/d/4711", b"%PDF-1.7" + bytes(9000)) == {}
     assert fetch("/m.gguf", b"<html>sign in</html>", "text/html") == {}
     assert fetch("/m.gguf", b"gone", "text/plain", 404) == {}
+
+
+def test_tables_are_read_before_the_first_request() -> None:
+    signals._tables.cache_clear()
+    clients._table.cache_clear()
+    Discovery()
+    assert signals._tables.cache_info().currsize == clients._table.cache_info().currsize == 1
+
+
+def ask(rig: Rig, body: bytes, path: str = "/v1/chat/completions", method: str = "POST", **headers: str) -> Trace:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    flow = rig.flow(body, host="app.corp.example", path=path, method=method, headers=named)
+    return rig.play(flow, "requestheaders", "request")
+
+
+LAST = json.dumps({"messages": [{"content": "y" * 20_000, "role": "user"}], "model": "house"}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + chat(),
+        b"\n" * 20_000 + chat(),
+        *(chat().decode().encode(code) for code in ("utf-16", "utf-16-le", "utf-32")),
+        LAST,
+        json.dumps({"pad": "x" * 20_000, "messages": [USER], "model": "house"}).encode(),
+    ],
+    ids=["mark", "blank", "utf-16", "utf-16-le", "utf-32", "who and what at the end", "padded"],
+)
+def test_what_servers_read_is_recognised_however_it_is_written(tmp_path: Path, body: bytes) -> None:
+    rig = Rig(tmp_path, services={"otherwise": "tolerated"}, limits={"peek_bytes_max": 4096})
+    assert ask(rig, body).discovered
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat%2Fcompletions", "/v1/chat%25252Fcompletions", "/v1/./chat/x/../completions", "/v1/chat/completions/.",
+        "/v1/chat;a=b/completions;c", "/" + "a" * 3000 + "/v1/chat/completions", "//v1//Chat//completions//?x",
+    ],
+)  # fmt: skip
+def test_a_path_is_what_servers_take_it_for(rig: Rig, path: str) -> None:
+    assert ask(rig, chat(), path).discovered
+
+
+def test_another_method_hides_nothing(rig: Rig) -> None:
+    assert ask(rig, chat(), method="PUT").discovered
+
+
+ODD = json.dumps({"object": "chat.completion", "choices": [{"message": {"role": "assistant"}}]}).encode()
+ASKED = json.dumps({"model": "house", "messages": [USER]}).encode()
+
+
+def answer_oddly(rig: Rig) -> None:
+    flow = rig.flow(ASKED, host="app.corp.example", path="/rooms/17/ask")
+    assert not rig.play(flow, "requestheaders", "request").is_ai
+    assert rig.reply(flow, ODD).discovered
+
+
+def test_what_its_reply_has_shown_is_known_the_next_time(rig: Rig) -> None:
+    answer_oddly(rig)
+    leak = json.dumps({"say": ["anything", "with " + CREDENTIAL]}).encode()
+    trace = ask(rig, leak, "/rooms/18/ask")
+    assert trace.discovered and trace.extra["ai"] == "chat" and trace.extra["known_by"] == "an earlier reply"
+    assert (trace.inspection, trace.verdict.rule_id) == ("inspected", "no-credentials")
+    assert not ask(rig, leak, "/rooms/18/close").is_ai and not ask(rig, leak, "/rooms/18/ask", "GET").is_ai
+
+
+@pytest.mark.parametrize("other", [{"jsonrpc": "2.0", "method": "close"}, {"query": "{ level }"}])
+def test_where_bodies_say_what_is_asked_one_answer_says_nothing_of_the_next(rig: Rig, other: object) -> None:
+    answer_oddly(rig)
+    assert not ask(rig, json.dumps(other).encode(), "/rooms/18/ask").is_ai
+    flow = rig.flow(json.dumps(other).encode(), host="app.corp.example", path="/rpc")
+    rig.play(flow, "requestheaders", "request")
+    rig.reply(flow, ODD, openai_version="2020-10-01")
+    assert not ask(rig, b"{}", "/rpc").is_ai
+
+
+def test_one_reply_makes_nothing_fail_that_nobody_can_read(rig: Rig) -> None:
+    answer_oddly(rig)
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    trace = ask(rig, b"room=18&say=hello", "/rooms/18/ask", **form)
+    assert (trace.inspection, trace.verdict.action.word) == ("partial", "allow")
+    leaks = ask(rig, f"room=18&say={CREDENTIAL}".encode(), "/rooms/18/ask", **form)
+    assert leaks.verdict.rule_id == "no-credentials"
+
+
+A2A = {"role": "ROLE_USER", "messageId": "m1"}
+
+
+@pytest.mark.parametrize(("text", "rule"), [("How high?", ""), ("It is " + CREDENTIAL, "no-credentials")])
+@pytest.mark.parametrize("rpc", [True, False])
+def test_agents_that_no_format_is_known_of_are_read_as_texts(rig: Rig, rpc: bool, text: str, rule: str) -> None:
+    said = {"message": {**A2A, "parts": [{"text": text}]}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": said} if rpc else said
+    path = "/agents/gauge" if rpc else "/message:send"
+    trace = ask(rig, json.dumps(body).encode(), path, a2a_version="1.0", content_type="application/a2a+json")
+    assert trace.extra["ai"] == "a2a" and trace.inspection == "inspected"
+    assert trace.verdict.rule_id == rule and (rule or trace.verdict.action.word == "allow")
+
+
+def test_hosts_in_use_are_not_pushed_out_by_made_up_ones(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.edge.discovery._HOSTS_MAX", 2)
+    for host in ("app", "made-up-1", "app", "made-up-2"):
+        rig.play(rig.flow(chat(), host=f"{host}.corp.example"), "requestheaders", "request")
+    assert list(rig.state.found) == ["app.corp.example", "made-up-2.corp.example"]

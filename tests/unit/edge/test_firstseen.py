@@ -68,8 +68,44 @@ def test_a_file_that_cannot_be_used_costs_the_news_only(tmp_path: Path, caplog: 
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("weir.edge.firstseen.SERVICES_MAX", 3)
     told: list[AuditRecord] = []
-    news = FirstSeen(Sightings(tmp_path / "seen.db"), told.append)
+    news = FirstSeen(Sightings(tmp_path / "seen.db", most=3), told.append)
     for number in range(50):
         news.look(record(f"h{number}.example"))
     news.close()
     assert len(told) == 3
+
+
+def test_what_could_not_be_noted_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.edge.firstseen._REST_S", 0.0)
+    told: list[AuditRecord] = []
+    news = FirstSeen(Sightings(tmp_path / "later" / "seen.db"), told.append)
+    news.look(record("openai"))
+    news.close()
+    (tmp_path / "later").mkdir()
+    news.look(record("openai"))
+    news.look(record("openai"))
+    news.close()
+    assert [one.service for one in told] == ["openai"]
+
+
+def test_a_file_that_cannot_be_used_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    told: list[AuditRecord] = []
+    news = FirstSeen(Sightings(tmp_path / "later" / "seen.db"), told.append)
+    news.look(record("openai"))
+    news.close()
+    (tmp_path / "later").mkdir()
+    news.look(record("openai"))
+    news.close()
+    assert told == [] and not any((tmp_path / "later").iterdir())
+
+
+def test_that_nothing_more_is_told_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[AuditRecord] = []
+    news = FirstSeen(Sightings(tmp_path / "seen.db", most=4), told.append)
+    with caplog.at_level(logging.WARNING, "weir.shadow"):
+        for number in range(8):
+            news.look(record(f"h{number}.example", host=f"h{number}.example"))
+        news.look(record("openai", host="api.openai.com", provider="openai"))
+        news.close()
+    assert [one.service for one in told] == ["h0.example", "h1.example", "h2.example", "openai"]
+    assert len(caplog.records) == 1 and "services-seen.db" in caplog.text

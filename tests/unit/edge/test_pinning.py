@@ -133,3 +133,26 @@ def test_a_host_on_which_ai_was_discovered_is_looked_at_like_any_ai_service(make
     rig = make_rig(mode="enforce", on_failure="block", discover=LOOKED)
     assert rig.play(rig.flow(chat(), host="llm.example"), "requestheaders", "request").discovered
     assert [connect(rig, "llm.example").metered for _ in range(5)] == [False] * 5
+
+
+@pytest.mark.parametrize(("decrypt", "kept"), [("always", 1), ("never", 0)])
+def test_trust_is_remembered_only_where_silence_counts(make_rig: Callable[..., Rig], decrypt: str, kept: int) -> None:
+    rig = make_rig(discover={"decrypt": decrypt})
+    host = "shop.example" if decrypt == "always" else "api.openai.com"
+    flow = rig.flow(b"{}", host=host, path="/v1/orders")
+    link = link_of(flow.client_conn)
+    link.who, link.sni, link.looked = ("10.1.2.3", "aa"), host, decrypt == "always"
+    rig.play(flow, "requestheaders")
+    assert len(rig.state.pins._known) == kept
+
+
+@pytest.mark.parametrize(("otherwise", "passes"), [("unsanctioned", False), ("tolerated", True)])
+def test_rules_about_services_hold_for_discovered_ones_too(
+    make_rig: Callable[..., Rig], otherwise: str, passes: bool
+) -> None:
+    rule = {"id": "approved-only", "if": {"status": "unsanctioned"}, "then": "block", "say": "No."}
+    rig = make_rig(on_failure="allow", rules=[rule], discover=LOOKED, services={"otherwise": otherwise})
+    rig.play(rig.flow(chat(), host="app.corp.example"), "requestheaders", "request")
+    assert [connect(rig, "App.corp.example").metered for _ in range(4)] == [False] * 3 + [passes]
+    last = rig.records[-1]
+    assert (last.inspection, last.service, last.service_status) == ("pinned", "app.corp.example", otherwise)

@@ -180,9 +180,9 @@ def test_issuers_that_could_all_have_signed_each_other_are_not_tried() -> None:
         again = make("loop", own, ca=True)
         loop.append(again)
     leaf = make("leaf", own, ca=False, sans=[x509.DNSName("a.bots.example")])
-    began = time.perf_counter()
+    began = time.thread_time()
     shown = certificates().lookup([leaf.der, *(one.der for one in loop)], NOW)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 3
     assert shown.principal is None and "issuer twice" in shown.why
 
 

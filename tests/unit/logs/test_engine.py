@@ -93,3 +93,29 @@ def test_an_error_never_quotes_the_log(engine: Engine) -> None:
         engine.add_lines(b"word\n", 1, "SELECT line, CAST(text AS BIGINT)::VARCHAR AS host FROM lines")
     assert "word" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("ts", "url"),
+    [(10**300, "https://ai.example/"), (-(10**19), "https://ai.example/"), (None, "https://ai.example/\ud800")],
+    ids=["late", "early", "half a character"],
+)
+def test_one_odd_entry_does_not_take_the_others_with_it(engine: Engine, ts: int | None, url: str) -> None:
+    engine.add_rows([Row(1_767_355_200_000_000, "https://ai.example/x", user="ann"), Row(ts, url, agent="a\udc80")], [])
+    engine.keep(whose, lambda host: False)
+    engine.add_rows([Row(url="https://a\ud800b.example/")], [])
+    found = {use.user: (use.requests, use.first) for use in engine.uses()}
+    assert found == {"ann": (1, 1_767_355_200_000_000), "": (1, 0)}
+    assert engine.bad == {"a destination that is no host": 1}
+
+
+def test_an_interrupt_is_no_fault(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def execute(self, *_: object) -> None:
+            raise RuntimeError("Query interrupted")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(engine, "_base", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        engine.add_lines(b"word\n", 1, "SELECT line, text AS host FROM lines")

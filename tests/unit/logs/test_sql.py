@@ -23,6 +23,7 @@ def ask(expression: str, value: str) -> object:
 @pytest.fixture(scope="module", autouse=True)
 def utc() -> None:
     duckdb.execute("SET TimeZone = 'UTC'")
+    duckdb.execute(sql.zoned("UTC").replace("TEMP", "OR REPLACE TEMP"))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,10 @@ def test_stamp(text: str) -> None:
         ('a,"b,""c""",d', ["a", 'b,"c"', "d"]),
         ('"a", "b" ,', ["a", "b", ""]),
         ('"","x"', ["", "x"]),
+        ('"","""x"",""",""', ["", '"x","', ""]),
+        (' a , "b" ,"c" , d', [" a ", "b", "c", " d"]),
+        ('a"b,c"d,"e, f"', ['a"b', 'c"d', "e, f"]),
+        ('a,"b,c', ["a", '"b', "c"]),
     ],
 )
 def test_delimited(line: str, fields: list[str]) -> None:
@@ -70,6 +75,8 @@ def test_delimited(line: str, fields: list[str]) -> None:
 def test_other_separators() -> None:
     assert ask(sql.delimited("v", "\t"), 'a\t"b\tc"') == ["a", "b\tc"]
     assert ask(sql.delimited("v", "|"), 'a|"b|c"|d') == ["a", "b|c", "d"]
+    assert ask(sql.delimited("v", "\t"), '"a"\t\tx"y"\t"b"\tc') == ["a", "", 'x"y"', "b", "c"]
+    assert ask(sql.delimited("v", "\t"), '"a"\t\t"b"\tc') == ["a", "", "b", "c"]
     assert ask(sql.spaced("v"), " a   b\tc ") == ["a", "b", "c"]
 
 

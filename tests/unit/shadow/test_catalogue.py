@@ -228,12 +228,12 @@ def test_looking_up_takes_microseconds(catalogue: Catalogue) -> None:
         "www.some.other.example.co.uk",
         "bedrock-runtime.eu-west-1.amazonaws.com",
     ]
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(5000):
         for host in hosts:
             catalogue.by_host(host)
     # Ten times the promise: a shared machine must not make this fail.
-    assert (time.perf_counter() - began) / 20_000 < 30e-6
+    assert (time.thread_time() - began) / 20_000 < 30e-6
 
 
 def _write(directory: Path, text: str) -> Path:
@@ -265,3 +265,10 @@ def test_the_decision_to_decrypt_knows_every_host_of_the_catalogue(catalogue: Ca
         host = pattern.replace("*", "any-1")
         assert interception.decide(host, host, "192.0.2.1").intercept, pattern
         assert catalogue.by_host(host) is not None, pattern
+
+
+def test_a_vendor_has_one_seat(catalogue: Catalogue) -> None:
+    seats: dict[str, set[str | None]] = {}
+    for entry in catalogue.entries.values():
+        seats.setdefault(entry.vendor, set()).add(entry.country)
+    assert {vendor: found for vendor, found in seats.items() if len(found) > 1} == {}

@@ -118,8 +118,31 @@ def test_magic(start: bytes, form: str) -> None:
 
 
 def test_work_is_bounded() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for path in ("/a" * 10**6, "/models/" * 10**5 + "versions/", "/v2/" + "a/" * 10**6 + "blobs/", "%" * 10**6):
         for host in ("huggingface.co", "api.ngc.nvidia.com", "h"):
             download_of("GET", host, path, [("a" * 10**5, "b" * 10**5)] * 1000, b"\0" * 65_536)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbm-F0dXJlLXN_lY3JldA"
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "name"),
+    [
+        ("f.example", f"/d/{TOKEN}", "…"),
+        ("f.example", f"/d/{TOKEN}/m.gguf", "m.gguf"),
+        ("f.example", f"/d/m.gguf%3Ftoken={TOKEN}", "m.gguf"),
+        ("f.example", f"/d/m.gguf;token={TOKEN}", "m.gguf"),
+        ("f.example", f"/d/{TOKEN}.gguf", "…"),
+        ("f.example", "/d/" + "Ab0" * 12, "…"),
+        ("f.example", "/d/sk-" + "ant-" + "ab0-" * 8, "…"),
+        ("storage.googleapis.com", f"/kaggle-models-data/1/{TOKEN}", "kaggle-models-data/1/…"),
+        ("huggingface.co", "/o/Meta-Llama-3.1-8B-Instruct_v0/resolve/main/NousHermes2Mixtral8x7BDPO-Q4_K_M.gguf",
+         "o/Meta-Llama-3.1-8B-Instruct_v0/NousHermes2Mixtral8x7BDPO-Q4_K_M.gguf"),
+    ],
+)  # fmt: skip
+def test_no_token_stands_in_a_name(host: str, path: str, name: str) -> None:
+    found = download_of("GET", host, path, {}, b"GGUF\x03\x00\x00\x00")
+    assert found is not None and found.name == name

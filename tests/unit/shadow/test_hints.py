@@ -210,10 +210,10 @@ def test_the_hint_says_its_figures_and_how_often() -> None:
 
 def test_nothing_is_kept_but_a_few_numbers() -> None:
     rhythm = Rhythm()
-    began = time.process_time()
+    began = time.thread_time()
     for i in range(100_000):
         rhythm.feed("down", 200, i * 0.01)
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 3
     assert not hasattr(rhythm, "__dict__")
     assert all(isinstance(getattr(rhythm, name), int | float | str) for name in Rhythm.__slots__)
 

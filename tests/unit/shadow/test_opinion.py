@@ -122,8 +122,8 @@ def test_the_whole_catalogue_is_judged_in_microseconds() -> None:
         assert judged.service.status is Status.UNSANCTIONED or catalogue.risks(service.id)
         assert 0 <= judged.rating.score <= 100 and judged.rating.reasons
     hosts = [pattern.replace("*", "ab") for pattern in catalogue.hosts][:1000]
-    began = time.perf_counter()
+    began = time.thread_time()
     for host in hosts:
         made.of(host)
     # Two are measured; a shared machine must not make this fail.
-    assert (time.perf_counter() - began) / len(hosts) < 50e-6
+    assert (time.thread_time() - began) / len(hosts) < 50e-6

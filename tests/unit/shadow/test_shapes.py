@@ -105,3 +105,46 @@ def test_a_form_without_a_model_is_no_sign() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 70_000, b'{"a":' * 20_000, b"\xff\xfe{}", b"a=b&c=d", b"\x00" * 99])
 def test_anything_may_come(body: bytes) -> None:
     assert request_shape(body) == []
+
+
+LONG = "x" * 20_000
+CHAT = json.dumps({"model": "house", "messages": [USER]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"messages": [{"content": LONG, "role": "user"}], "model": "house"}, {"messages-with-model"}),
+        ({"messages": [{"content": LONG, "role": "user"}]}, {"messages-of-users"}),
+        ({"messages": [{"content": LONG, "author": "user"}], "model": "queue"}, set()),
+        (
+            {"model": "llama3.2", "prompt": LONG, "max_tokens": 5},
+            {"model-and-prompt", "known-model", "model-parameters"},
+        ),
+        ({"input": ["x" * 900] * 20, "model": "bge-m3"}, {"model-and-input", "known-model"}),
+        ({"prompt": LONG}, set()),
+        ({"note": json.dumps({"messages": [{"content": LONG, "role": "user"}], "model": "gpt-5"})}, set()),
+    ],
+)
+def test_long_bodies_are_known_by_their_pieces(document: object, expected: set[str]) -> None:
+    body = json.dumps(document, separators=(",", ":")).encode()
+    assert {signal.id for signal in request_shape(body)} == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "expected"),
+    [
+        (b"\xef\xbb\xbf\r\n " + CHAT, "", "messages-with-model"),
+        (CHAT, "multipart/form-data", "messages-with-model"),
+        (b"--x\r\nContent-Disposition: form-data; name=model\r\n\r\nwhisper-1\r\n"
+         b'--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nRIFF\r\n--x--\r\n',
+         "Multipart/Form-Data; boundary=x", "form-with-model"),
+    ],
+)  # fmt: skip
+def test_as_servers_take_it(body: bytes, media_type: str, expected: str) -> None:
+    assert expected in {signal.id for signal in request_shape(body, media_type)}
+
+
+@pytest.mark.parametrize("body", [b"\0", b"\xff\xfe", b"\0\0\xfe\xff\0", b"\xd8\0" * 9, b"PK\3\4\0\0", b"\xef", b" "])
+def test_bytes_of_any_kind_are_no_mistake(body: bytes) -> None:
+    assert request_shape(body) == []

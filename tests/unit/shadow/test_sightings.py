@@ -25,9 +25,16 @@ def test_a_service_is_new_once_for_all_that_share_the_file(tmp_path: Path) -> No
 
 def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     seen = Sightings(tmp_path / "seen.db", most=3)
-    assert [seen.first(f"host{number}.example") for number in range(5)] == [True] * 3 + [False] * 2
+    assert [seen.first(f"host{number}.example") for number in range(5)] == [True] * 3 + [None] * 2
     assert len(seen.known()) == 3
-    assert seen.first("x" * 9000) is False
+    assert seen.first("x" * 9000) is None and seen.first("host0.example") is False
+
+
+def test_hosts_that_anybody_can_make_up_leave_room_for_listed_services(tmp_path: Path) -> None:
+    seen = Sightings(tmp_path / "seen.db", most=4)
+    made_up = [seen.first(f"host{number}.example", listed=False) for number in range(5)]
+    assert made_up == [True] * 3 + [None] * 2
+    assert seen.first("openai") is True and seen.first("anthropic") is None
 
 
 def test_a_file_that_is_none_says_so(tmp_path: Path) -> None:

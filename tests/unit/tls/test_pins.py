@@ -89,3 +89,14 @@ def test_a_program_is_known_by_what_its_library_offers() -> None:
     assert client_of("10.1.2.3", [0x1302, 0x1301], [0, 16, 43]) != browser
     assert client_of("10.1.2.3", [0x1301, 0x1302], [0, 16]) != browser
     assert client_of("10.1.2.4", [0x1301, 0x1302], [0, 16, 43])[0] == "10.1.2.4"
+
+
+def test_programs_that_trust_do_not_push_out_those_that_pin(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pins, "_PLACES_MAX", 5)
+    known = Pins(clock)
+    known.failed(WHO, "h", 2, 24)
+    for number in range(20):
+        known.trusted(("10.1.2.3", "browser"), f"host{number}", remember=False)
+    assert known.failed(WHO, "h", 2, 24) == 2 and known.holds(WHO, "h", 24)
+    known.trusted(WHO, "h", remember=False)
+    assert not known.holds(WHO, "h", 24), "who was counted begins anew all the same"

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weir.cli.discover.asking import columns_of, domains_of, zone_of
 from weir.cli.options import PolicyOption, need_data
-from weir.cli.output import StoreTrouble, fail, many, note, store_errors, table, write_json
+from weir.cli.output import clean, fail, many, note, table, write_json
 from weir.cli.times import before
 
 if TYPE_CHECKING:
-    from weir.cli.discover.totals import Total
+    from weir.cli.discover.keeping import Keeping
     from weir.logs.reading import Asked, Reading
     from weir.shadow.catalogue import Catalogue
-    from weir.shadow.opinion import Opinion
 
 __all__ = ["discover"]
 
@@ -28,7 +28,8 @@ _SHOWN = 3  # reasons for bad lines that are told of a file
 
 def discover(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE…", help="Logs, gzip and zstd too; - is standard input.")
+        list[str] | None,
+        typer.Argument(metavar="FILE…", help="Logs, gzip and zstd too, or directories of them; - is standard input."),
     ] = None,
     format: Annotated[
         str, typer.Option(metavar="NAME", help="The logs' format; auto recognises it, all lists what there is.")
@@ -36,6 +37,14 @@ def discover(
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="WHAT=NAME", help="csv: which column is what: host=Domain,user=3 (name or number)."),
+    ] = None,
+    timezone: Annotated[
+        str,
+        typer.Option(metavar="ZONE", help="Of times that name none: Europe/Berlin. A log's own word goes before it."),
+    ] = "UTC",
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WINDOWS=MAIL", help="ACME=acme.com: ACME\\ann is the user ann@acme.com."),
     ] = None,
     since: Annotated[str, typer.Option(metavar="WHEN", help="7d, 12h, or a date: leave out what is older.")] = "",
     policy: PolicyOption = None,
@@ -50,8 +59,8 @@ def discover(
 ) -> None:
     """Which AI services logs show: who used them, how much, from when to when.
 
-    Lines that can't be read are counted and told on stderr. Exit code 0: read; 1: nothing could be read; 2: wrong
-    usage, or a format that has to be named.
+    Lines that can't be read are counted and told on stderr. Exit code 0: read; 1: a file could not be read, or nothing
+    of any; 2: wrong usage, or a format that has to be named.
     """
     if hosts:
         from weir.cli.discover.hosts import discover_hosts
@@ -66,7 +75,7 @@ def discover(
         raise fail("discover", f"there is no format {format!r}; there are auto, {', '.join(formats())}", 2)
     if not files:
         raise fail("discover", "name a log, or - for standard input", 2)
-    columns = _columns(column or [], [name for name in COLUMNS if name != "bad"])
+    columns = columns_of(column or [], [name for name in COLUMNS if name != "bad"])
     if columns and format not in ("auto", "csv"):
         raise fail("discover", f"--column is for --format csv; {format} knows its columns", 2)
     if since and data is not None:
@@ -77,10 +86,13 @@ def discover(
         raise fail("discover", f"--since: {error}", 2) from None
     if data is not None:
         need_data("discover", data)
-    return _discover(files, _asked(format, columns, start), policy, data, json)
+    asked = _asked(format, columns, start, zone_of(timezone), domains_of(domain or []))
+    return _discover(files, asked, policy, data, json)
 
 
-def _asked(format: str, columns: dict[str, str], since: datetime | None) -> Callable[[Catalogue], Asked]:
+def _asked(
+    format: str, columns: dict[str, str], since: datetime | None, zone: str, domains: dict[str, str]
+) -> Callable[[Catalogue], Asked]:
     def asked(catalogue: Catalogue) -> Asked:
         from weir.logs.reading import Asked
 
@@ -88,7 +100,10 @@ def _asked(format: str, columns: dict[str, str], since: datetime | None) -> Call
             found = catalogue.by_host(host, path or None)
             return found.id if found is not None else ""
 
-        return Asked(format=format, columns=columns, whose=whose, shared=catalogue.is_shared, since=since)
+        return Asked(
+            format=format, columns=columns, whose=whose, shared=catalogue.is_shared, since=since, zone=zone,
+            domains=domains,
+        )  # fmt: skip
 
     return asked
 
@@ -96,34 +111,35 @@ def _asked(format: str, columns: dict[str, str], since: datetime | None) -> Call
 def _discover(
     files: Sequence[str], make: Callable[[Catalogue], Asked], policy: Path | None, data: Path | None, json: bool
 ) -> None:
+    from weir.cli.discover.files import logs_of
     from weir.cli.discover.totals import document, totals
     from weir.cli.scan import load_policy
-    from weir.logs.format import FormatError
     from weir.logs.recognise import Unrecognised
     from weir.shadow.catalogue import Catalogue
     from weir.shadow.opinion import Opinion
 
     catalogue = Catalogue.load()
-    opinion = Opinion(catalogue, load_policy("discover", policy).services)
+    settings = load_policy("discover", policy)
+    opinion = Opinion(catalogue, settings.services)
     asked = make(catalogue)
+    keeping = None
+    if data is not None:
+        from weir.cli.discover.keeping import Keeping
+
+        keeping = Keeping(data, settings.audit, opinion)
+    names, none = logs_of(files)
     readings: list[Reading] = []
-    unread: list[tuple[str, str]] = []
     wrong = False
-    for name in files:
-        try:
-            reading = _read(name, asked)
-        except OSError as error:
-            unread.append((name, f"cannot be read ({(error.strerror or type(error).__name__).lower()})"))
-        except FormatError as error:
-            wrong = wrong or isinstance(error, Unrecognised)
-            unread.append((name, str(error)))
-        else:
-            readings.append(reading)
-            _tell(reading)
-            if data is not None:
-                _land(data, name, reading, opinion)
-            continue
-        note(f"weir discover: {name} {unread[-1][1]}")
+    with keeping.alone() if keeping is not None else nullcontext():
+        for name in names:
+            reading = _one(name, asked, keeping, readings)
+            if isinstance(reading, Exception):
+                wrong = wrong or isinstance(reading, Unrecognised)
+                none.append((name, _why(reading)))
+            elif reading is not None:
+                readings.append(reading)
+    for name, why in none:
+        note(f"weir discover: {clean(name)} {why}")
     made = totals(
         (use, judged)
         for reading in readings
@@ -131,22 +147,52 @@ def _discover(
         if (judged := opinion.of(use.host, use.path or None)) is not None
     )
     if json:
-        write_json(document(made, readings, unread))
+        write_json(document(made, readings, none))
     elif readings:
-        _show(made, readings)
+        from weir.cli.discover.showing import show
+
+        show(made, readings)
     # Lines that were left out by --since could be read.
-    if not any(sum(reading.bad.values()) < max(reading.lines, 1) for reading in readings):
-        raise typer.Exit(2 if wrong else 1)
+    some = any(sum(reading.bad.values()) < max(reading.lines, 1) for reading in readings)
+    if wrong and not some:
+        raise typer.Exit(2)
+    if none or not some:
+        raise typer.Exit(1)
 
 
-def _read(name: str, asked: Asked) -> Reading:
+def _one(name: str, asked: Asked, keeping: Keeping | None, before: Sequence[Reading]) -> Reading | Exception | None:
+    """A log's reading; why it has none; or nothing for one that is among those ``before``."""
+    from weir.logs.format import FormatError
+
+    try:
+        seen = keeping.look(name) if keeping is not None else None
+        reading = _read(name, asked, seen.at if seen is not None and seen.grown else 0)
+    except (OSError, FormatError) as error:
+        return error
+    same = next((one for one in before if one.digest == reading.digest and one.bytes), None)
+    if same is not None:
+        note(f"{clean(name)}: holds the same as {clean(same.name)}, and is counted once")
+        return None
+    _tell(reading)
+    if keeping is not None:
+        keeping.land(name, reading, seen)
+    return reading
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read ({(error.strerror or type(error).__name__).lower()})"
+    return str(error)
+
+
+def _read(name: str, asked: Asked, start: int) -> Reading:
     from dataclasses import replace
 
     from weir.logs.opening import open_log
     from weir.logs.reading import read
 
     with open_log(None if name == "-" else Path(name)) as log, _progress(name, log.size) as progress:
-        return read(log, replace(asked, progress=progress))
+        return read(log, replace(asked, progress=progress, start=start))
 
 
 @contextmanager
@@ -159,19 +205,26 @@ def _progress(name: str, size: int | None) -> Iterator[Callable[[int], None]]:
 
     parts = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*parts, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(Path(name).name[:30], total=size)
+        task = shown.add_task(clean(Path(name).name)[:30], total=size)
         yield lambda count: shown.update(task, completed=count)
 
 
 def _tell(reading: Reading) -> None:
     """What went wrong with a file that was read, by line number and reason, never by content."""
+    from weir.cli.discover.totals import untold
+
     if reading.trouble:
-        note(f"weir discover: {reading.name} {reading.trouble}")
+        note(f"weir discover: {clean(reading.name)} {reading.trouble}")
+    if reading.format == "csv" and (lacking := untold(reading.uses)):
+        note(
+            f"weir discover: {clean(reading.name)}: no {', '.join(lacking)} found in its columns; if there are any:"
+            f" --column {','.join(f'{name}=…' for name in lacking.values())}"
+        )
     if not reading.bad:
         return
     thing = "entry" if reading.format in ("har", "mitm") else "line"
     note(
-        f"weir discover: {reading.name}: {sum(reading.bad.values()):,} of {many(reading.lines, thing)}"
+        f"weir discover: {clean(reading.name)}: {sum(reading.bad.values()):,} of {many(reading.lines, thing)}"
         " could not be read"
     )
     worst = sorted(reading.bad.items(), key=lambda item: -item[1])
@@ -180,66 +233,3 @@ def _tell(reading: Reading) -> None:
         note(f"  {count:,}: {why} ({thing} {numbers}{', …' if count > len(reading.examples.get(why, ())) else ''})")
     if len(worst) > _SHOWN:
         note(f"  and {many(len(worst) - _SHOWN, 'other reason')}; --json has them all")
-
-
-def _land(data: Path, name: str, reading: Reading, opinion: Opinion) -> None:
-    from weir.cli.discover.landing import bring_in, land, look
-
-    uses = (
-        (use, judged.service) for use in reading.uses if (judged := opinion.of(use.host, use.path or None)) is not None
-    )
-    try:
-        with store_errors():
-            seen = look(data, [Path(name)])[0] if name != "-" and Path(name).is_file() else None
-            if seen is not None and not seen.new:
-                when = f"{datetime.fromtimestamp(seen.before / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
-                grown = "; it has grown since, and was not imported again" if seen.grown else ""
-                return note(f"{name}: the audit has it since {when}{grown}")
-            landed = land(data, uses, format=reading.format, files=[seen.file] if seen else [])
-            there = bring_in(data)
-    except StoreTrouble as error:
-        raise fail("discover", str(error)) from None
-    if not landed.rows:
-        return note(f"{name}: nothing new for the audit")
-    return note(f"{name}: {many(landed.rows, 'row')} in the audit{'' if there else ' as soon as weir takes them in'}")
-
-
-def _columns(given: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    columns: dict[str, str] = {}
-    for part in (part for each in given for part in each.split(",")):
-        what, _, name = (piece.strip() for piece in part.partition("="))
-        if what not in known or not name:
-            raise fail("discover", f"--column {part}: write WHAT=NAME, where WHAT is {', '.join(known)}", 2)
-        columns[what] = name
-    return columns
-
-
-def _show(made: Sequence[Total], readings: Sequence[Reading]) -> None:
-    rows = [
-        [
-            total.judged.service.name, str(total.judged.service.status), len(total.users), len(total.devices),
-            len(total.departments), total.requests, _size(total.bytes_up), _size(total.bytes_down),
-            f"{datetime.fromtimestamp(total.last / 1e6, UTC):%Y-%m-%d}" if total.last else None,
-        ]
-        for total in made
-    ]  # fmt: skip
-    if rows:
-        table(["service", "status", "users", "dev.", "dep.", "requests", "up", "down", "last used"], rows, stack=False)
-    requests = sum(reading.requests for reading in readings)
-    others = sum(reading.other_requests for reading in readings)
-    said = f"{many(len(made), 'AI service')} in {many(requests - others, 'request')}" if made else "no AI service"
-    hosts = sum(reading.other_hosts for reading in readings)
-    note(f"{said}; {many(others, 'request')} to {many(hosts, 'other host')}")
-    if rows:
-        note("who used them, first use, hosts, risks: --json, or --data and weir report shadow-ai")
-
-
-def _size(count: int | None) -> str | None:
-    if count is None:
-        return None
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

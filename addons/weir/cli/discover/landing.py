@@ -1,25 +1,31 @@
 """What logs showed, in the audit: rows of kind ``discovered``, chained and ingested like all others.
 
-A file is known by the SHA-256 of its bytes: what was imported once is not imported again, and a file that has merely
-grown is told apart from a new one. A row's exchange id is made from the import and what the row says, so that an import
-that broke off can be done again: ``exchanges`` has each row once.
+A file is known by the SHA-256 of its bytes, unpacked: what was imported once is not imported again, packed or not, and
+of a file that has grown since only what is new is. Imports into one directory wait for each other. A row's exchange id
+is made from the import and what the row says, so that an import that broke off can be done again: ``exchanges`` has
+each row once.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from weir.audit.record import AuditRecord, new_event_id, now_us
+from weir.audit.spool.room import Room
+from weir.logs.opening import open_log
 from weir.logs.use import Use
 from weir.model import Service
 
-__all__ = ["Landed", "LogFile", "Seen", "bring_in", "land", "look"]
+__all__ = ["Landed", "LogFile", "Seen", "bring_in", "importing", "land", "look"]
 
 _BATCH = 1_000  # records between two waits for the disk
 _SEGMENT_BYTES = 8 << 20
@@ -32,7 +38,7 @@ _ACTIONS = {"allowed": "allow", "blocked": "block"}
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A file as it was read: its name without directories, the SHA-256 of its bytes, how many they are."""
+    """A file as it was read: its name without directories, the SHA-256 of its unpacked bytes, how many they are."""
 
     name: str
     sha256: str
@@ -55,18 +61,37 @@ class Seen:
 
     @property
     def grown(self) -> bool:
-        """Its beginning was imported, and then more was written to it: importing all of it would count twice."""
+        """Its beginning was imported, and then more was written to it: what begins at byte ``at`` is new."""
         return bool(self.before) and self.at < self.file.bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """How many rows were written, of how many requests, in which import; ``undated`` have the time of the import."""
+    """How many rows were written, of how many requests, in which import; ``undated`` have the time of the import.
+
+    ``old`` are from before the day since which the audit keeps records.
+    """
 
     rows: int
     requests: int
     undated: int
     import_id: str
+    old: int = 0
+
+
+@contextmanager
+def importing(data: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """One import at a time into this directory; ``waiting`` is called when another is under way. Raises OSError."""
+    lock = os.open(data / "discover.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def look(data: Path, paths: Iterable[Path]) -> list[Seen]:
@@ -82,11 +107,14 @@ def land(
     format: str,
     files: Sequence[LogFile] = (),
     now: int = 0,
+    room: Room | None = None,
+    days: int = 36_500,
 ) -> Landed:
     """Write a row for every use, and when all are on disk a record of the import for every file.
 
     ``files``: those the uses were read from, as ``look`` gave them; without any (a pipe) the uses themselves tell one
-    import from another. ``now``: µs since the epoch. Returns without a row when that import is known already.
+    import from another. ``now``: µs since the epoch. ``room``: below its floor nothing is written. ``days``: how many
+    the audit keeps records. Returns without a row when that import is known already.
 
     Raises OSError when the audit cannot be written, DataDirError, duckdb.Error.
     """
@@ -99,10 +127,10 @@ def land(
     import_id = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     if not set(digests) - set(_imports(data)):
         return Landed(0, 0, 0, import_id)
-    told = {"rows": 0, "requests": 0, "undated": 0}
+    told = {"rows": 0, "requests": 0, "undated": 0, "old": 0, "since": now - days * _AHEAD_US}
     rows = (_row(use, service, format, import_id, now, told) for use, service in uses)
-    _write(data, _with_markers(rows, files, format, told))
-    return Landed(told["rows"], told["requests"], told["undated"], import_id)
+    _write(data, _with_markers(rows, files, format, told), room)
+    return Landed(told["rows"], told["requests"], told["undated"], import_id, told["old"])
 
 
 def bring_in(data: Path) -> bool:
@@ -145,6 +173,7 @@ def _row(use: Use, service: Service, format: str, import_id: str, now: int, told
     told["rows"] += 1
     told["requests"] += use.requests
     told["undated"] += not dated
+    told["old"] += ended < told["since"]
     extra: dict[str, Any] = {"source": format, "requests": use.requests, "import": import_id}
     if not dated:
         extra["undated"] = "true"
@@ -173,16 +202,19 @@ def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _write(data: Path, records: Iterable[AuditRecord | None]) -> None:
+def _write(data: Path, records: Iterable[AuditRecord | None], room: Room | None) -> None:
     """All records durably, in a chain of their own; None waits until those before are. Raises OSError."""
     from weir.audit.spool.records import new_boot_id
     from weir.audit.spool.writer import Spool, SpoolUnavailable
     from weir.datadir import DataDir
 
     directory = DataDir(data)
+    if room is not None:
+        room.check()
     spool = Spool(
-        directory.spool, directory.proxy_id, new_boot_id(), segment_bytes_max=_SEGMENT_BYTES, queue_max=2 * _BATCH
-    )
+        directory.spool, directory.proxy_id, new_boot_id(), segment_bytes_max=_SEGMENT_BYTES, queue_max=2 * _BATCH,
+        room=room,
+    )  # fmt: skip
     spool.start()
     try:
         waiting = 0
@@ -193,6 +225,8 @@ def _write(data: Path, records: Iterable[AuditRecord | None]) -> None:
             if record is None or waiting == _BATCH:
                 _settle(spool.flush(_TIMEOUT_S))
                 waiting = 0
+                if room is not None:
+                    room.check()
         _settle(spool.flush(_TIMEOUT_S))
     except SpoolUnavailable as problem:
         raise OSError(errno.EIO, f"the import could not be written to the audit ({problem})") from None
@@ -229,17 +263,13 @@ def _imports(data: Path) -> dict[str, tuple[int, int]]:
 def _seen(path: Path, known: Mapping[str, tuple[int, int]]) -> Seen:
     """Hash a file once, and look at every length at which an import ended whether it is the beginning of this one."""
     lengths = sorted({size for _, size in known.values() if size})
-    before = at = done = 0
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
+    before = at = 0
+    with open_log(path) as log:
         for length in [*lengths, None]:
-            while length is None or done < length:
-                chunk = file.read(_CHUNK if length is None else min(_CHUNK, length - done))
-                if not chunk:
+            while length is None or log.unpacked < length:
+                if not log.read(_CHUNK if length is None else min(_CHUNK, length - log.unpacked)):
                     break
-                digest.update(chunk)
-                done += len(chunk)
-            here = known.get(digest.hexdigest()) if length in (None, done) else None
-            if here is not None and done:
-                before, at = here[0], done
-    return Seen(path, LogFile(path.name, digest.hexdigest(), done), before, at)
+            here = known.get(log.digest) if length in (None, log.unpacked) else None
+            if here is not None and log.unpacked:
+                before, at = here[0], log.unpacked
+        return Seen(path, LogFile(path.name, log.digest, log.unpacked), before, at)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weir.logs.use import Use
     from weir.shadow.opinion import Judged
 
-__all__ = ["Total", "document", "totals"]
+__all__ = ["Total", "document", "totals", "untold"]
 
 
 @dataclass(slots=True)
@@ -62,6 +62,18 @@ def totals(uses: Iterable[tuple[Use, Judged]]) -> list[Total]:
     return sorted(found.values(), key=lambda total: (-total.requests, total.judged.service.id))
 
 
+def untold(uses: Iterable[Use]) -> dict[str, str]:
+    """What none of a log's uses tells, as people call it → as ``--column`` does; empty when there is no use."""
+    some = list(uses)
+    looked = {
+        "time": ("ts", any(use.first for use in some)),
+        "user": ("user", any(use.user for use in some)),
+        "address": ("source", any(use.source for use in some)),
+        "bytes up": ("bytes_up", any(use.bytes_up is not None for use in some)),
+    }
+    return {name: column for name, (column, told) in looked.items() if some and not told}
+
+
 def document(made: Iterable[Total], readings: Iterable[Reading], unread: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """All of it for programs. Times are ISO 8601 in UTC; null is what no line told."""
     return {
@@ -86,7 +98,8 @@ def _service(total: Total) -> dict[str, Any]:
 
 def _file(reading: Reading) -> dict[str, Any]:
     return {
-        "file": reading.name, "format": reading.format or None, "sha256": reading.digest, "lines": reading.lines,
+        "file": reading.name, "format": reading.format or None, "sha256": reading.digest,
+        "from": reading.start, "lines": reading.lines,
         "requests": reading.requests, "hosts": reading.hosts, "other_hosts": reading.other_hosts,
         "other_requests": reading.other_requests, "trouble": reading.trouble or None,
         "bad": [

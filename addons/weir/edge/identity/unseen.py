@@ -20,8 +20,9 @@ from weir.edge.trace import Link, open_links
 from weir.identity.permissions import Use
 from weir.model import Action, Inspection, Principal, Service
 from weir.policy.case import NO_SERVICE, Case
+from weir.tls.decide import normalise
 
-__all__ = ["again", "judge", "pinned_case", "service_of"]
+__all__ = ["again", "found_at", "judge", "pinned_case", "service_of"]
 
 _AT_ONCE = 20  # connections, some ten microseconds each
 
@@ -38,6 +39,12 @@ def service_of(state: State, link: Link) -> Service | None:
     return None
 
 
+def found_at(state: State, link: Link) -> Service | None:
+    """The AI service that was discovered where a connection leads to; other things may be there too."""
+    host = next((name for name in map(normalise, filter(None, (link.sni, link.host))) if name in state.found), None)
+    return state.snapshot.judged(Service(host, host, category="discovered")) if host is not None else None
+
+
 def pinned_case(link: Link, service: Service | None, who: Principal) -> Case:
     """What policy is asked about a connection whose client lets nobody look into it."""
     names = tuple(dict.fromkeys(filter(None, (link.sni, link.host))))
@@ -46,6 +53,7 @@ def pinned_case(link: Link, service: Service | None, who: Principal) -> Case:
         service=service or NO_SERVICE,
         host=names[0] if names else "",
         is_ai=service is not None,
+        discovered=service is not None and service.category == "discovered",
         inspection=Inspection.PINNED,
         reason="client does not trust the certificate",
     )

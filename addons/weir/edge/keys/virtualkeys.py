@@ -30,7 +30,7 @@ from weir.model import Secret
 __all__ = ["Keyholders", "meet", "why_not"]
 
 log = logging.getLogger("weir.keys")
-FRESH_S = 1.0  # how long a key nobody knows is looked for: it may have been issued a moment ago
+FRESH_S = 5.0  # how long a key nobody knows is looked for at most: it may have been issued a moment ago
 LOOK_S = 1.0
 _NAMED_MAX = 8  # keys of one request that the record names
 

@@ -22,10 +22,12 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
+from weir.edge.discovery import suspected
 from weir.edge.trace import trace_of
 
 __all__ = ["DISCARD_FACTOR", "Upload"]
 
+_BEGUN_BYTES = 64 * 1024
 DISCARD_FACTOR = 4  # a refused upload is read up to this many limits, so that its client gets a clean answer
 
 
@@ -55,7 +57,16 @@ class Upload(http_layers.HttpStream):
         trace = trace_of(self.flow)
         if trace is None:
             return False
-        limit = 0 if trace.unread else trace.snapshot.body_limit(trace.is_ai)
+        limit = 0 if trace.unread else trace.snapshot.body_limit(trace.is_ai or bool(trace.suspected))
+        if not limit or trace.is_ai or trace.suspected is not None:
+            return self._is_over(limit)
+        if not self._is_over(limit) or len(self.request_body_buf) < min(limit, _BEGUN_BYTES):
+            return False
+        # Too long for anybody's traffic, so it would pass unread: has it the looks of a request to a model?
+        trace.suspected = suspected(trace, self.flow, bytes(self.request_body_buf)[:_BEGUN_BYTES])
+        return self._is_over(trace.snapshot.body_limit(bool(trace.suspected)))
+
+    def _is_over(self, limit: int) -> bool:
         if len(self.request_body_buf) > limit:
             return True
         try:

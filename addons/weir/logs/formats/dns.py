@@ -84,10 +84,10 @@ def _time(text: str, kind: str) -> str:
     iso = f"regexp_extract({text}, '^(?:<[0-9]+>1? ?)?([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T\\S+)', 1)"
     short = f"regexp_extract({text}, '^(?:<[0-9]+>)?([A-Z][a-z]{{2}} +[0-9]{{1,2}} [0-9:]{{8}})', 1)"
     now = "current_timestamp::TIMESTAMP"
-    dated = f"try_strptime(year({now}) || ' ' || {short}, '%Y %b %d %H:%M:%S')"
+    dated = f"zoned('', try_strptime(year({now}) || ' ' || {short}, '%Y %b %d %H:%M:%S'))"
     # It is of this year, unless that would be tomorrow or later.
     near = f"CASE WHEN {dated} > {now} + INTERVAL 1 DAY THEN {dated} - INTERVAL 1 YEAR ELSE {dated} END"
-    own = {"d": f"try_strptime({bind}, '%d-%b-%Y %H:%M:%S')", "u": epoch(unbound), "b": "NULL"}[kind]
+    own = {"d": f"zoned('', try_strptime({bind}, '%d-%b-%Y %H:%M:%S'))", "u": epoch(unbound), "b": "NULL"}[kind]
     return f"coalesce({own}, {stamp(iso)}, {near})"
 
 

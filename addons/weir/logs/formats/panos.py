@@ -29,8 +29,8 @@ def _looks(sample: Sample) -> float:
 def _sql(source: Source) -> str:
     # The one list without quotes that has commas in it, link_switches, would move the fields behind it.
     whole = f"regexp_extract(text, {quote(_START + '.*')}, 0)"
-    bare = f"regexp_replace({whole}, '\\{{[^{{}}]*\\}}', '', 'g')"
-    body = f"CASE WHEN contains(text, ',TRAFFIC,') THEN {bare} ELSE {whole} END"
+    listed = "contains(text, '{') AND contains(text, ',TRAFFIC,')"
+    body = f"CASE WHEN {listed} THEN regexp_replace({whole}, '\\{{[^{{}}]*\\}}', '', 'g') ELSE {whole} END"
     apps = " ".join(
         f"WHEN starts_with(f[15] || '-', {quote(app + '-')}) THEN {quote(host)}" for app, host in APPS.items()
     )

@@ -54,7 +54,7 @@ def _sql(source: Source) -> str:
     # Rows from before the types were written hold the user's name alone.
     user = f"coalesce({user}, CASE WHEN len(f) = 10 THEN {first} END)"
     return (
-        f"SELECT line, {stamp('f[1]', '%Y-%m-%d %H:%M:%S')} AS ts,"
+        f"SELECT line, {stamp('f[1]', '%Y-%m-%d %H:%M:%S', local=False)} AS ts,"
         f" CASE WHEN {dns} THEN f[9] ELSE f[8] END AS url,"
         f" coalesce(nullif({mail.format(user)}, ''), {user}) AS user, {_identity(_DEVICES, kind, first)} AS device,"
         f" CASE WHEN {dns} THEN coalesce(nullif(f[4], ''), f[5]) ELSE coalesce(nullif(f[3], ''), f[4]) END AS source,"

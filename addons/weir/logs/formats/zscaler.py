@@ -60,6 +60,7 @@ _PAIR_FIELDS = [
     "devicehostname",
 ]
 _FORMS = ("%a %b %d %H:%M:%S %Y", "%Y-%m-%d %H:%M:%S")
+_ZONES = "('UTC', 'GMT', 'CET', 'EET', 'WET', 'EST', 'MST', 'PST', 'HST', 'JST')"
 # What Zscaler writes where it knows nothing.
 _NOTHING = "('', 'None', 'NA', 'N/A', 'Unknown', 'Default Department', 'unknown')"
 
@@ -127,7 +128,11 @@ def _json() -> str:
     def first(*names: str) -> str:
         return f"coalesce({', '.join(field[name] for name in names)})"
 
-    at = f"coalesce({epoch(field['epochtime'])}, {stamp(first('time', 'datetime'), *_FORMS)})"
+    said = first("time", "datetime")
+    # Abbreviations mean several places (IST, CST): those are left to --timezone.
+    is_zone = f"{field['tz']} IN (SELECT name FROM pg_timezone_names() WHERE contains(name, '/') OR name IN {_ZONES})"
+    there = f"timezone('UTC', timezone({field['tz']}, {stamp(said, *_FORMS, local=False)}))"
+    at = f"coalesce({epoch(field['epochtime'])}, CASE WHEN {is_zone} THEN {there} END, {stamp(said, *_FORMS)})"
     rest = (
         f"{_known(first('dept', 'department'))} AS department, {_known(first('cip', 'ClientIP'))} AS source,"
         f" {_known(field['devicehostname'])} AS device, {_action(field['action'])},"

@@ -140,14 +140,17 @@ class Cells:
         )
 
     def hints(self) -> list[tuple[str, str, int, int, int, datetime]]:
-        """Host, why, clients, connections, bytes up, last: what looks like AI from outside."""
+        """Host, why (of the last), clients, connections, bytes up, last: what looks like AI from outside.
+
+        A row a host: a hint holds the figures of its own connection, so hardly two are alike.
+        """
         return self._rows(
             f"""
-            SELECT host, hint, count(DISTINCT {_WHO}), count(*) AS connections,
+            SELECT host, arg_max(hint, started), count(DISTINCT {_WHO}), count(*) AS connections,
                 coalesce(sum(req_bytes), 0)::BIGINT, {_LAST}
             FROM (SELECT *, extra->>'$.hint' AS hint FROM exchanges
                 WHERE started >= ? AND host IS NOT NULL AND contains(extra::VARCHAR, '"hint"'))
-            WHERE hint <> '' AND service IS NULL GROUP BY ALL ORDER BY connections DESC, 1, 2""",
+            WHERE hint <> '' AND service IS NULL GROUP BY host ORDER BY connections DESC, 1""",
             [self._since],
         )
 

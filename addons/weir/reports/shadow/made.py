@@ -129,7 +129,7 @@ def _trends(cells: Cells, days: Sequence[date]) -> dict[str, tuple[int, ...]]:
         at = (day - days[0]).days
         if 0 <= at < len(days):
             counts[service][at] += requests
-    return {service: tuple(count) for service, count in counts.items()} | {}
+    return {service: tuple(count) for service, count in counts.items()}
 
 
 def _people(uses: Iterable[UsedBy], named: Mapping[str, Service]) -> tuple[Person, ...]:

@@ -27,7 +27,7 @@ _HOW = """
 <dt>Score</dt><dd>From 0 (harmless) to 100, out of what is known of the service and how it is used; its reasons stand
 with it. What is not known of a service counts as unknown, not as good or bad. A score ranks; it is no verdict.</dd>
 <dt>Users</dt><dd>People that are known by name. Requests of nobody known are counted as <em>unnamed</em>.</dd>
-<dt>Sent</dt><dd>Bytes that went to the service; 1 MB is 1,000,000 bytes.</dd>
+<dt>Sent</dt><dd>Bytes that went to the service; 1 MB is 1,000,000 bytes. Where a dash stands, no log counted them.</dd>
 <dt>Findings</dt><dd>Sensitive values (a key, a card number, a name the policy protects) that stood in what was sent.
 They are counted only where traffic was decrypted: 0 for a service known from logs means <em>not looked</em>.</dd>
 <dt>Trend</dt><dd>Requests a day, of the last thirty days at most, each service to its own scale.</dd>

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from weir.cli.output import clean
 
-__all__ = ["Cell", "Column", "Grid", "amount", "badge", "chips", "count", "meter", "spark", "text", "when"]
+__all__ = ["Cell", "Column", "Grid", "amount", "badge", "chips", "count", "meter", "sent", "spark", "text", "when"]
 
 _STATUSES = {"sanctioned": "✓", "tolerated": "~", "unsanctioned": "✕", "unknown": "?"}
 _UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
@@ -36,6 +36,11 @@ def amount(size: int) -> str:
         if size >= worth:
             return f"{size / worth:.1f} {unit}" if size < 99.95 * worth else f"{size / worth:,.0f} {unit}"
     return f"{size} B"
+
+
+def sent(size: int) -> str:
+    """Bytes that were counted; 0 is that nobody counted them."""
+    return amount(size) if size else _NONE
 
 
 def when(moment: datetime | None) -> str:

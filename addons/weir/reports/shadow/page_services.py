@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weir.reports.shadow.model import Service, ShadowReport
-from weir.reports.shadow.page_parts import Cell, Column, Grid, amount, badge, chips, count, meter, spark, text, when
+from weir.reports.shadow.page_parts import (
+    Cell,
+    Column,
+    Grid,
+    amount,
+    badge,
+    chips,
+    count,
+    meter,
+    sent,
+    spark,
+    text,
+    when,
+)
 
 __all__ = ["anchors", "new", "services"]
 
@@ -56,7 +69,7 @@ def new(report: ShadowReport) -> Grid:
             Cell(meter(one.score), one.score),
             when(one.first_seen),
             _users(one),
-            Cell(amount(one.bytes_up), one.bytes_up),
+            Cell(sent(one.bytes_up), one.bytes_up),
         )
         for one in fresh
     ]
@@ -72,7 +85,7 @@ def _row(one: Service) -> Sequence[Cell | str]:
         Cell(meter(one.score), one.score),
         _users(one),
         Cell(f"{count(one.requests)}{blocked}", one.requests),
-        Cell(amount(one.bytes_up), one.bytes_up),
+        Cell(sent(one.bytes_up), one.bytes_up),
         Cell(found, one.findings),
         spark(one.trend),
         when(one.last_seen),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from weir.reports.shadow.model import Person, ShadowReport
-from weir.reports.shadow.page_parts import Cell, Column, Grid, amount, chips, count, text, when
+from weir.reports.shadow.page_parts import Cell, Column, Grid, chips, count, sent, text, when
 
 __all__ = ["COVERAGE", "blind", "coverage", "credentials", "hints", "people", "teams"]
 
@@ -26,7 +26,7 @@ _PEOPLE_MAX = 500  # on the page; the other forms of the report hold all
 
 
 def _sent(size: int) -> Cell:
-    return Cell(amount(size), size)
+    return Cell(sent(size), size)
 
 
 def people(report: ShadowReport) -> Grid:

@@ -7,6 +7,7 @@ A step's weight is its service's score (0 to 100) times how far its use has spre
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -19,6 +20,8 @@ MOST = 20
 _EVERYBODY = 0.25  # of the known people: a service that so many use is better decided about than forbidden
 _FEW = 3  # people; where fewer use a service, its spread says nothing
 _SCORE_LOW = 45
+_NO_HOST = re.compile(r"[^\w.:-]")
+_NO_ID = re.compile(r"[^a-z0-9]+")
 _UNKNOWN_SHARE = 0.1  # of requests of nobody known, from which that is worth a step
 
 
@@ -81,7 +84,9 @@ def _spread(service: Service) -> float:
 def _seen(service: Service) -> str:
     """How much a service is used, and the heaviest thing that speaks against it."""
     told = [_many(service.users, "user")] if service.users else []
-    told += [_many(service.requests, "request"), f"{size(service.bytes_up)} sent"]
+    told.append(_many(service.requests, "request"))
+    if service.bytes_up:  # else nobody counted them
+        told.append(f"{size(service.bytes_up)} sent")
     if service.findings:
         told.append(_many(service.findings, "sensitive finding"))
     against = next((why for why in service.reasons if not _said_already(why)), "")
@@ -122,7 +127,7 @@ def _about_services(services: Sequence[Service], alternatives: Mapping[str, Serv
         elif service.status == "unsanctioned":
             yield Step(
                 f"Block {service.name}", _seen(service) + ("; some of it was blocked" if service.blocked else ""),
-                (service.id,), "rules: [{id: no-unsanctioned-ai, if: {status: unsanctioned}, then: block}]", weight,
+                (service.id,), _ban(service), weight,
             )  # fmt: skip
         elif service.discovered:
             yield Step(
@@ -136,8 +141,16 @@ def _about_services(services: Sequence[Service], alternatives: Mapping[str, Serv
             )  # fmt: skip
 
 
+def _ban(service: Service) -> str:
+    """A rule against this service and no other."""
+    named = f"host: {_quoted(service.hosts)}" if service.discovered else f"service: {service.id}"
+    rule = _NO_ID.sub("-", f"no-{service.id.lower()}")[:64].rstrip("-")
+    return f"rules: [{{id: {rule}, if: {{{named}}}, then: block}}]"
+
+
 def _quoted(hosts: Sequence[str]) -> str:
-    return hosts[0].replace("'", "''").replace('"', "") if hosts else ""
+    """A host for a command that people paste into a shell: whoever made up its name writes nothing else into it."""
+    return _NO_HOST.sub("", hosts[0]) if hosts else ""
 
 
 def _accounts(

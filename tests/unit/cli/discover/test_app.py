@@ -36,7 +36,7 @@ def test_a_table_of_80_columns_and_what_was_wrong(log: str, capsys: pytest.Captu
 
 
 def test_json(log: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert start(["discover", log, "--json", "--format", "squid", log + ".no"]) == 0
+    assert start(["discover", log, "--json", "--format", "squid", log + ".no"]) == 1
     told = json.loads(capsys.readouterr().out)
     (service,) = told["services"]
     assert (service["service"], service["users"], service["requests"], service["unidentified"]) == (

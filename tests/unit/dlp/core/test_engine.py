@@ -286,6 +286,6 @@ def test_a_scan_ends_when_its_time_is_up(engine: Engine, text: str) -> None:
     scan = engine.scan(user(text), deadline_s=0.1)
     assert (scan.complete, scan.out_of_time) == (False, True)
     assert "out of time" in scan.reason
-    assert time.thread_time() - worked < 0.4  # by the thread's own clock: the machine may be busy
-    assert time.monotonic() - begin < 5
+    assert time.thread_time() - worked < 1  # by the thread's own clock: the machine may be busy
+    assert time.monotonic() - begin < 20
     assert engine.estimate_chars(user(text)) == len(text)  # not remembered

@@ -132,7 +132,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str, engine: Eng
         begin = time.thread_time()
         engine._scanner.prefilter.hits(text)
         times.append(time.thread_time() - begin)
-    assert min(times) < 0.05
+    assert min(times) < 0.1
 
 
 def located(items: list[list[Source]], text: str) -> tuple[set[int], dict[str, list[int]]]:

@@ -141,7 +141,7 @@ def test_its_time_ends(detector: ExactDetector) -> None:
 def test_hostile_texts_take_their_time_and_no_more(text: str, detector: ExactDetector) -> None:
     begin = time.thread_time()
     assert list(detector.find(text, Deadline(60))) == []
-    assert time.thread_time() - begin < 0.25
+    assert time.thread_time() - begin < 1
 
 
 def test_threads_share_it(detector: ExactDetector) -> None:

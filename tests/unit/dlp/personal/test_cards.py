@@ -89,9 +89,9 @@ def test_no_networks(prefix: str) -> None:
 
 
 def test_hostile_digits_end_in_time() -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     found("4111 " * 20_000)
-    assert time.monotonic() - begin < 2
+    assert time.thread_time() - begin < 2
     with pytest.raises(OutOfTime):
         list(CARDS.find(VISA, Deadline(0)))
 

@@ -93,10 +93,10 @@ def test_no_number_falls_between_windows(before: int) -> None:
 
 
 def test_a_run_of_digits_without_end_stops_in_time() -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     with pytest.raises(TimeoutError):
         list(phones()[0].find("0 " * 2_000_000, Deadline(0.05)))
-    assert time.monotonic() - begin < 1.0
+    assert time.thread_time() - begin < 1.0
 
 
 def test_scores() -> None:

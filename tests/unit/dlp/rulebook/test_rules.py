@@ -42,10 +42,10 @@ def test_the_built_in_rules() -> None:
 def test_the_built_in_rules_are_proved_in_no_time_and_read_in_less() -> None:
     begin = time.process_time()
     proved = load_rules(prove=True)
-    assert time.process_time() - begin < 1.5
+    assert time.process_time() - begin < 5
     begin = time.process_time()
     known = load_rules()
-    assert time.process_time() - begin < 0.3
+    assert time.process_time() - begin < 1
     assert known.digest == proved.digest
     for one, other in zip(known.rules, proved.rules, strict=True):
         assert (one.id, one.pattern.pattern, one.group, one.match) == (

@@ -7,7 +7,9 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -74,6 +76,15 @@ def test_the_model_in_the_body(rig: Rig, body: bytes, good: bool) -> None:
     assert (flow.response is None) == good
     assert good or REAL_KEY not in str(flow.request.headers)
     assert good or "model" in trace.refused_why or trace.verdict.action.word == "block"
+
+
+def test_on_a_busy_machine_a_key_just_issued_is_no_unknown_one(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, key), look, seen, there = rig.state.virtual_keys.create(app="a"), VirtualKeys.lookup, Future[None](), Event()
+    monkeypatch.setattr(VirtualKeys, "fresh", lambda *_: seen)
+    monkeypatch.setattr(VirtualKeys, "lookup", lambda ring, value: look(ring, value) if there.is_set() else None)
+    Timer(2.5, lambda: (there.set(), seen.set_running_or_notify_cancel() and seen.set_result(None))).start()
+    rig.play(flow := rig.flow(chat(), headers=bearer(key)), "requestheaders")
+    assert flow.response is None
 
 
 def test_reading_needs_no_model(rig: Rig) -> None:

@@ -79,6 +79,28 @@ def test_other_hosts_are_looked_at_as_far_as_a_peek(wire: Callable[..., Wire]) -
     assert [(r.kind, r.service) for r in one.rig.records] == [("request", ""), ("response", "")]
 
 
+HOST = {"limits": SMALL, "services": {"otherwise": "tolerated"}}
+
+
+@pytest.mark.parametrize(("size", "inspection"), [(6000, "inspected"), (70_000, "failed")])
+def test_a_long_body_that_begins_like_one_for_ai_is_read_whole(
+    wire: Callable[..., Wire], size: int, inspection: str
+) -> None:
+    one = wire(**HOST)
+    request = post(chat("x" * size), host="app.corp.example")
+    one.client(request[:2600])
+    assert one.to_upstream == b"" and ("request" in one.hooks) == (inspection == "failed")
+    one.client(request[2600:])
+    assert one.trace.discovered and one.trace.inspection == inspection
+    assert bool(one.to_upstream) == (inspection == "inspected")
+
+
+def test_any_other_long_body_passes_as_it_comes(wire: Callable[..., Wire]) -> None:
+    one = wire(**HOST)
+    one.client(post(b'{"model": "T-7", "parts": ["' + b"x" * 6000, host="app.corp.example", length=9000))
+    assert one.to_upstream and one.trace.oversize and not one.trace.is_ai
+
+
 STRICT = {"identity": {"required": True}, "limits": SMALL}
 
 

@@ -68,13 +68,13 @@ def follow(where: Path | str) -> None:
                 key_id, key = other.stdout.readline().split()
                 waits = ring.fresh(key)
                 if waits is not None:
-                    waits.result(1.0)
+                    waits.result(10)
                 assert good(ring, key)
                 print("revoke", key_id, file=other.stdin, flush=True)
                 assert other.stdout.readline() == "done\n"
                 began = time.monotonic()
-                until(lambda key=key: not good(ring, key), "the revocation", seconds=1.0)  # type: ignore[misc]
-                assert time.monotonic() - began < 1.0
+                until(lambda key=key: not good(ring, key), "the revocation")  # type: ignore[misc]
+                assert time.monotonic() - began < 1.0 + 5.0  # what a machine that does much else may add
             other.stdin.close()
     finally:
         ring.stop()

@@ -72,3 +72,20 @@ def test_events_of_the_firewall_itself_are_left_out_and_junk_is_bad() -> None:
     event = 'date=2026-11-16 time=12:00:00 logid="0100032001" type="event" subtype="user" user="admin"'
     got = lines("fortigate", event, "junk", _line('hostname="claude.ai"'))
     assert (got.requests, dict(got.bad)) == (1, {"no key=value line of FortiGate": 1})
+
+
+def test_what_a_session_is_told_twice_counts_once() -> None:
+    session = 'tz="+0000" type="{}" subtype="{}" sessionid={} srcip=10.0.0.1 hostname="{}" sentbyte={} rcvdbyte=5'
+    start = "date=2026-11-16 time=12:00:00 "
+    made = lines(
+        "fortigate",
+        start + session.format("utm", "webfilter", 7, "claude.ai", 10),
+        start + session.format("utm", "app-ctrl", 7, "Claude.ai", 10),
+        start + session.format("traffic", "forward", 7, "claude.ai", 100) + ' utmaction="block"',
+        start + session.format("utm", "webfilter", 8, "claude.ai", 1_000),  # a session that has no line of its own
+        start + session.format("utm", "webfilter", 7, "chatgpt.com", 3),  # another host by the same proxied session
+    )
+    assert [(use.host, use.action, use.requests, use.bytes_up) for use in made.uses] == [
+        ("chatgpt.com", "allowed", 1, 3), ("claude.ai", "allowed", 1, 1_000), ("claude.ai", "blocked", 1, 100),
+    ]  # fmt: skip
+    assert not made.bad

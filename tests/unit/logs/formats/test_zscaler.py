@@ -50,3 +50,11 @@ def test_an_epoch_goes_before_the_words_and_junk_is_bad() -> None:
     got = lines("zscaler", *texts)
     assert [(use.host, use.first) for use in got.uses] == [("claude.ai", 1_794_823_201_000_000)]
     assert sum(got.bad.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("GMT", 0), ("Asia/Kolkata", -5.5), ("PST", 8), ("IST", 0), ("x'", 0), ("", 0)]
+)
+def test_the_zone_that_the_feed_names(zone: str, hours: float) -> None:
+    (use,) = lines("zscaler", json.dumps(EVENT | {"tz": zone})).uses
+    assert use.first == 1_794_823_200_000_000 + hours * 3_600_000_000

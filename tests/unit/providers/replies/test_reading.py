@@ -104,10 +104,10 @@ DOCUMENT = b'{"model":"m","choices":[{"message":{"content":"<EMAIL_ADDRESS_1>"}}
 @pytest.mark.parametrize("text", [None, Swap({WORD: VALUE})])
 def test_white_space_ahead_is_passed_on_and_not_kept(text: Swap | None) -> None:
     found = reader("application/json", text)
-    start = time.process_time()
+    start = time.thread_time()
     for _ in range(32_000):
         assert found.feed(b" " * 63 + b"\n") == b" " * 63 + b"\n"
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 3
     assert not found._head
     out = found.feed(b"  " + DOCUMENT) + found.close()
     assert out == b"  " + (DOCUMENT.replace(WORD.encode(), SAID) if text else DOCUMENT)
@@ -148,10 +148,10 @@ BLOWN = b'{"choices":[{"message":{"content":"x","' + b"k" * 300_000 + b'":[' + b
 @pytest.mark.parametrize("editing", [False, True])
 def test_hostile_documents_hold_nobody_up(data: bytes, reason: str, editing: bool) -> None:
     """They pass as they are, and the record says so."""
-    start = time.process_time()
+    start = time.thread_time()
     out, reply = run(data, "application/json", Swap({WORD: VALUE}) if editing else None)
-    took = time.process_time() - start
-    assert took < 0.5, took
+    took = time.thread_time() - start
+    assert took < 2, took
     assert out == data
     assert reason in reply.reason
     assert (reply.inspection is Inspection.INSPECTED) == (not reason)
@@ -164,9 +164,9 @@ def test_a_large_document_still_tells_what_it_used() -> None:
 
 def test_a_large_document_is_still_edited() -> None:
     data = choices(1000, b"x" * 2_000_000)
-    start = time.process_time()
+    start = time.thread_time()
     out, reply = run(data, "application/json", Swap({WORD: VALUE}))
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 3
     assert out == data.replace(WORD.encode(), SAID)
     assert reply.inspection is Inspection.INSPECTED
 
@@ -174,9 +174,9 @@ def test_a_large_document_is_still_edited() -> None:
 @pytest.mark.parametrize("count", [2000, 30_000, 70_000])
 def test_an_event_with_too_many_texts_passes(count: int) -> None:
     data = b"data: " + choices(count) + b"\n\n"
-    start = time.process_time()
+    start = time.thread_time()
     out, reply = run(data, text=Swap({WORD: VALUE}))
-    assert time.process_time() - start < 0.5
+    assert time.thread_time() - start < 2
     assert (out, reply.reason) == (data, "too many texts")
 
 

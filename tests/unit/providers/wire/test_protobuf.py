@@ -115,10 +115,10 @@ def test_work_is_bounded() -> None:
     for _ in range(DEPTH_MAX - 1):
         data = field(1, data)
     strings = Strings()
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(4):
         strings.take(data, "")
-    assert time.perf_counter() - start < 3
+    assert time.thread_time() - start < 3
     assert strings.reason
 
 
@@ -159,8 +159,8 @@ def test_any_bytes(data: bytes) -> None:
 @pytest.mark.parametrize("many", [b"\x08\x01" * 500_000, field(1, b"\x0f\x00" * 8) * 110_000, field(1, b"") * 400_000])
 def test_a_million_fields_take_no_longer_than_looking_at_the_bytes(many: bytes) -> None:
     strings = Strings()
-    started = time.process_time()
+    started = time.thread_time()
     strings.take(many + field(2, b"a text at the end"), "/0")
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 3
     assert strings.reason == "more fields than can be looked at"
     assert any("a text at the end" in text for _, text in strings.texts)

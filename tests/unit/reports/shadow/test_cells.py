@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 
 from harness.memorystore import MemoryStore
+from unit.reports.shadow.conftest import seen
+from weir.audit.record import AuditRecord
 from weir.reports.shadow.cells import Cells
 
 EVER = datetime(1970, 1, 1)
@@ -58,3 +61,15 @@ def test_since(filled: MemoryStore) -> None:
     found = {one.service: one for one in later.services()}
     assert (found["deepseek"].requests, found["deepseek"].findings) == (2, 0)
     assert later.first(["deepseek", "nobody"]) == {"deepseek": datetime(2023, 11, 3, 12)}, "as far back as it goes"
+
+
+def test_hints_of_one_host_are_one_row(memory: Callable[..., MemoryStore]) -> None:
+    def hinted(days_ago: float, pieces: int, address: str) -> AuditRecord:
+        extra = f'{{"hint":"a reply of {pieces} small pieces (9000 bytes) in 4.2 s after one upload"}}'
+        return seen(days_ago, kind="meter", host="odd.example", service="", service_status="", inspection="metered",
+                    user="", team="", src_ip=address, extra=extra)  # fmt: skip
+
+    store = memory(hinted(3, 60, "10.0.0.1"), hinted(1, 90, "10.0.0.2"), hinted(2, 75, "10.0.0.1"))
+    ((host, why, clients, connections, up, _),) = Cells(store.connection, EVER).hints()
+    assert (host, clients, connections, up) == ("odd.example", 2, 3, 300)
+    assert why.startswith("a reply of 90 small pieces"), "the last one's"

@@ -86,3 +86,13 @@ def test_old_logs_have_a_trend_and_the_future_has_none(
     assert (made.days[-1], len(made.days)) == (NOW.date(), 30)
     old = report(memory().connection, NOW - timedelta(days=500), catalogue, now=NOW - timedelta(days=1))
     assert old.days[-1] == (NOW - timedelta(days=1)).date()
+
+
+def test_a_discovered_host_of_any_name_has_the_status_on_record(
+    memory: Callable[..., MemoryStore], catalogue: Catalogue
+) -> None:
+    hosts = ("gpubox", "::1", "llm.lab.example")
+    said = {"service_status": "unsanctioned", "extra": '{"discovered":"true"}'}
+    store = memory(*(seen(1, host=host, service=host, **said) for host in hosts))
+    made = report(store.connection, None, catalogue, now=NOW).services
+    assert {one.id: (one.status, one.discovered) for one in made} == dict.fromkeys(hosts, ("unsanctioned", True))

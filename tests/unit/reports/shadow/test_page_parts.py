@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from harness.htmltree import Tree
-from weir.reports.shadow.page_parts import Cell, Column, Grid, amount, badge, chips, meter, spark, text, when
+from weir.reports.shadow.page_parts import Cell, Column, Grid, amount, badge, chips, meter, sent, spark, text, when
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from weir.reports.shadow.page_parts import Cell, Column, Grid, amount, badge, ch
 )  # fmt: skip
 def test_bytes_are_in_powers_of_ten(size: int, said: str) -> None:
     assert amount(size) == said
+
+
+def test_what_nobody_counted_is_not_0_bytes() -> None:
+    assert "–" in sent(0)
+    assert sent(1_000) == "1.0 kB"
 
 
 def test_text_is_one_harmless_line() -> None:

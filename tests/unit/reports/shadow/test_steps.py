@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,14 @@ def test_block_what_is_unsanctioned_and_say_why() -> None:
     (step,) = made(service("X", findings=2))
     assert (step.title, step.services) == ("Block X", ("x",))
     assert step.why == "14 users, 100 requests, 200 MB sent, 2 sensitive findings; it trains on what is sent to it"
-    assert "status: unsanctioned" in step.command
+    assert step.command == "rules: [{id: no-x, if: {service: x}, then: block}]", "against X and nothing else"
+
+
+def test_what_only_logs_know_was_not_sent_in_0_bytes_and_a_host_is_named_as_one() -> None:
+    step = next(one for one in made(service("X", bytes_up=0, sources=("dns",))) if one.title == "Block X")
+    assert step.why == "14 users, 100 requests; it trains on what is sent to it"
+    found = service("ai.example", hosts=("ai.example",), discovered=True, category="discovered")
+    assert [one.command for one in made(found)] == ["rules: [{id: no-ai-example, if: {host: ai.example}, then: block}]"]
 
 
 @pytest.mark.parametrize(
@@ -98,11 +106,6 @@ def test_many_of_a_kind_are_folded_into_one() -> None:
     assert [step.weight for step in many] == sorted((step.weight for step in many), reverse=True)
 
 
-def test_a_hostile_host_stays_inside_its_quotes() -> None:
-    (step,) = made(service("X", status="unknown", discovered=True, users=1, hosts=("a'\"; DROP",)))
-    assert "a''; DROP'" in step.command
-
-
 @pytest.mark.parametrize(
     ("count", "said"),
     [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (12_300, "12 kB"), (999_600, "1.0 MB"), (4_200_000_000, "4.2 GB"),
@@ -110,3 +113,13 @@ def test_a_hostile_host_stays_inside_its_quotes() -> None:
 )  # fmt: skip
 def test_sizes(count: int, said: str) -> None:
     assert size(count) == said
+
+
+@pytest.mark.parametrize("host", ["a`id`.example", "a$(id).example", 'a"; id; ".example', "a' OR 1=1 --.example"])
+def test_nobody_writes_into_a_command_by_the_name_of_a_host(host: str) -> None:
+    one = service("Odd", discovered=True, status="unknown", hosts=(host,))
+    dark = Blind(host, "", "metered", "", 3, 3, 1, NOW)
+    commands = [step.command for step in made(one, blind=(dark,)) if "host = '" in step.command]
+    assert len(commands) == 2
+    for command in commands:
+        assert re.fullmatch(r"weir audit sql \"FROM \w+ WHERE host = '[\w.:-]*' LIMIT 20\"", command)
