@@ -75,7 +75,7 @@ def test_json_is_text_in_parquet_and_json_for_analysts() -> None:
 @pytest.mark.parametrize("at", [2**63 - 1, 1 - 2**63, 253_402_300_800_000_000])
 def test_a_time_that_is_none_is_no_time_and_no_error(at: int) -> None:
     stored = Column("at", 1, "TIMESTAMP", "BIGINT").stored
-    assert duckdb.execute(f"SELECT {stored} FROM (SELECT ?::BIGINT AS at)", [at]).fetchall() == [(None,)]
-    assert duckdb.execute(f"SELECT {stored} FROM (SELECT 1::BIGINT AS at)").fetchall() == [
+    assert duckdb.connect().execute(f"SELECT {stored} FROM (SELECT ?::BIGINT AS at)", [at]).fetchall() == [(None,)]
+    assert duckdb.connect().execute(f"SELECT {stored} FROM (SELECT 1::BIGINT AS at)").fetchall() == [
         (datetime(1970, 1, 1, 0, 0, 0, 1),)
     ]

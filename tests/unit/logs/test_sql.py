@@ -12,18 +12,15 @@ from hypothesis import strategies as st
 from weir.logs import sql
 
 NOON = datetime(2026, 1, 2, 12)
+CONNECTION = duckdb.connect()
+CONNECTION.execute("SET TimeZone = 'UTC'")
+CONNECTION.execute(sql.zoned("UTC"))
 
 
 def ask(expression: str, value: str) -> object:
-    row = duckdb.execute(f"SELECT {expression} FROM (SELECT ?::VARCHAR AS v)", [value]).fetchone()
+    row = CONNECTION.execute(f"SELECT {expression} FROM (SELECT ?::VARCHAR AS v)", [value]).fetchone()
     assert row is not None
     return row[0]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def utc() -> None:
-    duckdb.execute("SET TimeZone = 'UTC'")
-    duckdb.execute(sql.zoned("UTC").replace("TEMP", "OR REPLACE TEMP"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from weir.logs.urls import agent_product, host_of, is_host, named, path_of
 
 
 def ask(sql: str, value: str) -> object:
-    row = duckdb.execute(f"SELECT {sql} FROM (SELECT ?::VARCHAR AS v)", [value]).fetchone()
+    row = duckdb.connect().execute(f"SELECT {sql} FROM (SELECT ?::VARCHAR AS v)", [value]).fetchone()
     assert row is not None
     return row[0]
 

@@ -135,7 +135,8 @@ def test_huge_texts_are_sampled_in_bounded_time(tmp_path) -> None:
     assert sampled / whole == pytest.approx(25, rel=0.01)
 
 
-def test_background_loading_ends_exact(toy) -> None:
+def test_background_loading_ends_exact(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weir.usage.tokens._LATER_S", 0.0)
     counter = Counter.load(toy, background=True)
     for thread in threading.enumerate():
         if thread.name == "weir-tokenizers":

@@ -22,7 +22,7 @@ def rewrite(path: Path, select: str, to: Path | None = None) -> None:
     """A file as somebody writes it who knows how."""
     made = path.with_suffix(".made")
     names = field_ids(STORED[path.parent.name])
-    duckdb.execute(f"COPY ({select} FROM '{path}') TO '{made}' (FORMAT parquet, FIELD_IDS {names})")
+    duckdb.connect().execute(f"COPY ({select} FROM '{path}') TO '{made}' (FORMAT parquet, FIELD_IDS {names})")
     made.replace(to or path)
 
 

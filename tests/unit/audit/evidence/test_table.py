@@ -10,7 +10,7 @@ from weir.audit.evidence.table import checkpoints_sql, made
 
 def rows(log: Path) -> list[tuple[object, ...]]:
     query = f"SELECT number, size, root, year(ts), boot_id, note FROM ({checkpoints_sql(log)}) ORDER BY number"
-    return duckdb.sql(query).fetchall()
+    return duckdb.connect().sql(query).fetchall()
 
 
 def test_the_log_is_a_table_while_it_is_written(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def log(site: Site, folder: Path) -> LogReport:
 
 def rewrite(path: Path, query: str) -> None:
     made = path.with_suffix(".new")
-    duckdb.execute(f"COPY ({query.format(path)}) TO '{made}' (FORMAT parquet)")
+    duckdb.connect().execute(f"COPY ({query.format(path)}) TO '{made}' (FORMAT parquet)")
     made.replace(path)
 
 
@@ -32,7 +32,7 @@ def test_rows_of_a_folder_are_those_that_were_signed(folder: Path, log: LogRepor
     (edge,) = [orjson.loads(line) for line in (folder / "records" / EDGES).read_bytes().splitlines()]
     assert edge["first"] > 1 and edge["edge"], "rows before the period are not in the folder, their tree's edge is"
     assert found.signed == edge["last"] - edge["first"] + 1
-    ((between,),) = duckdb.sql(f"SELECT count(*) FROM '{folder}/records/{BETWEEN}'").fetchall()
+    ((between,),) = duckdb.connect().sql(f"SELECT count(*) FROM '{folder}/records/{BETWEEN}'").fetchall()
     assert between >= 2, "and the hashes up to the next checkpoint are"
 
 

@@ -30,7 +30,7 @@ def test_a_period() -> None:
 def test_both_forms_hold_the_rows_of_the_period(site: Site, tmp_path: Path) -> None:
     with Source(site.data.path, PERIOD, tmp_path / "scratch") as source:
         assert source.take(tmp_path / "records") == {"events": len(INSIDE), "findings": 1, "tool_calls": 2}
-    parquet = duckdb.sql(f"SELECT event_id::VARCHAR FROM '{tmp_path}/records/events.parquet'").fetchall()
+    parquet = duckdb.connect().sql(f"SELECT event_id::VARCHAR FROM '{tmp_path}/records/events.parquet'").fetchall()
     packed = (tmp_path / "records" / "events.jsonl.zst").read_bytes()
     lines = [json.loads(line) for line in zstandard.ZstdDecompressor().stream_reader(packed).read().splitlines()]
     ids = {one.event_id for one in INSIDE}

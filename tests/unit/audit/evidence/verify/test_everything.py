@@ -176,7 +176,7 @@ def test_a_beginning_that_was_taken_away_as_if_its_time_were_over(signed: Path) 
     day = next((signed / "audit" / "days" / "events").glob("2*.parquet"))
     made = day.with_suffix(".made")
     rows = f"SELECT * FROM '{day}' WHERE boot_id <> '0002'"
-    duckdb.execute(f"COPY ({rows}) TO '{made}' (FORMAT parquet, FIELD_IDS {field_ids(STORED['events'])})")
+    duckdb.connect().execute(f"COPY ({rows}) TO '{made}' (FORMAT parquet, FIELD_IDS {field_ids(STORED['events'])})")
     made.replace(day.with_name(day.name.replace(".0000", ".0009")))
     removing(signed, [day])
     day.unlink()
