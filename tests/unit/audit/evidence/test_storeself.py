@@ -48,8 +48,6 @@ def test_a_store_that_was_changed(data: Path, monkeypatch: pytest.MonkeyPatch) -
         made = day.with_name("made")
         kept = f"COPY (SELECT {columns} FROM '{day}' {rows}) TO '{made}' (FORMAT parquet, FIELD_IDS {names})"
         duckdb.connect().sql(kept)
-            f"COPY (SELECT {columns} FROM '{day}' {rows}) TO '{made}' (FORMAT parquet, FIELD_IDS {names})"
-        )
         made.replace(day)
         found = look(data)[1]
         assert {wrong for wrong, _ in found} == expected and {seq for _, seq in found} >= {7}, found
