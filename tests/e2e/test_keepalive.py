@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
-from e2e.support import ADDRESS, House, chat_body
+from e2e.support import ADDRESS, House, chat_body, only_http2
 from harness.clients import client
 from harness.processes import until
 
@@ -91,17 +91,31 @@ def test_fifty_requests_without_resolve(streamed: bool, port: int, protocol: str
 
 @ports
 def test_fifty_streams_at_once_on_one_connection(port: int, house: House) -> None:
+    """By one thread: httpcore takes the number of a stream and sends its head without a lock."""
     headers = {"authorization": f"Bearer {house.key}", "content-type": "application/json"}
     house.doubles.behave("gate=all", times=COUNT)
-    with house.client(http2=True) as http:
 
-        def one(number: int) -> str:
-            content = body(number, streamed=True)
-            return http.post(f"https://api.openai.com:{port}{PATH}", content=content, headers=headers).text
+    async def all_of_them() -> list[httpx.Response]:
+        context = only_http2(house.weir.ca)
+        async with httpx.AsyncClient(
+            proxy=house.weir.url, verify=context, http2=True, timeout=60, trust_env=False
+        ) as http:
+            url = f"https://api.openai.com:{port}{PATH}"
+            asked = [
+                asyncio.create_task(http.post(url, content=body(number, streamed=True), headers=headers))
+                for number in range(COUNT)
+            ]
+            try:
+                await asyncio.to_thread(
+                    until,
+                    lambda: house.doubles.waiting("all") == COUNT or any(task.done() for task in asked),
+                    "all of them at the gate",
+                )
+                assert [task.result().text for task in asked if task.done()] == [], "answered before its time"
+            finally:
+                await asyncio.to_thread(house.doubles.release, "all", "all")
+            return await asyncio.gather(*asked)
 
-        with ThreadPoolExecutor(COUNT) as pool:
-            replies: Iterator[str] = pool.map(one, range(COUNT))
-            until(lambda: house.doubles.waiting("all") == COUNT, "all of them at the gate")
-            house.doubles.release("all", "all")
-            assert all(reply.endswith("data: [DONE]\n\n") for reply in replies)
+    replies = asyncio.run(all_of_them())
+    assert all(reply.text.endswith("data: [DONE]\n\n") for reply in replies)
     assert len(house.until(COUNT, "response")) == COUNT

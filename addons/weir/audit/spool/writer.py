@@ -266,24 +266,24 @@ class Spool:
 
     def _ready(self, size: int) -> Segment:
         """The segment that takes ``size`` bytes more. Raises OSError, also while the disk is below its floor."""
+        now = self._segment
         if self.room is not None:
             self.room.check()
-        now = self._segment
-        if now is None or now.lost or 0 < now.end > now.size - size:
-            now = self._rotate(size)
-        return now
+        return self._rotate(size) if now is None or now.lost or 0 < now.end > now.size - size else now
 
     def _rotate(self, size: int = 0) -> Segment:
-        before = self._segment
-        if before is not None:
+        if (before := self._segment) is not None:
             before.trim()  # and stays locked until there is another: whoever looks must not take the chain for over
         wanted = max(self._segment_bytes_max, size)
         if self.room is not None and (wanted := min(wanted, self.room.above_floor())) < max(size, _LEAST_BYTES):
             raise OSError(errno.ENOSPC, FULL)
         self._directory.mkdir(mode=0o700, exist_ok=True)  # it is there, unless somebody took it away
         path = self._directory / f"{self._proxy_id}-{self._boot_id}-{self._number + 1:06d}.jsonl"
-        self._segment = Segment(path, wanted)
-        self._number += 1
+        try:
+            self._segment, self._number = Segment(path, wanted), self._number + 1
+        except FileNotFoundError:
+            self._number += 1  # the directory was moved with the file in it, which may come back under this name
+            raise
         if before is not None:
             before.close()
         return self._segment

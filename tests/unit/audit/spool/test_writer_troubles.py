@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import shutil
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from weir.audit.record import AuditRecord, new_event_id
 from weir.audit.spool import room as room_module
+from weir.audit.spool import segment as segment_module
 from weir.audit.spool.chain import replay, verify_chain
 from weir.audit.spool.room import Room
 from weir.audit.spool.writer import Spool, SpoolUnavailable
@@ -68,6 +70,35 @@ def test_a_directory_that_is_taken_away_is_told_and_made_again(
         for path in aside.iterdir():
             path.rename(folder / path.name)
         assert verify_chain(folder) == [], "put back, the chain is whole"
+
+
+def test_a_file_that_was_moved_while_it_was_made_shares_its_name_with_no_other(
+    tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory is moved between the making of a file and the syncing of its name, and put back later."""
+    folder, aside = tmp_path / "spool", tmp_path / "aside"
+    spool, sync = Spool(folder, "p", "b", segment_bytes_max=1, retry_s=0.02), segment_module.sync_directory
+
+    def moved(directory: Path) -> None:
+        monkeypatch.setattr(segment_module, "sync_directory", sync)
+        directory.rename(aside)
+        sync(directory)
+
+    spool.start()
+    spool.put(record(user="first"))
+    assert spool.flush(10)
+    monkeypatch.setattr(segment_module, "sync_directory", moved)
+    spool.put(record(user="second"))
+    assert spool.flush(10) and spool.close(10)
+    assert not {path.name for path in aside.iterdir()} & {path.name for path in folder.iterdir()}
+    for path in aside.iterdir():
+        path.rename(folder / path.name)
+    assert [row["user"] for row in map(json.loads, lines_of(folder)) if row["kind"] != "gap"] == ["first", "second"]
+
+
+def lines_of(folder: Path) -> list[bytes]:
+    """All lines of a spool in their order."""
+    return [line for path in sorted(folder.iterdir()) for line in path.read_bytes().splitlines()]
 
 
 def test_while_the_directory_cannot_be_made_it_is_refused(tmp_path: Path, record: Make) -> None:
