@@ -178,13 +178,13 @@ class Ingester:
     def _pass(self) -> tuple[int, bool]:
         """One batch: records ingested, and whether the spool holds more."""
         found = _Found()
-        offsets, seen = dict(self._cursor.offsets), dict(self._cursor.seen)
+        to = self._cursor.following()
         chains = segments(self._spool_dir)
         for path in (path for paths in chains.values() for path in paths):
-            offsets[path.name] = self._read(path, offsets.get(path.name, 0), found, seen)
+            to.offsets[path.name] = self._read(path, to.offsets.get(path.name, 0), found, to)
         if not found.lines:
-            if offsets != self._cursor.offsets:
-                self._save(Cursor(self._cursor.next_batch, offsets, seen), chains)
+            if to.offsets != self._cursor.offsets:
+                self._save(to, chains)
             return 0, False
         full = self._full(found)
         batch = self._cursor.next_batch
@@ -194,7 +194,8 @@ class Ingester:
         try:
             for table in LEVELS["hot"]:  # events last: a finding never shows without its event for long
                 self._write(table, paths_of[table], batch, found, again)
-            self._save(Cursor(batch + 1, offsets, seen), chains)
+            to.next_batch = batch + 1
+            self._save(to, chains)
         except (OSError, duckdb.Error):
             for path in paths_of.values():  # the batch comes again, elsewhere
                 path.unlink(missing_ok=True)
@@ -213,12 +214,11 @@ class Ingester:
     def _full(self, found: _Found) -> bool:
         return len(found.lines) >= self._rows_max or found.size >= BYTES_MAX
 
-    def _read(self, path: Path, offset: int, found: _Found, seen: dict[str, int]) -> int:
+    def _read(self, path: Path, offset: int, found: _Found, to: Cursor) -> int:
         """Append a segment's new lines; the offset up to which it was read. One without its end is left for later."""
         if self._full(found) or size(path) <= offset:
             return offset
         chain = chain_name(path)
-        last = seen.get(chain, 0)
         with open_segment(path) as file:
             file.seek(offset)
             for line in file:
@@ -230,8 +230,7 @@ class Ingester:
                     self.bad_lines += 1
                     self.last_problem = f"{path.name} at byte {offset}: {problem}"
                 else:
-                    if fitting.seq > last:
-                        last = seen[chain] = fitting.seq
+                    if to.take(chain, fitting.seq):
                         found.add(fitting)
                 offset += len(line)
         return offset

@@ -31,3 +31,20 @@ def test_segments_that_are_gone_are_forgotten_and_chains_are_not() -> None:
     cursor = Cursor(1, {"a-1.jsonl": 1, "b-1.jsonl": 2}, {"a": 1, "b": 2})
     cursor.forget({"b-1.jsonl"})
     assert cursor == Cursor(1, {"b-1.jsonl": 2}, {"a": 1, "b": 2})
+
+
+def test_what_was_missing_is_taken_when_it_comes_and_once(tmp_path: Path) -> None:
+    cursor = Cursor()
+    assert [cursor.take("p", seq) for seq in (1, 2, 7, 8)] == [True] * 4
+    assert cursor.holes == {"p": [(3, 6)]}
+    cursor.save(tmp_path / "cursor.json")
+    loaded = Cursor.load(tmp_path / "cursor.json")
+    assert loaded == cursor
+    copy = loaded.following()
+    assert [copy.take("p", seq) for seq in (4, 4, 3, 6, 5, 5, 8, 1)] == [True, False, True, True, True] + [False] * 3
+    assert (copy.holes, loaded.holes) == ({}, {"p": [(3, 6)]}), "a pass that fails changes nothing"
+
+
+def test_a_chain_whose_beginning_is_retired_has_no_hole_there() -> None:
+    cursor = Cursor()
+    assert cursor.take("p", 500) and cursor.holes == {} and not cursor.take("p", 499)

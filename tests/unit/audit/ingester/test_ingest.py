@@ -88,6 +88,21 @@ def test_a_big_backlog_goes_in_bounded_batches(tmp_path: Path, spool: Spool, rec
     assert counts(tmp_path) == (95, 95, 95)
 
 
+def test_a_file_that_was_away_is_read_when_it_is_back(tmp_path: Path, record: Make) -> None:
+    spool = Spool(tmp_path / "spool", "p", "b", segment_bytes_max=1)
+    spool.start()
+    for _ in range(4):
+        feed(spool, record, 1)
+        assert spool.flush(10)
+    away = sorted((tmp_path / "spool").iterdir())[1]
+    away.rename(tmp_path / away.name)
+    with ingester(tmp_path) as one:
+        assert one.run_once() == 3
+        (tmp_path / away.name).rename(away)
+        assert (one.run_once(), one.run_once()) == (1, 0)
+    assert spool.close(10) and counts(tmp_path)[0] == 4
+
+
 def test_bad_lines_are_counted_named_and_skipped(tmp_path: Path, spool: Spool, record: Make) -> None:
     feed(spool, record, 2)
     path = next((tmp_path / "spool").glob("*.jsonl"))
