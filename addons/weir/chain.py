@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from weir.audit.addon import Audit
 from weir.audit.spool.records import new_boot_id
 from weir.audit.spool.room import Room
-from weir.audit.spool.writer import Spool
 from weir.datadir import DataDir, DataDirError
 from weir.dlp.addon import Dlp
 from weir.dlp.build import engine_of
@@ -16,11 +17,14 @@ from weir.dlp.core.pool import HELPERS
 from weir.dlp.standins.conversations import Conversations
 from weir.dlp.standins.vault import Vault
 from weir.edge.begin import Begin
+from weir.edge.bounds.destinations import Destinations
+from weir.edge.bounds.doors import Doors
 from weir.edge.coach import Coach
 from weir.edge.connections import Connections
 from weir.edge.content.forgetting import Forgetting
 from weir.edge.content.writing import policy_of
 from weir.edge.firstseen import FirstSeen
+from weir.edge.health.counted import CountedSpool
 from weir.edge.identity.handshakes import Handshakes
 from weir.edge.keys.keyhealth import Managed, SecretEvents
 from weir.edge.keys.keystore import running_keys
@@ -31,6 +35,7 @@ from weir.edge.process.drain import Drain
 from weir.edge.state import Snapshot, State
 from weir.edge.websockets.sockets import Sockets
 from weir.edge.wire.resolve import Address, Resolve
+from weir.filemodes import AS_ROOT, look
 from weir.identity.addon import Identity, Permits
 from weir.identity.build import build as build_sources
 from weir.identity.desk import Desk
@@ -48,6 +53,7 @@ from weir.policy.addon import PolicyAddon
 from weir.policy.decide import Policy
 from weir.providers.addon import Providers
 from weir.providers.services.registry import Registry
+from weir.routing.addon import Routing
 from weir.settings import Settings
 from weir.shadow.addon import Shadow
 from weir.shadow.catalogue import Catalogue
@@ -66,6 +72,8 @@ from weir.usage.tokens import Counter
 
 __all__ = ["UNUSABLE", "build_snapshot", "build_state", "chain", "prices_of", "rebuild"]
 
+log = logging.getLogger("weir")
+
 SECRETS_S = 8.0  # a start, or a changed policy, waits so long for backends that don't answer
 
 # What building raises when a policy, a data directory or what lies in it can't be used; each says what to do.
@@ -80,7 +88,9 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         Forgetting(state),  # what was erased leaves memory too; it looks at no exchange
     ]
     rest: list[object] = [
-        Resolve(resolve, state),  # addresses, before anything is connected
+        resolving := Resolve(resolve, state),  # addresses, before anything is connected
+        Doors(state),  # how many come in, and for how long they may do nothing
+        Destinations(state, resolving),  # where nothing is connected to; knows what the operator named
         Begin(state),  # the trace that all others write to
         Handshakes(state),  # what the client shows of itself in TLS and SOCKS5
         Tls(state),  # decrypt or meter, before there is a request to look at
@@ -98,6 +108,7 @@ def chain(state: State, resolve: dict[Address, Address]) -> tuple[list[object], 
         UsageAddon(state),  # asks for usage in the body that policy left
         Settlement(state),  # what Usage has counted comes out of the budgets
         Keys(state),  # whom a virtual key stands for (headers); the real key goes in last, when all have looked
+        Routing(state),  # another place when one fails: with another key, so after Keys
         Permits(state),  # what the caller may use, all having said who it is; before the body is read
         connections,  # connections that have no exchange
         DiskSpace(state),  # says when the disk gets full, before it is
@@ -187,10 +198,19 @@ def _reveal(reference: str) -> str:
 
 def build_state(settings: Settings, data: DataDir, upstream_cas: Sequence[Path] = ()) -> State:
     """Everything that the chain needs, under `data`. Makes the CA and the keys at first start. Raises `UNUSABLE`."""
+    look(data.path)  # before any of it is used
+    if os.geteuid() == 0 and not data.worker:  # of several workers their parent has said it
+        log.warning(AS_ROOT)
     boot_id = new_boot_id()
     fingerprint_key = data.secret("fingerprint")
     bundle, throttle = merged_bundle(data.run / "upstream-roots.pem", upstream_cas), Throttle()
-    spool = Spool(data.spool, data.proxy_id, boot_id, room=Room(data.spool, settings.audit.disk))
+    spool = CountedSpool(
+        data.spool,
+        data.proxy_id,
+        boot_id,
+        room=Room(data.spool, settings.audit.disk),
+        queue_max=settings.limits.audit_queue_max,
+    )
     company = Company(Refresher(on_change=SecretEvents(spool.put)))
     return State(
         data=data,

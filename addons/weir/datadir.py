@@ -138,6 +138,7 @@ class DataDir:
 
     def __init__(self, path: Path) -> None:
         self.path = _directory(path.absolute())
+        self.worker = 0  # which of several this process is; 0: the only one
 
     @property
     def ca(self) -> Path:
@@ -183,6 +184,11 @@ class DataDir:
     def tokenizers(self) -> Path:
         """Vocabularies for offline token counts."""
         return _directory(self.path / "tokenizers")
+
+    @property
+    def owed(self) -> Path:
+        """Use that budgets must still be charged with; each worker has its own, as a process takes its file away."""
+        return self.path / (f"limits-owed-{self.worker}.jsonl" if self.worker else "limits-owed.jsonl")
 
     @property
     def compiled(self) -> Path:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from weir.frozen import quick
+
 __all__ = [
     "ANONYMOUS", "NO_USAGE", "Action", "Attachment", "AuthPlace", "Cost", "Endpoint", "Exchange", "Finding",
     "Inspection", "Mode", "OnFailure", "Principal", "Reply", "Secret", "Segment", "Service", "Status", "Unparsed",
@@ -28,10 +30,10 @@ class Action(IntEnum):
     COACH = 5  # held back until a person states a reason; for whoever can't be asked it is a block
     BLOCK = 6
 
-    @property
-    def word(self) -> str:
-        """The name operators write in a policy and read in the audit, e.g. ``pseudonymise``."""
-        return self.name.lower()
+    word: str  # the name operators write in a policy and read in the audit, e.g. `pseudonymise`
+
+    def __init__(self, _value: int) -> None:
+        self.word = self.name.lower()
 
 
 class Inspection(StrEnum):
@@ -209,7 +211,6 @@ class Usage:
     def beyond(self, other: Usage) -> Usage:
         """What of this, a sum, the other doesn't hold yet; never less than nothing."""
         known = dict(other.parts)
-        left = ((name, count - known.get(name, 0)) for name, count in self.parts)
         return Usage(
             max(self.input_tokens - other.input_tokens, 0),
             max(self.output_tokens - other.output_tokens, 0),
@@ -217,7 +218,7 @@ class Usage:
             max(self.cache_write_tokens - other.cache_write_tokens, 0),
             max(self.reasoning_tokens - other.reasoning_tokens, 0),
             self.source,
-            tuple((name, count) for name, count in left if count > 0),
+            tuple((name, count - known.get(name, 0)) for name, count in self.parts if count > known.get(name, 0)),
             self.tier,
         )
 
@@ -269,13 +270,12 @@ def _below_or_like(host: str, pattern: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AuthPlace:
-    """Where a provider takes its credential: a header (with a scheme word, if any), a query parameter, or a subprotocol
-    of a WebSocket: behind a word that ends in a dot, or the one after a word."""
+    """Where a provider takes its credential: a header, a query parameter, or a subprotocol of a WebSocket."""
 
     header: str = ""
-    scheme: str = ""
+    scheme: str = ""  # the word before it in the header, if any
     query: str = ""
-    subprotocol: str = ""
+    subprotocol: str = ""  # behind this word if it ends in a dot, else the one after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,3 +294,7 @@ class Reply:
     by_model: tuple[tuple[str, Usage], ...] = ()  # a result file answers many requests: usage of each model
     usage_of: str = ""  # what the usage belongs to when it is no part of this exchange, e.g. a batch's result file
     arguments: tuple[str, ...] = field(default=(), repr=False)  # one a tool call, or none; no part of `text`
+
+
+for _many in (Principal, Segment, Exchange, Finding, Verdict, Usage, Reply):  # several of each for every exchange
+    quick(_many)

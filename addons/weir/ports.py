@@ -5,12 +5,13 @@ Floor 0, beside `weir.model`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from weir.model import Action, Endpoint, Exchange, Finding, Reply, Segment, Usage
 
-__all__ = ["ECHO", "WHOLE", "Dialect", "Masker", "ReplyReader", "TextMap", "Watch"]
+__all__ = ["ECHO", "WHOLE", "Dialect", "Hearer", "Masker", "ReplyReader", "TextMap", "Watch"]
 
 
 class TextMap(Protocol):
@@ -86,6 +87,14 @@ class Masker(Protocol):
 
 WHOLE: Final = "whole/"  # channels with this prefix hold one text, given complete
 ECHO: Final = "whole/echo/"  # and those with this one what the client itself had sent
+
+
+class Hearer(ABC):
+    """A `TextMap` that changes nothing and takes a text that stands complete in one go."""
+
+    @abstractmethod
+    def whole(self, text: str, *, echo: bool) -> None:
+        """Take it, as `TextMap.feed` and `TextMap.flush` of a channel of its own; ``echo``: the client had sent it."""
 
 
 @runtime_checkable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from weir.fields import (
     Bytes,
@@ -28,19 +28,13 @@ from weir.fields import (
     wrong,
 )
 from weir.model import Status
+from weir.part import Part
+from weir.sections_limits import Limits
 
 __all__ = [
     "Allowance", "Budget", "Coach", "Dlp", "Files", "Intercept", "Key", "Limits", "Network",
     "Part", "Pseudonyms", "Rate", "Services", "Stores", "Team", "UsageSettings", "WeightedSecret", "open_intercept",
 ]  # fmt: skip
-
-
-class Part(BaseModel):
-    """What all sections share: unknown keys are mistakes, nothing changes after loading, errors never show input."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True
-    )
 
 
 def open_intercept(value: object) -> object:
@@ -80,10 +74,15 @@ class Network(Part):
 
 
 class WeightedSecret(Part):
-    """One of several keys of a service, and its share beside the others'."""
+    """One of several keys of a service, and its share beside the others'.
+
+    ``name``: what records call it after the service's, instead of its number. ``hosts``: where alone it may go.
+    """
 
     secret: Reference
     weight: Annotated[Int, within(1, 1000)] = 1
+    name: Text = ""
+    hosts: Hosts = ()
 
 
 class Key(Part):
@@ -108,7 +107,19 @@ class Key(Part):
             raise wrong("needs to say where the key is", "write secret: REFERENCE, or secrets: [{secret: REFERENCE}]")
         if len({entry.secret for entry in self.secrets}) < len(self.secrets):
             raise wrong("names one key twice", "write each reference once, with a weight")
+        if len(set(self.labels(""))) < len(self.secrets):
+            raise wrong("has two keys of one name", "give each a name of its own; without one it has its number")
         return self
+
+    def labels(self, service: str) -> tuple[str, ...]:
+        """What records call each key."""
+        if len(self.entries) == 1 and not (self.secrets and self.secrets[0].name):
+            return (service,)
+        return tuple(f"{service}-{entry.name or number}" for number, entry in enumerate(self.secrets, 1))
+
+    def bindings(self, hosts: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        """Where each key may go; ``hosts`` is where one may that names none."""
+        return tuple(entry.hosts or hosts for entry in self.secrets) or (hosts,)
 
     @property
     def entries(self) -> tuple[tuple[str, int], ...]:
@@ -166,16 +177,6 @@ class UsageSettings(Part):
 
     ask: Flag = False
     prices: FilePath | None = None
-
-
-class Limits(Part):
-    """Bounds on one exchange: bytes held of a request, of a reply, of a request not known to be AI; time."""
-
-    body_bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 32 << 20
-    reply_bytes_max: Annotated[Bytes, within(64 << 10, 1 << 30, "bytes")] = 32 << 20
-    peek_bytes_max: Annotated[Bytes, within(1 << 10, 64 << 20, "bytes")] = 1 << 20
-    hook_timeout_ms: Annotated[Int, within(100, 120_000, "ms")] = 10_000
-    drain_s: Annotated[Int, within(0, 3600, "s")] = 30
 
 
 _Scope = Annotated[str, choices("org", "team", "app", "key", "user")]

@@ -48,6 +48,8 @@ from weir.sections_audit import Audit
 from weir.sections_credentials import KINDS, KindGlobs
 from weir.sections_credentials import Credentials as RawCredentials
 from weir.sections_identity import Identity
+from weir.sections_limits import Destinations
+from weir.sections_routing import Failover
 from weir.sections_shadow import Discover, share
 from weir.sections_tenants import Tenants
 from weir.yamlpos import Document, Mistake, PolicyError, read, read_text
@@ -73,6 +75,7 @@ BUILT_IN_RULES = (
     *("virtual-key", "audit-unavailable", "malformed-request", "budget", "rate"),  # of other concerns
     *("identity-permissions", "identity-strength", "identity-conflict", "identity-throttled"),
     *("credential", "company-key", "tenant"),
+    *("limit", "destination", "destination-unproven"),
 )
 
 Then = Annotated[str, choices(*ACTIONS)]
@@ -153,6 +156,7 @@ class Settings(Part):
     tenants: Tenants = Field(default_factory=dict)
     keys: Mapping[Name, Key] = Field(default_factory=dict)
     credentials: RawCredentials = RawCredentials()
+    failover: Mapping[Name, Failover] = Field(default_factory=dict)
     teams: Mapping[Name, Team] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     budgets: tuple[Budget, ...] = ()
@@ -163,6 +167,7 @@ class Settings(Part):
     usage: UsageSettings = UsageSettings()
     audit: Audit = Audit()
     limits: Limits = Limits()
+    destinations: Destinations = Destinations()
 
     _document: Document = PrivateAttr(default_factory=lambda: Document("policy"))
     _canonical: str = PrivateAttr(default="")

@@ -33,13 +33,14 @@ class File:
             # Not opened here: to close it would end the locks that SQLite has on it elsewhere in this process.
             if path.is_symlink():
                 raise OSError(errno.ELOOP, "it is a symbolic link") from None
+        self._name = os.fspath(path)  # looked at with every transaction
         self._identity = self._of(path.lstat())
 
     @property
     def there(self) -> bool:
         """False once it was removed or another one put in its place: SQLite would go on writing where nobody reads."""
         try:
-            return self._of(self.path.lstat()) == self._identity
+            return self._of(os.lstat(self._name)) == self._identity
         except OSError:
             return False
 

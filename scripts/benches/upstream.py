@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
@@ -80,6 +81,7 @@ http {{
         key, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench upstream CA")])
         now = datetime.now(UTC)
+        loopback = x509.IPAddress(IPv4Address("127.0.0.1"))  # for gateways, which are told its address
 
         def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
             made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
@@ -101,7 +103,7 @@ http {{
         )
         certificate = (
             builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), leaf.public_key())
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), loopback]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )

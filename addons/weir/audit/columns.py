@@ -109,6 +109,8 @@ def field_ids(columns: tuple[Column, ...]) -> str:
 
 
 def parquet_schema(columns: tuple[Column, ...]) -> str:
-    """The ``schema=`` argument of ``read_parquet``: reads old files too, with NULL for columns they lack."""
-    parts = (f"{c.number}: {{name: '{c.name}', type: '{c.parquet}', default_value: NULL}}" for c in (*columns, BATCH))
-    return "MAP {" + ", ".join(parts) + "}"
+    """The ``schema=`` argument of ``read_parquet``: reads old files too, with NULL for columns they lack.
+
+    As one text that is cast: DuckDB works through a MAP of structs, member by member, for each time it is named."""
+    parts = (f"{c.number}={{name: {c.name}, type: {c.parquet}, default_value: NULL}}" for c in (*columns, BATCH))
+    return "'{" + ", ".join(parts) + "}'::MAP(INTEGER, STRUCT(name VARCHAR, type VARCHAR, default_value VARCHAR))"

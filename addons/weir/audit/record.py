@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 from weir.audit.columns import Column, col, columns_of
+from weir.frozen import quick
 
 __all__ = ["KINDS", "TABLES", "AuditRecord", "FindingRow", "ToolCallRow", "new_event_id", "now_us"]
 
@@ -75,6 +76,7 @@ class ToolCallRow:
     action: str = col(16, "")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """One row of ``events``. Give what is known; the spool sets proxy_id, boot_id, seq and the hashes itself."""

@@ -16,16 +16,18 @@ from typing import Annotated, cast
 
 import typer
 
-from weir.cli import ca, clients, dlp, doctor, identity, keys, prices, report, tokenizers
+from weir.cli import ca, clients, dlp, doctor, identity, keys, prices, redirect, report, tokenizers, wireguard
 from weir.cli.audit import app as audit
 from weir.cli.budgets import budgets
 from weir.cli.discover.app import discover
+from weir.cli.fleet import restart
 from weir.cli.inspect import inspect as inspect_file
 from weir.cli.options import FormatOption
 from weir.cli.output import fail
 from weir.cli.providers import providers
 from weir.cli.run import run
 from weir.cli.scan import scan
+from weir.cli.setup.app import serve_setup
 from weir.cli.tenants import tenants
 from weir.places import MissingFile, version
 
@@ -87,6 +89,7 @@ def demo(
 
 
 app.command("run")(run)
+app.command("restart")(restart)
 app.command("demo")(demo)
 app.command("check")(check)
 app.command("scan")(scan)
@@ -97,6 +100,9 @@ app.command("env")(clients.env)
 app.command("exec", context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})(
     clients.execute
 )
+app.add_typer(redirect.app, name="redirect")
+app.add_typer(wireguard.app, name="wireguard")
+app.command("serve-setup")(serve_setup)
 app.add_typer(ca.app, name="ca")
 app.add_typer(keys.app, name="keys")
 app.add_typer(identity.app, name="identity")

@@ -11,14 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weir.addresses import network
 from weir.cli.detectors import detector_mistakes
 from weir.cli.downgrades import elsewhere, unpriced
+from weir.cli.failovers import failover_mistakes
 from weir.cli.proofs import proof_doubts, proof_mistakes, teams_given
 from weir.settings import Mistake, Settings
 from weir.tenants.build import tenant_doubts, tenant_mistakes
 
 if TYPE_CHECKING:
     from weir.identity.users import UsersError
+
+_METADATA = (network("169.254.0.0/16"), network("fd00:ec2::254/128"))  # narrower exceptions name them on purpose
 
 __all__ = ["doubts", "network_mistakes", "refused", "user_mistakes"]
 
@@ -34,6 +38,7 @@ def refused(settings: Settings) -> tuple[Mistake, ...]:
         *_hostless_keys(settings),
         *tenant_mistakes(settings),
         *elsewhere(settings),
+        *failover_mistakes(settings),
     )
 
 
@@ -81,11 +86,17 @@ def network_mistakes(settings: Settings) -> tuple[Mistake, ...]:
 def _prices(settings: Settings) -> tuple[Mistake, ...]:
     from weir.usage.overrides import PriceFileError, load
 
+    path = settings.usage.prices
+    if path is None:
+        return ()
     try:
-        if settings.usage.prices is not None:
-            load(settings.usage.prices)
+        load(path)
     except PriceFileError as error:
-        return error.mistakes
+        # What has no line of that file is about the file as a whole, and then the policy's line is where to mend it.
+        return tuple(
+            one if one.line else settings.mistake(("usage", "prices"), f"{path} {one.problem}", one.remedy)
+            for one in error.mistakes
+        )
     return ()
 
 
@@ -101,6 +112,7 @@ def doubts(settings: Settings) -> tuple[Mistake, ...]:
         *proof_doubts(settings),
         *_unknown_teams(settings),
         *_texts_alone(settings),
+        *_wide_open(settings),
     )
 
 
@@ -229,3 +241,15 @@ def _texts_alone(settings: Settings) -> Iterator[Mistake]:
         if keep != "off" and days > longest:
             problem = f"keeps texts for {days} days, and no record of them for more than {longest}"
             yield settings.mistake(("audit", "content", *place), problem, f"write {longest}, or raise retention.days")
+
+
+def _wide_open(settings: Settings) -> Iterator[Mistake]:
+    """An exception holds for the addresses of credentials too: one that is too wide opens them."""
+    if settings.destinations.metadata != "block":
+        return
+    for index, text in enumerate(settings.destinations.exempt):
+        wide = network(text)
+        if any(wide.version == one.version and one.subnet_of(wide) for one in _METADATA):  # type: ignore[arg-type]
+            problem = "takes in the addresses where clouds hand out credentials"
+            remedy = "name the networks of your model servers, or write metadata: allow if it is meant"
+            yield settings.mistake(("destinations", "except", index), problem, remedy)

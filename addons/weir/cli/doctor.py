@@ -53,6 +53,7 @@ def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Ite
     from weir.cli.checkup import (
         checkpoints,
         exports,
+        health,
         identity,
         limits,
         machine,
@@ -99,6 +100,8 @@ def _examine(data: Path, policy: Path | None, named: ProxyAddress | None) -> Ite
     yield from checkpoints.signed(data)
     yield from checkpoints.published(data)
     yield from exports.exports(data)
+    if found is not None:
+        yield from health.health(data)
     yield from _proxies(named, found)
 
 

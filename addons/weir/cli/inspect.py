@@ -104,10 +104,12 @@ def _inspector(policy: Path | None, data: Path) -> Inspector:
     from weir.places import shared_tokenizers
     from weir.policy.decide import Policy
     from weir.providers.services.registry import Registry
+    from weir.providers.wire import depth
     from weir.shadow.catalogue import Catalogue
     from weir.usage.tokens import Counter
 
     settings = load_policy("inspect", policy)
+    depth.take(settings.limits.json_depth_max)
     return Inspector(
         settings,
         Registry.load(),

@@ -84,7 +84,7 @@ def _show(provider: Provider) -> None:
         "kinds of key": ", ".join(dict.fromkeys(kind for _, kind in provider.key_patterns)),
         "virtual keys open": ", ".join(sorted(provider.virtual_key_operations & _names(provider))),
         "usage in streams": "always" if provider.stream_usage == "always" else "when asked for",
-        "recorded headers": ", ".join((*provider.headers.request, *provider.headers.response)),
+        "recorded headers": ", ".join(dict.fromkeys((*provider.headers.request, *provider.headers.response))),
         "evidence": ", ".join(_EVIDENCE.get(source, source) for source in provider.evidence),
         "unverified": ", ".join(provider.unverified),
     }

@@ -6,8 +6,9 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Running", "running"]
+__all__ = ["Running", "restarts_of", "running", "workers_of"]
 
 _BYTES_MAX = 64 * 1024
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on, and where this machine asks then
@@ -46,6 +47,29 @@ def running(data: Path) -> Running | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return found if _alive(found.pid) else None
+
+
+def workers_of(data: Path) -> list[int]:
+    """The processes that serve for the weir on ``data``, in the order of their seats; none when it is one process."""
+    try:
+        return [int(one["pid"]) for one in _told(data).get("workers", ())]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+def restarts_of(data: Path) -> tuple[int, int]:
+    """How often all its workers were restarted one by one, and how often that was given up."""
+    try:
+        restarts = _told(data)["restarts"]
+        return int(restarts["done"]), int(restarts["given_up"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return 0, 0
+
+
+def _told(data: Path) -> dict[str, Any]:
+    with (data / "run" / "weir.json").open("rb") as file:
+        told: dict[str, Any] = json.loads(file.read(_BYTES_MAX))
+    return told
 
 
 def _alive(pid: int) -> bool:

@@ -19,8 +19,9 @@ from weir.model import Inspection
 
 __all__ = ["Dlp"]
 
-INLINE_CHARS_MAX = 4096  # new characters; a scan of more leaves the event loop
+INLINE_CHARS_MAX = 4096  # new characters; a whole scan of more leaves the event loop
 INLINE_S = 0.02  # and so does one that turns out to take longer than any honest text
+GLANCE_CHARS_MAX = 40 * 1024  # a glance at so many (0.5 ms) is sooner done than they are handed over
 SMALL_CHARS_MAX = 64 * 1024  # new characters; what is longer must not keep such a prompt waiting
 GRACE_S = 0.15  # a scan ends by itself when its time is up; this much later it is given up
 
@@ -44,9 +45,10 @@ class Dlp:
         if trace is None or flow.response or trace.exchange is None:
             return None
         segments, engine = trace.exchange.segments, trace.snapshot.engine
-        fresh = engine.estimate_chars(segments) if is_light(trace.exchange) else SMALL_CHARS_MAX + 1
-        if fresh <= (0 if engine.slow else INLINE_CHARS_MAX):
-            scan = trace.scan(segments, INLINE_S)
+        enough = 0 if engine.slow else GLANCE_CHARS_MAX
+        fresh = engine.estimate_chars(segments, enough) if is_light(trace.exchange) else SMALL_CHARS_MAX + 1
+        if fresh <= enough:
+            scan = trace.scan(segments, INLINE_S, glance=None if fresh <= INLINE_CHARS_MAX else INLINE_CHARS_MAX)
             if not scan.out_of_time:
                 self._take(trace, scan, masker_of(trace, flow))
                 return None

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from mitmproxy import http
 
 from weir.edge.causes import error_class
 from weir.edge.trace import Trace, trace_of
+from weir.edge.wire import unproven
 from weir.policy import refusal
 from weir.policy.actions import STATUS_POLICY
 from weir.ports import Dialect
+from weir.routing.breaker import REST_S_MAX
 
 __all__ = ["answer", "gateway_error"]
+
+_UNPROVEN = "The server at this address did not prove to be {host}, so nothing was sent to it."
 
 
 def answer(flow: http.HTTPFlow, trace: Trace, status: int, rule_id: str, message: str) -> None:
@@ -43,9 +49,17 @@ def gateway_error(flow: http.HTTPFlow) -> None:
     status = 504 if cause == "timed out" else 502
     trace = trace_of(flow)
     message = f"weir got no answer from the upstream: {cause}."
-    if trace is not None:
+    if trace is not None and unproven.is_unproven(flow):
+        trace.refused_by = unproven.RULE
+        answer(flow, trace, status, unproven.RULE, _UNPROVEN.format(host=trace.host))
+    elif trace is not None:
+        said = trace.route.said if trace.route is not None else None
+        if said is not None and said.tells:  # another place did answer
+            status, message = said.status, f"{message} Another of its places answered with {said.status}."
         answer(flow, trace, status, "upstream", message)
         assert flow.response
         flow.response.headers.pop("x-should-retry", None)
+        if said is not None and said.tells and said.wait_s is not None:
+            flow.response.headers["retry-after"] = str(math.ceil(min(said.wait_s, REST_S_MAX)))
     else:
         flow.response = http.Response.make(status, message.encode(), {"content-type": "text/plain"})

@@ -9,9 +9,11 @@ from collections import defaultdict
 from mitmproxy import connection, ctx, http
 
 from weir.edge.guard import guarded, refuse
+from weir.edge.head import head_of
 from weir.edge.state import State
 from weir.edge.trace import trace_of
 from weir.edge.wire.coding import acceptable
+from weir.edge.wire.unproven import keep_to_tcp
 from weir.edge.wire.wellformed import malformed
 from weir.model import Inspection
 
@@ -57,6 +59,13 @@ def claimed_names(flow: http.HTTPFlow) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or (request.host,)
 
 
+def _readable(request: http.Request) -> str:
+    """The codings to ask for in place of those that the client takes; "" when they are none of weir's business."""
+    wanted = request.headers.get("accept-encoding")
+    readable = "" if wanted is None else acceptable(wanted)
+    return readable if readable != wanted else ""
+
+
 class Begin:
     """First of the deciding addons."""
 
@@ -76,19 +85,18 @@ class Begin:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Start the trace."""
         trace = self.state.trace(flow)
-        trace.names = claimed_names(flow)
+        head = trace.head = head_of(trace, flow)
+        trace.names = head.once("names", lambda: claimed_names(flow))
         trace.host = trace.names[0]
         if not (flow.request.is_http2 or flow.request.is_http3):
             flow.request.authority = (
                 ""  # origin form: an absolute target inside a tunnel is a second opinion on the host
             )
-        headers = flow.request.headers
-        if "accept-encoding" in headers:
-            wanted = headers["accept-encoding"]
-            readable = acceptable(wanted)
-            if readable != wanted:
-                headers["accept-encoding"] = readable
-        wrong = malformed(flow.request)
+        readable = head.once("codings", lambda: _readable(flow.request))
+        if readable:
+            flow.request.headers["accept-encoding"] = readable
+        wrong = "" if head.sound else malformed(flow.request, trace.link.bounds.limits.head_lines_max)
+        head.sound = not wrong
         if wrong:
             trace.refused_by, trace.inspection, trace.reason = "malformed-request", Inspection.UNPARSED, wrong
             refuse(flow, 400, "This request is malformed, so it was not forwarded.", "malformed-request")
@@ -97,6 +105,11 @@ class Begin:
             trace.failed_open = not trace.link.condemned
             if trace.link.condemned:
                 refuse(flow, 503, "weir could not inspect this connection, so nothing was forwarded.")
+
+    @guarded
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Keep a client that does not know of weir from being led past it."""
+        keep_to_tcp(flow)
 
     @guarded
     def websocket_message(self, flow: http.HTTPFlow) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-__all__ = ["cause_of", "error_class"]
+from weir.edge.trace import link_of
+
+__all__ = ["UNTRUSTED", "cause_of", "error_class"]
+
+UNTRUSTED = "upstream certificate not trusted"
 
 # What an error means, by words of mitmproxy's messages. The messages themselves may quote header values.
 _ERROR_WORDS = (
@@ -12,7 +16,7 @@ _ERROR_WORDS = (
     ("client disconnect", "client closed the connection"),
     ("client closed", "client closed the connection"),
     ("stream reset by client", "client cancelled the stream"),
-    ("certificate verify failed", "upstream certificate not trusted"),
+    ("certificate verify failed", UNTRUSTED),
     ("server disconnect", "upstream closed the connection"),
     ("server closed", "upstream closed the connection"),
     ("closed connection", "connection closed"),
@@ -27,6 +31,7 @@ _ERROR_WORDS = (
     ("tls", "TLS failed"),
     ("ssl", "TLS failed"),
     ("http/2 protocol error", "protocol error"),
+    ("malformed reply", "malformed reply"),
     ("unwanted upgrade", "upstream changed the protocol unasked"),
     ("head over the limit", "head over the limit"),
     ("eof", "connection closed"),
@@ -41,7 +46,12 @@ def error_class(message: str) -> str:
 
 def cause_of(flow: http.HTTPFlow, message: str) -> str:
     """Why an exchange broke off. HTTP/2 calls either side the peer: the connections tell which one it was."""
+    link = link_of(flow.client_conn)
+    if link.refused_by == "limit":
+        return link.refused_why
     cause = error_class(message)
+    if cause == "malformed request" and flow.response is not None:
+        return "malformed reply"
     if cause != "connection closed":
         return cause
     return f"{'upstream' if flow.client_conn.connected else 'client'} closed the connection"

@@ -113,7 +113,7 @@ class Coach:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Take the request out of the traffic: from here on it has an answer, so that no failure can forward it."""
         trace = trace_of(flow)
-        if trace is None or flow.response or not _is_own(flow.request.path):
+        if trace is None or flow.response or not trace.head.once("own", lambda: _is_own(flow.request.path)):
             return
         trace.own_page, trace.inspection, trace.reason = True, Inspection.INSPECTED, "a page of weir's own"
         _show(flow, 503, pages.gone())

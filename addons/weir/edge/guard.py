@@ -22,6 +22,7 @@ from mitmproxy.proxy.layers import modes
 
 from weir.edge import lastresort
 from weir.edge.trace import Trace, link_of, trace_of
+from weir.edge.wire.attempt import Attempt
 from weir.edge.wire.chunk import ChunkData
 from weir.edge.wire.socks import Greeting
 from weir.model import OnFailure
@@ -93,12 +94,17 @@ def fail(data: Any, where: str, error: BaseException, state: State | None = None
         _fail_flow(data, what, state, blocks)
     elif isinstance(data, ChunkData):
         _fail_chunk(data, what)
+    elif isinstance(data, Attempt):
+        data.again = False
+        _fail_flow(data.flow, what, state, blocks)
     elif isinstance(data, server_hooks.ServerConnectionHookData):
         _condemn(data.client, what, blocks)
         if blocks or where.endswith(".server_connect"):  # its address is not known now: there is nowhere to let it go
             data.server.error = CONNECT_REFUSED
     elif (client := _client_of(data)) is not None:
         _condemn(client, what, blocks)
+        if where.endswith(".client_disconnected"):  # its exchanges have been recorded and can't tell any more
+            link_of(client).broken = link_of(client).broken or what
     lastresort.record(data, where, what, state)
     # Last, so that no log handler can come between a failure and its decision.
     log.error("hook failed, on_failure decides: %s at %s", what, places(error.__traceback__))

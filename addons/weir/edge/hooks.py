@@ -8,6 +8,7 @@ chain order, awaitables awaited before the next listener is called, and an excep
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -25,6 +26,7 @@ class TableAddonManager(addonmanager.AddonManager):
     def __init__(self, master: Any) -> None:
         super().__init__(master)  # type: ignore[no-untyped-call]
         self._table: dict[str, tuple[Listener, ...]] = {}
+        self._fields: dict[type[hooks.Hook], tuple[str, ...]] = {}  # `Hook.args` asks for them each time
 
     def add(self, *addons: Any) -> None:
         """As mitmproxy's; forgets the table."""
@@ -45,7 +47,11 @@ class TableAddonManager(addonmanager.AddonManager):
 
     def start(self, event: hooks.Hook) -> Coroutine[Any, Any, None] | None:
         """Call the listeners up to the first that has to wait; None when all are done, else what is left to await."""
-        return self._run(self._listeners(event), 0, event.args())
+        kind = type(event)
+        names = self._fields.get(kind)
+        if names is None:
+            names = self._fields[kind] = tuple(field.name for field in dataclasses.fields(event))  # type: ignore[arg-type]
+        return self._run(self._listeners(event), 0, [getattr(event, name) for name in names])
 
     def _run(
         self, listeners: tuple[Listener, ...], index: int, arguments: list[Any]

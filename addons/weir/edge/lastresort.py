@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import connection, http
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.edge import records
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["record"]
 
 log = logging.getLogger("weir.guard")
-_LAST = ("connections.client_disconnected", "connections.tls_failed_client")
+_LAST = ("connections.client_disconnected", "connections.tls_failed_client", "doors.server_disconnected")
 
 
 def record(data: Any, where: str, what: str, state: State | None) -> None:
@@ -33,9 +34,15 @@ def record(data: Any, where: str, what: str, state: State | None) -> None:
         if isinstance(data, http.HTTPFlow) and where.startswith("audit."):
             state.spool.put(_of_flow(data, what, before=where == "audit.request"))
         elif where in _LAST:
-            state.spool.put(_of_link(data if isinstance(data, connection.Client) else data.context.client, what))
+            state.spool.put(_of_link(_client_of(data), what))
     except Exception as error:  # noqa: BLE001  nothing is left that could be tried
         log.error("its record could not be written: %s", type(error).__name__)
+
+
+def _client_of(data: Any) -> connection.Client:
+    if isinstance(data, ServerConnectionHookData):
+        return data.client
+    return data if isinstance(data, connection.Client) else data.context.client
 
 
 def _of_flow(flow: http.HTTPFlow, what: str, *, before: bool) -> AuditRecord:

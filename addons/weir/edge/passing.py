@@ -141,7 +141,9 @@ def finish(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] |
         pipe.close()
         if trace.dialect is not None:
             reply = pipe.reply()
-            trace.reply = recordable(trace, replace(reply, usage=reply.usage or trace.header_usage))
+            if reply.usage is None and trace.header_usage is not None:
+                reply = replace(reply, usage=trace.header_usage)
+            trace.reply = recordable(trace, reply)
     if look is None or look.stopped:
         return None
     watch = look.watch
@@ -167,19 +169,17 @@ def recordable(trace: Trace, reply: Reply) -> Reply:
     engine = trace.snapshot.engine
 
     def fit(word: str) -> str:
-        if not word:
+        if not word or engine.is_known_clean(word):
             return word
-        scan = engine.scan(segment_of(word), "response", deadline_s=INLINE_S, remember=False)
+        scan = engine.scan(segment_of(word), "response", deadline_s=INLINE_S)
         clean = scan.complete and all(finding.category == "pii" and _is_number(finding) for finding in scan.findings)
         return word if clean else _WITHHELD
 
     calls = tuple((fit(call_id), fit(name)) for call_id, name in reply.tool_calls[:_CALLS_MAX])
-    names = {
-        "model": fit(reply.model),
-        "response_id": fit(reply.response_id),
-        "finish_reason": fit(reply.finish_reason),
-    }
-    return replace(reply, **names, tool_calls=calls)  # type: ignore[arg-type]
+    model, response_id, ended = fit(reply.model), fit(reply.response_id), fit(reply.finish_reason)
+    if (model, response_id, ended, calls) == (reply.model, reply.response_id, reply.finish_reason, reply.tool_calls):
+        return reply
+    return replace(reply, model=model, response_id=response_id, finish_reason=ended, tool_calls=calls)
 
 
 def _is_number(finding: Finding) -> bool:

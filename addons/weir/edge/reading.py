@@ -9,16 +9,19 @@ from functools import partial
 
 from mitmproxy import http
 
+from weir.edge.lines import line_of
 from weir.edge.trace import Trace
 from weir.edge.websockets.socket import opening
 from weir.edge.wire.coding import CodingError, Decoder, decode
+from weir.frozen import quick
 from weir.model import Endpoint, Exchange, Inspection, Segment, Unparsed
 from weir.providers.formats.web_json import WEB_JSON
 from weir.providers.requests.target import URL, charset_problem, target_texts
 from weir.providers.services.content import by_content
+from weir.providers.services.registry import Provider
 from weir.providers.wire.words import plausible_model
 
-__all__ = ["RAW", "URL", "peek", "read_into", "read_request"]
+__all__ = ["RAW", "URL", "endpoint_of", "peek", "read_into", "read_request"]
 
 RAW = "#raw"  # pointer of a body that no dialect could take apart: scanned whole, never edited
 _RAW_CHARS_MAX = 2_000_000
@@ -31,6 +34,7 @@ _PEEK_MADE_MAX = 2 << 20  # what one piece may become
 _INLINE_BYTES_MAX = 64 * 1024  # parsing more than this is a worker's work
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A request as far as it could be read; `body` is decoded, None when it could not be."""
@@ -39,10 +43,20 @@ class Reading:
     exchange: Exchange
 
 
+def endpoint_of(trace: Trace, flow: http.HTTPFlow) -> tuple[Provider, Endpoint] | tuple[None, None]:
+    """Which provider a request is for by its host and path, and which of its operations; None twice for no provider."""
+    registry, request = trace.snapshot.registry, flow.request
+    claims = (registry.by_request(name, request.method, request.path) for name in trace.names)
+    provider = next((provider for provider in claims if provider), None)
+    if provider is None:
+        return None, None
+    return provider, provider.endpoint(request.method, request.path, request.headers)
+
+
 def read_request(trace: Trace, flow: http.HTTPFlow) -> Reading:
     """Read a request to an AI service. Everything that can't be read is an `Exchange` that says why."""
     reading = _read(trace, flow)
-    why = _upgrade(flow.request)
+    why = trace.head.once("upgrade", lambda: _upgrade(flow.request))
     if why == "websocket" and not flow.request.raw_content and not trace.oversize:
         return replace(reading, exchange=opening(reading.exchange, flow.request.query))
     if why and not trace.oversize:  # what follows is no HTTP, whatever the body says
@@ -54,13 +68,17 @@ def _read(trace: Trace, flow: http.HTTPFlow) -> Reading:
     request = flow.request
     endpoint = trace.endpoint or Endpoint(trace.service.id, "", "")
     blank = Exchange(endpoint, plausible_model(endpoint.model), endpoint.stream)
-    url = _url_segments(trace, request)
+    if trace.provider is None or trace.dialect is None:
+        url = _url_segments(trace, request)
+    else:
+        url = trace.head.once("url", lambda: _url_segments(trace, request))
     if trace.oversize:
         return Reading(None, _marked(blank, Inspection.FAILED, "body over the limit", url))
     raw = request.raw_content or b""
     trace.req_bytes = len(raw)
     try:
-        body = decode(raw, request.headers.get("content-encoding", ""), trace.snapshot.body_limit(True))
+        expansion = trace.snapshot.settings.limits.expansion_max
+        body = decode(raw, line_of(request, b"content-encoding"), trace.snapshot.body_limit(True), expansion)
     except CodingError as error:
         return Reading(None, _marked(blank, Inspection.UNPARSED, str(error), url))
     if not body and raw:

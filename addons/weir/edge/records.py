@@ -47,12 +47,11 @@ def _target(trace: Trace, flow: http.HTTPFlow) -> dict[str, Any]:
         "inspection_reason": trace.reason,
         "port": flow.request.port,
         "protocol": flow.request.http_version,
-        "user_agent": product_tokens(flow),
+        "user_agent": trace.head.once("agent", lambda: product_tokens(flow)),
     }
 
 
-def _decision(trace: Trace) -> dict[str, Any]:
-    verdict = verdict_of_reply(trace)
+def _decision(trace: Trace, verdict: Verdict) -> dict[str, Any]:
     acted = trace.acted or (trace.look is not None and trace.look.acting)
     rule = trace.refused_by or verdict.rule_id
     action = Action.BLOCK.word if trace.refused_by else (verdict.action.word if acted else Action.ALLOW.word)
@@ -63,7 +62,7 @@ def _decision(trace: Trace) -> dict[str, Any]:
         "verdict": verdict.action.word,
         "action": action,
         "rule_id": rule,
-        "policy_hash": trace.snapshot.settings.hash,
+        "policy_hash": trace.head.once("policy", lambda: trace.snapshot.settings.hash),
         "reason": trace.refused_why or verdict.reason,
         "coach_reason": trace.coach_reason,
         "coach_grant": trace.coach_grant,
@@ -80,14 +79,14 @@ def _base(trace: Trace, kind: str) -> dict[str, Any]:
     }
 
 
-def _extra(trace: Trace, message: http.Message | None) -> str:
+def _extra(trace: Trace, message: http.Message | None, rules: Sequence[str]) -> str:
     extra = {**trace.extra, **noted(trace, message)}
     for name, value in (
         ("signals", " ".join(trace.signals)),
         ("discovered", "true" if trace.discovered else ""),
         ("names", _brief(" ".join(trace.names)) if len(trace.names) > 1 else ""),
         ("address", trace.address),
-        ("rules", " ".join(verdict_of_reply(trace).rules)),
+        ("rules", " ".join(rules)),
         ("media_uncounted", _uncounted(trace)),
     ):
         if value:
@@ -128,7 +127,8 @@ def _findings(findings: Sequence[Finding], verdict: Verdict, *, acted: bool) -> 
 def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     """The record before forwarding; `block` when there will be none, `error` when the request broke off before it."""
     blocked, broken = flow.response is not None, flow.error is not None
-    decision, target = _decision(trace), _target(trace, flow)
+    verdict = verdict_of_reply(trace)
+    decision, target = _decision(trace, verdict), _target(trace, flow)
     if broken and flow.error and not blocked:
         decision["reason"] = trace.abort or error_class(flow.error.msg)
         target["inspection_reason"] = trace.reason or decision["reason"]
@@ -146,13 +146,14 @@ def request_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         http_status=flow.response.status_code if flow.response else None,
         overhead_us=(time.monotonic_ns() - trace.started_ns) // 1000,
         findings=_findings(trace.findings, trace.verdict, acted=trace.acted),
-        extra=_extra(trace, flow.request),
+        extra=_extra(trace, flow.request, verdict.rules),
     )
 
 
 def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
     """The record after: what came back, what it used and cost, how it ended."""
     reply, look, usage, cost = trace.reply, trace.look, trace.usage or NO_USAGE, trace.cost
+    verdict = verdict_of_reply(trace)
     if trace.forwarded_ns and flow.server_conn.peername:
         trace.address = "{}:{}".format(*flow.server_conn.peername[:2])
     inspection, why = trace.inspection, trace.reason
@@ -160,18 +161,19 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
         inspection, why = reply.inspection, f"reply: {reply.reason}"
     if look and look.inspection is not Inspection.INSPECTED and trace.inspection is Inspection.INSPECTED:
         inspection, why = look.inspection, f"reply: {look.reason}"
+    ended = verdict.reason or trace.refused_why
     if flow.error:
         ended = trace.abort or cause_of(flow, flow.error.msg)
-    else:
-        ended = verdict_of_reply(trace).reason or trace.refused_why
     if flow.error and not trace.forwarded_ns:
         ended += "; nothing was forwarded"
+    target, decision = _target(trace, flow), _decision(trace, verdict)
+    target["inspection"], target["inspection_reason"], decision["reason"] = str(inspection), why, ended
     ns = time.monotonic_ns()
     return AuditRecord(
         **_base(trace, "response"),
         **who(trace),
-        **{**_target(trace, flow), "inspection": str(inspection), "inspection_reason": why},
-        **{**_decision(trace), "reason": ended},
+        **target,
+        **decision,
         ts=trace.started_us,
         ts_end=now_us(),
         src_ip=address_of(flow.client_conn),
@@ -200,7 +202,7 @@ def reply_record(trace: Trace, flow: http.HTTPFlow) -> AuditRecord:
             for i, (call_id, name) in enumerate(reply.tool_calls if reply else ())
         ),
         findings=_findings(look.findings, look.verdict, acted=trace.acted or look.acting) if look else (),
-        extra=_extra(trace, flow.response if trace.forwarded_ns else None),
+        extra=_extra(trace, flow.response if trace.forwarded_ns else None, verdict.rules),
     )
 
 
@@ -240,6 +242,7 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         service=link.service,
         service_status=link.service_status,
         src_ip=address_of(client),
+        port=link.port or None,
         ts=link.started_us,
         req_bytes=link.bytes_up,
         resp_bytes=link.bytes_down,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,7 @@ from weir.dlp.replies.replytail import Shapes
 from weir.edge.answer import answer
 from weir.edge.case import case_of
 from weir.edge.keys.echoes import REPEATS, Quiet, echo_of
+from weir.edge.lines import line_of
 from weir.edge.trace import Trace
 from weir.edge.wire.pipe import ReplyPipe
 from weir.model import Action, Exchange, Finding, Inspection, OnFailure, Reply, Verdict
@@ -33,6 +35,7 @@ from weir.providers.replies.generic import generic_reader
 __all__ = ["INLINE_S", "ReplyLook", "case_of_reply", "decide_reply", "guard_of", "read_reply", "verdict_of_reply"]
 
 INLINE_S = 0.15  # for one scan on the event loop; honest text needs a thousandth of it
+_NOTHING = Verdict()
 _JSON = ("application/json", "application/problem+json")
 _TEXT = (
     "",
@@ -74,6 +77,8 @@ class ReplyLook:
 
     def scan(self, engine: Engine, text: str, *, remember: bool = True) -> Scanned:
         """Findings in one text, and why that is not all; ``remember`` when the next request may bring it again."""
+        if engine.is_known_clean(text):
+            return (), ""
         left = INLINE_S if self.until is None else max(0.0, self.until - time.monotonic())
         segments, begun = segment_of(text), time.thread_time()
         scan = engine.scan(segments, "response", deadline_s=left, remember=remember)
@@ -122,14 +127,14 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
     response = flow.response
     if trace.exchange is None or response is None or not trace.is_ai:
         return
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    policy = ReplyPolicy.of(trace.snapshot.policy)
+    kind = line_of(response, b"content-type").partition(";")[0].strip().lower()
+    policy = trace.snapshot.replies
     look = trace.look = ReplyLook(policy, trace.enforcing and policy.acts, response.status_code)
     if kind.startswith(_BINARY):
         look.inspection, look.reason = Inspection.PARTIAL, f"reply is {kind.partition('/')[0]}"
     elif kind.startswith(_PAGES) and (trace.dialect is None or (trace.provider is not None and trace.provider.pages)):
         look.inspection, look.reason = Inspection.PARTIAL, "reply is a page or its parts, not looked at"
-    look.verdict = policy.decide(case_of_reply(trace, look))
+    look.verdict = _verdict(trace, look)
     if look.acting and look.verdict.action is Action.BLOCK:
         look.stopped = look.refused = True
         answer(flow, trace, STATUS_POLICY, look.verdict.rule_id, look.verdict.say)
@@ -142,7 +147,7 @@ def read_reply(trace: Trace, flow: http.HTTPFlow) -> None:
 
 def guard_of(trace: Trace, restorer: TextMap) -> tuple[ReplyLook, TextMap] | None:
     """For replies that are no HTTP body: what acts on their texts before ``restorer`` does; None if no rule acts."""
-    policy = ReplyPolicy.of(trace.snapshot.policy)
+    policy = trace.snapshot.replies
     if not (trace.enforcing and policy.acts):
         return None
     look = ReplyLook(policy, acting=True)
@@ -175,11 +180,13 @@ def _watch(trace: Trace, look: ReplyLook, kind: str) -> Guard | Listener:
 def _sent(trace: Trace, exchange: Exchange) -> Sent:
     """Whether the request has a text, as it came or as it went on."""
     known: set[str] = set()
+    asked = weakref.ref(trace)  # the trace holds who asks this: together they would wait for the collector
 
     def sent(text: str) -> bool:
         if not known:
             known.update(segment.text for segment in exchange.segments)
-            known.update(trace.replaced)
+            whole = asked()
+            known.update(whole.replaced if whole is not None else ())
         return text in known
 
     return sent
@@ -204,7 +211,7 @@ def _open(trace: Trace, flow: http.HTTPFlow, look: ReplyLook, kind: str) -> None
     text: TextMap | None = restorer
     if look.watch is not None:
         text = look.watch if restorer is None else _Both(look.watch, restorer)
-    content_type = response.headers.get("content-type", "")
+    content_type = line_of(response, b"content-type")
     if trace.dialect is not None:
         trace.header_usage = trace.dialect.header_usage(response.headers)
         reader = trace.dialect.reader(trace.exchange, content_type, text, trace.strip_usage)
@@ -223,9 +230,10 @@ def _open(trace: Trace, flow: http.HTTPFlow, look: ReplyLook, kind: str) -> None
     )
     trace.pipe = ReplyPipe(
         reader,
-        response.headers.get("content-encoding", ""),
+        line_of(response, b"content-encoding"),
         editing=editing,
         limit=trace.snapshot.settings.limits.reply_bytes_max,
+        expansion=trace.snapshot.settings.limits.expansion_max,
         decides=look.watch is not None and look.watch.acts,
     )
     if editing:
@@ -238,14 +246,20 @@ def _open(trace: Trace, flow: http.HTTPFlow, look: ReplyLook, kind: str) -> None
 
 def case_of_reply(trace: Trace, look: ReplyLook) -> Case:
     """What policy is asked about a reply, as far as it has come."""
-    return replace(
-        case_of(trace),
+    return case_of(
+        trace,
         direction="response",
         findings=look.findings,
         segments=EDITABLE if look.editable else UNEDITABLE,
         inspection=look.inspection,
         reason=look.reason,
     )
+
+
+def _verdict(trace: Trace, look: ReplyLook) -> Verdict:
+    if look.policy.of_findings and not look.findings and not trace.discovered:
+        return _NOTHING  # as mostly; the request's case has said who may do this at all
+    return look.policy.decide(case_of_reply(trace, look))
 
 
 def decide_reply(trace: Trace) -> None:
@@ -259,7 +273,7 @@ def decide_reply(trace: Trace) -> None:
         look.inspection, look.reason = Inspection.FAILED, failed
     elif reply.inspection is not Inspection.INSPECTED and look.inspection is Inspection.INSPECTED:
         look.inspection, look.reason = reply.inspection, reply.reason
-    verdict = look.policy.decide(case_of_reply(trace, look))
+    verdict = _verdict(trace, look)
     if failed and look.acting and trace.on_failure is OnFailure.BLOCK and verdict.action is not Action.BLOCK:
         reason = "; ".join(filter(None, (f"on-failure: reply: {failed}", verdict.reason)))
         verdict = replace(verdict, action=Action.BLOCK, rule_id="on-failure", reason=reason, say=_UNINSPECTED)

@@ -16,11 +16,13 @@ from weir.audit.content.writer import ContentWriter
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.writer import Spool
 from weir.datadir import DataDir
+from weir.destinations import Guard
 from weir.dlp.core.engine import Engine
 from weir.dlp.standins.conversations import Conversations
 from weir.edge.content.talks import Talks
 from weir.edge.firstseen import FirstSeen
 from weir.edge.limits.keybudgets import KeyBudgets
+from weir.edge.process.fleet.seat import Seat
 from weir.edge.process.workers import Workers
 from weir.edge.trace import Trace, link_of, start_trace
 from weir.identity.build import Sources
@@ -32,7 +34,10 @@ from weir.keys.virtual import VirtualKeys
 from weir.model import OnFailure, Service
 from weir.policy.coach import Coaching
 from weir.policy.decide import Policy
+from weir.policy.replies import ReplyPolicy
 from weir.providers.services.registry import Registry
+from weir.providers.wire import depth
+from weir.routing.breaker import Board
 from weir.settings import Settings
 from weir.shadow.alternatives import Alternatives
 from weir.shadow.catalogue import Catalogue
@@ -71,10 +76,19 @@ class Snapshot:
     tenants: Restrictions = NOTHING
     content: ContentPolicy = NO_TEXTS  # whose texts are kept
     opinion: Opinion = field(init=False)  # of each service
+    destinations: Guard = field(init=False)  # where nothing is connected to
     alternatives: Alternatives = field(init=False)  # to those that are not sanctioned
+    replies: ReplyPolicy = field(init=False)  # what of the policy is about replies
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "replies", ReplyPolicy.of(self.policy))
         object.__setattr__(self, "opinion", Opinion(self.catalogue, self.settings.services))
+        where = self.settings.destinations
+        object.__setattr__(
+            self,
+            "destinations",
+            Guard(where.private == "block", where.metadata == "block", where.loopback == "block", exempt=where.exempt),
+        )
         named = self.settings.services.alternatives
         object.__setattr__(self, "alternatives", Alternatives(self.catalogue, self.opinion, named))
 
@@ -105,12 +119,15 @@ class State:
     throttle: Throttle = field(default_factory=Throttle)  # wrong credentials: no reload forgets them
     company: Company = field(default_factory=lambda: Company(Refresher()))
     coaching: Coaching = field(default_factory=Coaching)
+    board: Board = field(default_factory=Board)  # upstream hosts that rest
     workers: Workers = field(default_factory=Workers)
     found: dict[str, None] = field(default_factory=dict)  # hosts on which AI was discovered; the newest
     answering: Remembered = field(default_factory=Remembered)  # where AI showed itself in replies alone
     pins: Pins = field(default_factory=Pins)  # clients that don't take our certificate
     drain_s: float = 30.0
     draining: bool = False
+    gentle_s: float = 0.0  # at the end: so long connections at rest may still bring a request
+    seat: Seat | None = None  # of one worker among several
     admission: Admission | None = None  # made for the first request that a limit is about
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     content: ContentWriter | None = None  # None: the policy keeps nobody's texts
@@ -120,8 +137,16 @@ class State:
     key_budgets: KeyBudgets = field(init=False)
 
     def __post_init__(self) -> None:
-        self.key_budgets = KeyBudgets(self.virtual_keys.where, self.data.path / "limits-owed.jsonl")
+        self.key_budgets = KeyBudgets(self.virtual_keys.where, self.data.owed)
         self.virtual_keys.tell_budgets(self.key_budgets.take)
+        self.take(self.snapshot)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Put a policy in force, with those of its limits that are the process's."""
+        self.snapshot = snapshot
+        limits = snapshot.settings.limits
+        depth.take(limits.json_depth_max)
+        self.workers.resize(limits.queues.by_lane)
 
     @property
     def limits(self) -> Plan | None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from mitmproxy import connection, http
 
 from weir.audit.record import now_us
+from weir.edge.bounds.kept import Bounds
+from weir.edge.head import Head
 from weir.model import (
     ANONYMOUS,
     Cost,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from weir.dlp.core.engine import Scan
     from weir.edge.identity.callers import Settled
     from weir.edge.replies import ReplyLook
+    from weir.edge.routing import Route
     from weir.edge.state import Snapshot, State
     from weir.edge.websockets.socket import Socket
     from weir.edge.websockets.turnlimits import Turns
@@ -62,6 +65,7 @@ class Link:
 
     started_us: int
     host: str = ""  # CONNECT or original destination
+    port: int = 0  # of it
     sni: str = ""
     principal: Principal = ANONYMOUS
     heard: Mapping[str, Answer] = field(
@@ -100,6 +104,8 @@ class Link:
     chain_until: float = 0.0  # monotonic: when they are verified again
     tunnelled: bool | None = None  # came through WireGuard; None: not looked at yet
     process_name: str = ""  # the program at the other end, when policy looks at programs
+    head: Head | None = field(default=None, repr=False)  # of the request before
+    bounds: Bounds = field(default_factory=Bounds, repr=False)  # what its limits are counted in
 
     @property
     def hint(self) -> str:
@@ -124,6 +130,7 @@ class Trace:
     started_ns: int  # monotonic
     # edge
     host: str = ""
+    head: Head = field(default_factory=Head, repr=False)
     method: str = ""
     names: tuple[str, ...] = ()  # every host name the request claims: destination, SNI, Host header
     address: str = ""  # where it really went
@@ -157,6 +164,7 @@ class Trace:
     endpoint: Endpoint | None = None
     dialect: Dialect | None = None
     exchange: Exchange | None = None
+    named: tuple[Exchange, tuple[str, ...]] | None = field(default=None, repr=False)  # the models it names besides
     discovered: bool = False
     suspected: tuple[int, str] | tuple[()] | None = None  # a long body began like one for AI; None: nobody has looked
     remembered: bool = False  # by replies alone: what it asks is read as far as it can be, and no more is wanted
@@ -185,6 +193,8 @@ class Trace:
     key_fingerprint: str = ""
     key_kind: str = ""
     managed_key: str = ""  # label of the company's key that went in
+    unkeyed: tuple[tuple[tuple[bytes, bytes], ...], bytes] | None = field(default=None, repr=False)  # before it went in
+    route: Route | None = None  # where else the request may go
     given: Secret | None = field(default=None, repr=False)  # its very value, where it goes out as it is
     refused_by: str = ""  # a rule of a concern other than policy that refused, e.g. virtual-key
     refused_why: str = ""
@@ -215,10 +225,13 @@ class Trace:
         if "transfer-encoding" not in headers:
             headers["content-length"] = str(len(self.body))
 
-    def scan(self, segments: Sequence[Segment], deadline_s: float, direction: str = "request") -> Scan:
-        """Look for what must not pass; note how much work it was for what the client sent."""
+    def scan(
+        self, segments: Sequence[Segment], deadline_s: float, direction: str = "request", glance: int | None = None
+    ) -> Scan:
+        """Look for what must not pass; note how much work it was for what the client sent. ``glance``: see
+        `Engine.scan`."""
         began = time.monotonic_ns()
-        scan = self.snapshot.engine.scan(segments, direction, deadline_s=deadline_s)
+        scan = self.snapshot.engine.scan(segments, direction, deadline_s=deadline_s, glance=glance)
         if direction == "request":
             self.dlp_us = (self.dlp_us or 0) + (time.monotonic_ns() - began) // 1000
             self.dlp_chars = (self.dlp_chars or 0) + scan.scanned_chars
@@ -241,26 +254,29 @@ class Trace:
 
 
 _traces: weakref.WeakKeyDictionary[http.HTTPFlow, Trace] = weakref.WeakKeyDictionary()
+_BESIDE = "weir_trace"  # asking the dictionary takes six times as long, and everybody asks
+_LINK = "weir_link"
 _links: weakref.WeakKeyDictionary[connection.Client, Link] = weakref.WeakKeyDictionary()
 
 
 def link_of(client: connection.Client) -> Link:
     """The state of a client connection, made when first asked for."""
-    link = _links.get(client)
+    link: Link | None = client.__dict__.get(_LINK)
     if link is None:
         started = int(client.timestamp_start * 1e6) if client.timestamp_start else now_us()
-        link = _links[client] = Link(started_us=started)
+        link = _links[client] = client.__dict__[_LINK] = Link(started_us=started)
     return link
 
 
 def trace_of(flow: http.HTTPFlow) -> Trace | None:
     """The trace of a flow; None before `requestheaders` or after an unknown flow."""
-    return _traces.get(flow)
+    found: Trace | None = flow.__dict__.get(_BESIDE)
+    return found
 
 
 def start_trace(flow: http.HTTPFlow, trace: Trace) -> None:
     """Attach a new trace to its flow."""
-    _traces[flow] = trace
+    _traces[flow] = flow.__dict__[_BESIDE] = trace  # a copy of a flow, or a saved one, is made without it
 
 
 def open_links() -> list[tuple[connection.Client, Link]]:

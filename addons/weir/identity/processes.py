@@ -96,12 +96,15 @@ def find_caller(
 
 def _socket(peer: tuple[str, int], ours: tuple[str, int], proc: Path) -> tuple[int, int] | None:
     """(uid, inode) of the socket that is bound to ``peer`` and connected to ``ours``."""
+    tables = proc / "self" / "net"  # it is there too where /proc shows processes and nothing else
+    if not tables.is_dir():
+        tables = proc / "net"
     for table, write in (("tcp", _hex4), ("tcp6", _hex6)):
         ends = (write(*peer), write(*ours))
         if not all(ends):
             continue
         try:
-            with (proc / "net" / table).open(encoding="ascii", errors="replace") as lines:
+            with (tables / table).open(encoding="ascii", errors="replace") as lines:
                 for line in lines:
                     fields = line.split()
                     if len(fields) > 9 and (fields[1], fields[2], fields[3]) == (*ends, _ESTABLISHED):

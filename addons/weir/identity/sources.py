@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from weir.frozen import quick
 from weir.model import ANONYMOUS, Principal
 
 __all__ = ["NOBODY", "PROXY_MODES", "SPEAKS", "Answer", "Outcome", "SourceDown", "conflict", "settle", "speaking"]
@@ -33,6 +34,7 @@ class SourceDown(RuntimeError):
     """A source cannot be asked: nobody is let in by it. One line, without names and passwords."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What one source said. ``why`` is set when something was shown and is wrong; it quotes nothing."""
@@ -44,6 +46,7 @@ class Answer:
 NOBODY = Answer()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Who is calling. With ``refused`` set nobody is, and the request must not go on."""

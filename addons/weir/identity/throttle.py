@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from weir.addresses import plain
 
-__all__ = ["Throttle", "Tries", "network_of"]
+__all__ = ["NAME_MAX", "Throttle", "Tries", "network_of"]
 
 FREE_NAME = 5  # failures of one name without a wait: people mistype
 FREE_ADDRESS = 20  # of one address: many people may stand behind it
@@ -20,6 +20,7 @@ FIRST_S = 1.0
 LONGEST_S = 60.0
 FORGET_S = 900.0  # after so long without a failure everything is forgotten
 ENTRIES_MAX = 10_000  # of names, and as many addresses
+NAME_MAX = 256  # characters of a name that count
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ class Throttle:
 def _name(name: str) -> str:
     # A directory takes many spellings for one name: any case and width, spaces, accents, characters that nobody sees.
     # Each as a name of its own would have its own free tries.
-    bare = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name[:256]).casefold()))
-    return bare[:256] or name[:256]
+    bare = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name[:NAME_MAX]).casefold()))
+    return bare[:NAME_MAX] or name[:NAME_MAX]
 
 
 def network_of(address: str) -> str:

@@ -33,11 +33,12 @@ class Keys:
             return None
         places = trace.provider.auth if trace.provider else ()
         path, _, query = flow.request.path.partition("?")
-        lines = header_lines(flow)
-        trace.presented = tuple(credentials.find(lines, query, places, path))
+        trace.presented = trace.head.once(
+            "presented", lambda: tuple(credentials.find(header_lines(flow), query, places, path))
+        )
         trace.presented_in = (flow.request.headers.fields, flow.request.path)
         waits = meet(self.state, trace, flow)
-        note(trace, flow, lines)
+        note(trace, flow)
         return waits
 
     @guarded

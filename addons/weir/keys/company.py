@@ -12,6 +12,7 @@ from weir.keys.refresh import Refresher
 from weir.keys.secrets import SecretUnavailable, key_of, managed
 from weir.model import Secret
 from weir.sections import Key
+from weir.waits import seconds
 
 __all__ = ["Company", "CompanyKey", "names_account", "report", "single", "turned_away"]
 
@@ -38,6 +39,12 @@ class CompanyKey:
     form: str = "key"
     held: Mapping[str, str] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    # Bound as any of them is, and holds nothing: it tells whether `pick` would be right.
+    bound: Secret = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        hosts = dict.fromkeys(host for member in self.pool.members for host in member.secret.hosts)
+        object.__setattr__(self, "bound", Secret("", hosts=tuple(hosts)))
 
     def pick(self, host: str, affinity: str = "") -> Member | None:
         """A key for a request to ``host``, as ``Pool.pick``."""
@@ -46,11 +53,6 @@ class CompanyKey:
     def health(self) -> tuple[Health, ...]:
         """How it stands with each, in the policy's order."""
         return self.pool.health()
-
-    @property
-    def bound(self) -> Secret:
-        """A secret that is bound as all of them are and holds nothing: it tells whether ``pick`` would be right."""
-        return Secret("", hosts=self.pool.members[0].secret.hosts)
 
     def problem(self) -> str:
         """Why no key has a value now; "" when one has."""
@@ -100,12 +102,7 @@ def report(
         if names_account(sent):
             return None
         status = 401
-    return key.pool.report(label, status, _seconds(headers.get("retry-after", "")), caller)
-
-
-def _seconds(text: str) -> float | None:
-    # The other form, a date, is not what AI providers send, and would need their clock.
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return key.pool.report(label, status, seconds(headers.get("retry-after", "")), caller)
 
 
 class Company:
@@ -165,11 +162,12 @@ class Company:
 
     def _key(self, service: str, section: Key, hosts: tuple[str, ...]) -> CompanyKey:
         members, held, schedules = [], {}, {}
-        for number, (reference, weight) in enumerate(section.entries, 1):
-            label = service if len(section.entries) == 1 else f"{service}-{number}"
+        for label, own, (reference, weight) in zip(
+            section.labels(service), section.bindings(hosts), section.entries, strict=True
+        ):
             ttl_s = min(section.refresh_s, _FILE_S) if reference.startswith("file:") else section.refresh_s
             schedule = Schedule(float(ttl_s), section.keep_h * 3600.0)
-            secret = managed(self.refresher, reference, hosts, label, form=section.form, schedule=schedule)
+            secret = managed(self.refresher, reference, own, label, form=section.form, schedule=schedule)
             members.append(Member(label, secret, weight))
             held[label] = key_of(reference, section.form)
             schedules[held[label]] = schedule

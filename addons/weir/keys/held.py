@@ -63,7 +63,8 @@ class SecretStatus:
 class _Value:
     fetched: Fetched
     at: float
-    until: float
+    until: float  # by the wall clock, as far as that can be said now
+    kept_until: float  # on the monotonic clock: a clock that is set right at boot ends no key
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Held:
         if value is None:
             trouble = self._trouble
             raise SecretUnavailable(f"{self.name}: {trouble.problem if trouble else 'has not been fetched yet'}")
-        if self._wall() >= value.until:
+        if self._is_over(value):
             trouble = self._trouble
             why = f"; {trouble.problem}" if trouble else ""
             raise SecretUnavailable(f"{self.name}: the last value has expired{why}")
@@ -116,7 +117,11 @@ class Held:
     def available(self) -> bool:
         """True when ``current`` has a value now."""
         value = self._value
-        return value is not None and self._wall() < value.until
+        return value is not None and not self._is_over(value)
+
+    def _is_over(self, value: _Value) -> bool:
+        expires = value.fetched.expires
+        return self._mono() >= value.kept_until or (expires is not None and self._wall() >= expires)
 
     def refresh(self) -> bool:
         """Fetch now; True when that worked. What goes wrong is in ``status``, not raised. One caller at a time."""
@@ -141,7 +146,7 @@ class Held:
             wait = min(wait, fetched.again_s)
         if self._trouble is not None:
             log.info("secret %s: available again after %d failures", self.name, self._trouble.count)
-        self._value, self._trouble = _Value(fetched, now, until), None
+        self._value, self._trouble = _Value(fetched, now, until, self._mono() + self._schedule.keep_s), None
         # Many workers that started together must not ask together for ever.
         self.due = self._mono() + wait * random.uniform(0.9, 1.0)
         return True
@@ -151,7 +156,7 @@ class Held:
         value, trouble = self._value, self._trouble
         if value is None:
             state = "missing"
-        elif self._wall() >= value.until:
+        elif self._is_over(value):
             state = "expired"
         else:
             state = "stale" if trouble else "fresh"

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from weir.model import Secret
@@ -110,6 +110,29 @@ class Pool:
             if len(good) == 1:
                 return good[0]
             return max(good, key=lambda m: _share(affinity, m)) if affinity else self._turn(good)
+
+    def another(
+        self, host: str, affinity: str = "", *, label: str = "", without: Collection[str] = (), tired: bool = False
+    ) -> Member | None:
+        """A key for ``host`` to go on with where one has failed: of that id if ``label`` says, none of ``without``.
+
+        Unlike with `pick` a key that rests is none; with ``tired`` one may that was told to wait, if no other is left.
+        """
+        with self._lock:
+            now, fit, waiting = self._mono(), [], []
+            for member in self._members:
+                if member.id in without or (label and member.id != label) or not member.secret.may_go_to(host):
+                    continue
+                rest = self._rests[member.id]
+                if not _there(member.secret) or self._own.get((affinity, member.id), now) > now:
+                    continue
+                if rest.until <= now:
+                    fit.append(member)
+                elif rest.status == 429 and tired:
+                    waiting.append(member)
+            if not fit:
+                return min(waiting, key=lambda member: self._rests[member.id].until, default=None)
+            return max(fit, key=lambda m: _share(affinity, m)) if affinity else self._turn(fit)
 
     def report(
         self, member_id: str, status: int, retry_after_s: float | None = None, affinity: str = ""

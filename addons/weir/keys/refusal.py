@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from weir.frozen import quick
 from weir.keys.credentials import Presented
 from weir.keys.live import LiveSecret
 from weir.keys.virtual import VirtualKey
 from weir.model import Secret
 
-__all__ = ["UNCHECKED", "Asked", "Keyring", "LookedUp", "key_refusal", "refusal"]
+__all__ = ["UNCHECKED", "Asked", "DigestedKeyring", "Keyring", "LookedUp", "key_refusal", "refusal"]
 
 UNCHECKED = "Virtual keys can't be checked just now, so none is taken. Try again later."
 _BESIDE = "Another credential stands beside the one that the company's key would replace. Send one."
@@ -40,11 +41,22 @@ class Keyring(Protocol):
         """The record of a key; None when it was never issued."""
 
 
+class DigestedKeyring(Keyring, Protocol):
+    """One that keeps keys under digests."""
+
+    def digest_of(self, presented: str) -> bytes | None:
+        """The digest of a key; None for what is none."""
+
+    def look_at(self, digest: bytes | None) -> VirtualKey | None:
+        """As `lookup`, by the digest."""
+
+
 class LookedUp:
     """A keyring in which each key is looked up once: for one step of an exchange, since it may end before the next."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+    def __init__(self, keyring: DigestedKeyring, digests: dict[str, bytes | None]) -> None:
+        """``digests`` are those of keys that were looked up before, by the keys; others are added."""
+        self._keyring, self._digests = keyring, digests
         self._found: dict[str, VirtualKey | None] = {}
 
     @property
@@ -57,10 +69,13 @@ class LookedUp:
         try:
             return self._found[presented]
         except KeyError:
-            found = self._found[presented] = self._keyring.lookup(presented)
+            if presented not in self._digests:
+                self._digests[presented] = self._keyring.digest_of(presented)
+            found = self._found[presented] = self._keyring.look_at(self._digests[presented])
             return found
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a key is wanted for, as far as it is known: None is not asked about yet."""

@@ -1,4 +1,4 @@
-"""Limits on the event loop: requests ask in threads, what they hold is kept alive, ended, and charged in the end.
+"""Limits on the event loop: requests ask, what they hold is kept alive, ended, and charged in the end.
 
 Every hold ends once: settled, released, or, when the process dies, by its expiry in the store. What can't be written
 down because the store is away is owed, and written down when it is back.
@@ -9,55 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
+from weir.limits.asking import Asking
+from weir.limits.batch import Answer, Asked, Release, Settled
 from weir.limits.budget import Claim, Refused, Standing
 from weir.limits.gate import LEASE_S, Admitted, Again, Gate
+from weir.limits.holding import UNUSED, End, Exactly, Hold, Unused
 from weir.limits.owed import Owed
 from weir.limits.plan import Plan
 from weir.limits.rates import Limited
 from weir.limits.rows import Actual
 from weir.limits.store import LedgerError
 
-__all__ = ["UNUSED", "Admission", "Hold", "Unused"]
+__all__ = ["UNUSED", "Admission", "End", "Hold", "Unused"]
 
 log = logging.getLogger("weir.limits")
-THREADS = 16  # that may wait for the stores; the ledger takes what waits together
-WAITING_MAX = 1024
 TICK_S = 2.0
 SETTLING_S = 0.5  # how long a refusal waits for what is just being settled
 CLOSE_S = 5.0
 LATER_S = 3600.0  # how long room is held for what runs in the background
 LATER_MAX = 10_000
-
-
-class Unused:
-    """Nothing was used: what was held is given back."""
-
-
-UNUSED = Unused()
-End = Actual | Unused | None  # None: nobody knows what was used, so all that was claimed is
-
-
-@dataclass(slots=True, eq=False)
-class Hold:
-    """What one request holds. ``over`` and ``how`` tell of an end that was missed: whether, and what was used."""
-
-    claim: Claim
-    held: bool
-    stream: bool
-    warnings: tuple[Standing, ...]
-    over: Callable[[], bool]
-    how: Callable[[], End]
-    kept_at: float
-    claims: tuple[Claim, ...] = ()  # by which it has places among the streams
-    until: float | None = None  # when it is given back, because nobody fetched what it was for
-    missed: bool = False
-    ended: bool = False
 
 
 class Admission:
@@ -68,14 +41,12 @@ class Admission:
         self.plan = plan
         self.gate = Gate(plan)
         self._told = told
-        self._pool = ThreadPoolExecutor(THREADS, "weir-limits")
-        self._waiting = 0
-        self._lock = threading.Lock()
         self._open: dict[str, Hold] = {}
+        self._asking = Asking(self.gate, self._open.values())
         self._later: dict[str, Hold] = {}  # of what runs in the background, by its id
         self._owed = Owed(plan.owed)
         self._closed = False
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Future[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
 
     def use(self, plan: Plan) -> None:
@@ -95,62 +66,32 @@ class Admission:
         stream: bool = False,
         observe: bool = False,
         again: Again | None = None,
+        exactly: Exactly | None = None,
     ) -> Admitted | Refused | Limited:
-        """As `Gate.admit`, off the loop. Raises LedgerError; cancelled, it holds nothing."""
-        settling = set(self._settling)
-        answer = await self._admit(claim, stream, observe, None if settling else again)
+        """As `Asking.admit`. A claim may be rough only where `Gate.rough` says so."""
+        settling = set(self._settling) if self._settling else None
+        answer = await self._asking.admit(claim, stream, observe, None if settling else again, exactly)
         if settling and isinstance(answer, Refused):
             # Replies that have just ended are about to give back what they did not use.
+            self._asking.ends.flush()
             await asyncio.wait(settling, timeout=SETTLING_S)
-            answer = await self._admit(claim, stream, observe, again, take=False)
+            answer = await self._asking.admit(claim, stream, observe, again, exactly, take=False)
         return answer
 
-    async def _admit(
-        self, claim: Claim, stream: bool, observe: bool, again: Again | None, *, take: bool = True
-    ) -> Admitted | Refused | Limited:
-        def work() -> Admitted | Refused | Limited:
-            return self.gate.admit(claim, stream=stream, observe=observe, again=again, take=take)
-
-        if self.gate.quick(claim):
-            return work()
-        future = self._submit(work)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            # The thread goes on, and may still get room that nobody waits for.
-            future.add_done_callback(lambda done: self._give_back(done, stream=stream))
-            raise
-
-    def _give_back(self, done: Future[Admitted | Refused | Limited], *, stream: bool) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
-        answer = done.result()
-        if not isinstance(answer, Admitted):
-            return
-        if stream:
-            self.gate.leave(*answer.claims)
-        if answer.held:
-            with contextlib.suppress(LedgerError):  # it ends by its expiry then
-                self.gate.release(answer.claim)
-
-    def _submit[T](self, work: Callable[[], T]) -> Future[T]:
-        with self._lock:
-            if self._waiting >= WAITING_MAX:
-                raise LedgerError("too many requests wait for the stores of limits")
-            self._waiting += 1
-        future = self._pool.submit(work)
-        future.add_done_callback(self._one_less)
-        return future
-
-    def _one_less(self, _: object) -> None:
-        with self._lock:
-            self._waiting -= 1
-
-    def hold(self, admitted: Admitted, *, stream: bool, over: Callable[[], bool], how: Callable[[], End]) -> Hold:
+    def hold(
+        self,
+        admitted: Admitted,
+        *,
+        stream: bool,
+        over: Callable[[], bool],
+        how: Callable[[], End],
+        exactly: Exactly | None = None,
+    ) -> Hold:
         """Keep what a request holds until `end`. ``over`` and ``how`` say for a request whose end was missed whether
-        it is over and what it used."""
+        it is over and what it used; ``exactly`` what it has claimed, where that is rough."""
         now, claims = time.monotonic(), admitted.claims
         made = Hold(admitted.claim, admitted.held, stream, admitted.warnings, over, how, now, claims)
+        made.exactly = exactly if made.claim.rough else None
         self._open[made.claim.id] = made
         self.start()
         return made
@@ -166,7 +107,57 @@ class Admission:
             return
         hold.ended = True
         self._open.pop(hold.claim.id, None)
-        self._spawn(self._end(hold, end))
+        hold.over, hold.how = _ended, _nothing  # theirs lead back to the exchange, and it to this: a whole policy stays
+        exactly, vague = hold.exactly, hold.vague(end)
+        hold.exactly = None
+        if exactly is not None and vague and not self.gate.quick(hold.claim):
+            self._spawn(self._count(hold, end, exactly))
+        elif self.gate.opened and self.gate.local:
+            self._post(hold, end)
+        else:
+            self._spawn(self._end(hold, end))
+
+    async def _count(self, hold: Hold, end: End, exactly: Exactly) -> None:
+        """What is spent because nobody knows better is no bound, but the claim itself."""
+        try:
+            hold.claim = await exactly.of(hold.claim)
+            end = hold.told(end)
+        except Exception as error:  # noqa: BLE001  then the bound is spent, which is never too little
+            log.error("what a request claimed could not be counted: %s", type(error).__name__)
+        if not self.gate.opened or not self.gate.local:
+            await self._end(hold, end)
+        elif (done := self._post(hold, end)) is not None:
+            self._asking.ends.flush()
+            await done
+
+    def _post(self, hold: Hold, end: End) -> asyncio.Future[None] | None:
+        """Write it down with what others ask; no thread comes between. None when there is nothing to write down."""
+        claim, done = hold.claim, asyncio.get_running_loop().create_future()
+        if hold.stream:
+            self.gate.leave(*hold.claims)
+        asked: Asked | None
+        owed: Actual | None
+        if isinstance(end, Unused):
+            asked, owed = Release(claim.id) if hold.held else None, Actual(0, 0)  # what is given back is owed too
+        else:
+            asked, owed = self.gate.ending(claim, end, held=hold.held), end
+        if asked is None:
+            return None
+
+        def then(answer: Answer | Exception) -> None:
+            self._settling.discard(done)
+            done.set_result(None)
+            if isinstance(answer, LedgerError):
+                self._owed.add(claim, owed, held=hold.held)
+            elif isinstance(answer, Exception):
+                log.error("use could not be written down: %s", type(answer).__name__)
+            elif isinstance(answer, Settled):
+                for standing in answer.crossed:
+                    self._told(standing)
+
+        self._settling.add(done)
+        self._asking.ends.add(asked, then)
+        return done
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -223,7 +214,7 @@ class Admission:
     async def _run(self, work: Callable[[], object]) -> bool:
         """Do it in a thread; False when the store is away."""
         try:
-            await asyncio.wrap_future(self._submit(work))
+            await asyncio.wrap_future(self._asking.submit(work))
         except LedgerError:
             return False
         except Exception as error:  # noqa: BLE001  a fault of ours must not keep all else from being written down
@@ -275,13 +266,23 @@ class Admission:
             self.end(hold, _how(hold))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
+                self._asking.ends.flush()
                 if self._settling:
                     await asyncio.wait(set(self._settling))
+                await self._asking.ends.rest()  # such as room for somebody who has gone: it is given back
                 await self._pay()
         if self._owed:
             log.error("%d uses are still to be charged: the store of budgets did not come back", len(self._owed))
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._asking.close()
         await asyncio.to_thread(self.gate.close)
+
+
+def _ended() -> bool:
+    return True
+
+
+def _nothing() -> End:
+    return UNUSED
 
 
 def _how(hold: Hold) -> End:

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sqlalchemy import Connection
 
 from weir.limits import rows
-from weir.limits.budget import Account, Budget, Claim, Refused, Standing, refusal
+from weir.limits.budget import Account, Budget, Claim, Refused, Standing, Unit, narrow, refusal
 from weir.limits.rows import Actual
 from weir.limits.store import LedgerError, Store
 
-__all__ = ["Answer", "Asked", "Batch", "Charge", "NoAccount", "Overtaken", "Release", "Renew", "Reservation", "Reserve",
-    "Settle", "Settled"]  # fmt: skip
+__all__ = ["Answer", "Asked", "Batch", "Charge", "Narrow", "NoAccount", "Overtaken", "Release", "Renew", "Reservation",
+    "Reserve", "Settle", "Settled", "Trim"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,27 @@ class Renew:
     id: str
 
 
-Asked = Reserve | Settle | Charge | Release | Renew
-Answer = Reservation | Refused | Settled | bool | LedgerError
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Asks to hold no more than ``claim``, of the same id, wants: what is held for it was a bound."""
+
+    claim: Claim
+
+    @property
+    def id(self) -> str:
+        """The claim's."""
+        return self.claim.id
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Nothing is held: a rough claim is to be counted first, for little is left of these ``accounts`` (ids)."""
+
+    accounts: tuple[str, ...]
+
+
+Asked = Reserve | Settle | Charge | Release | Renew | Trim
+Answer = Reservation | Refused | Narrow | Settled | bool | LedgerError
 
 
 class NoAccount(Exception):
@@ -110,6 +128,7 @@ class _View:
     """What one run of the transaction has seen and is about to write."""
 
     connection: Connection
+    states: dict[str, str]
     held: dict[str, list[rows.Hold]]
     accounts: dict[str, rows.Row]
     now: int
@@ -117,8 +136,8 @@ class _View:
     changed: set[str] = field(default_factory=set)
     settled: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
-    claims: list[dict[str, Any]] = field(default_factory=list)
-    holds: list[dict[str, Any]] = field(default_factory=list)
+    claims: list[tuple[str, str, int]] = field(default_factory=list)
+    holds: list[tuple[str, str, int, int]] = field(default_factory=list)
 
 
 class Batch:
@@ -137,9 +156,7 @@ class Batch:
 
     def work(self, connection: Connection) -> list[Answer]:
         """An answer for each, in order. Raises NoAccount, Overtaken."""
-        ending = sorted(one.id for one in self._asked if not isinstance(one, Reserve))
-        states = rows.lock_claims(connection, ending) if ending else {}
-        held = rows.holds(connection, list(states)) if states else {}
+        states, held = rows.claims(connection, [one.id for one in self._asked])
         drawn = {one.id: one for asked in self._asked if isinstance(asked, Reserve | Charge) for one in asked.drawn}
         ids = drawn.keys() | {one.account for each in held.values() for one in each}
         accounts = rows.lock(connection, sorted(ids)) if ids else {}
@@ -147,16 +164,17 @@ class Batch:
         if missing:
             raise NoAccount(missing)
         # The time is taken with the accounts locked: nobody acts upon a later one before this commits.
-        view = _View(connection, held, accounts, self._clock())
+        view = _View(connection, states, held, accounts, self._clock())
         for one in self._asked:
             if not isinstance(one, Reserve):
                 view.answers[one.id] = self._ended(view, one, states.get(one.id))
         rows.end(connection, view.settled, view.released)
+        rows.trim(connection, [cut for one in self._asked if isinstance(one, Trim) for cut in _cuts(view, one)])
         self._renew(view, [one.id for one in self._asked if isinstance(one, Renew) and states.get(one.id) == "held"])
         self._admit(view, [one for one in self._asked if isinstance(one, Reserve)])
         if view.changed:
             rows.change(connection, [view.accounts[name] for name in sorted(view.changed)])
-        if view.claims and not rows.hold(self._store, connection, view.claims, view.holds):
+        if view.claims and not rows.hold(connection, view.claims, view.holds):
             raise Overtaken
         # Should the connection break at the commit, nobody knows whether it took place. If it did, the next run finds
         # everything done already, and these answers are the right ones.
@@ -174,7 +192,7 @@ class Batch:
                     return Settled(True, self._spend(view, uses, actual))
                 if not isinstance(one, Charge):
                     return Settled(False)
-                view.claims.append({"id": name, "state": "settled", "expires": view.now})
+                view.claims.append((name, "settled", view.now))
                 uses = [(account.id, one.claim.amount(account.budget.unit) or 0) for account in one.drawn]
                 return Settled(True, self._spend(view, uses, actual))
             case Release(id=name):
@@ -182,6 +200,8 @@ class Batch:
                     return self._earlier.get(name, False) if state == "released" else False
                 view.released.append(name)
                 return True
+            case Trim():
+                return state == "held"
         return False  # of Renew, until it is seen to be held
 
     def _spend(self, view: _View, uses: Iterable[tuple[str, int]], actual: Actual | None) -> tuple[Standing, ...]:
@@ -216,8 +236,9 @@ class Batch:
         reserved, over = rows.live(view.connection, ids, view.now)
         if over:
             rows.bury(view.connection, ids, view.now)
-        states = rows.states(view.connection, [one.id for one in asked])
-        held = rows.holds(view.connection, list(states)) if states else {}
+        states = view.states
+        known = [one.id for one in asked if one.id in states]
+        held = rows.holds(view.connection, known) if known else {}  # as it is with the accounts locked
         for one in asked:
             before = [
                 Standing(account, view.accounts[account.id].spent, reserved.get(account.id, 0)) for account in one.drawn
@@ -225,20 +246,28 @@ class Batch:
             if one.id in states:
                 view.answers[one.id] = _again(view, one.id, states[one.id], held[one.id], before)
                 continue
-            refused = refusal(one.claim, before)
+            little = narrow(one.claim, before)
+            refused = Narrow(little) if little else refusal(one.claim, before)
             view.answers[one.id] = refused or self._held(view, one, before, reserved)
 
     def _held(self, view: _View, one: Reserve, before: Iterable[Standing], reserved: dict[str, int]) -> Reservation:
         expires = view.now + self._hold
-        view.claims.append({"id": one.id, "state": "held", "expires": expires})
+        view.claims.append((one.id, "held", expires))
         after = []
         for standing in before:
             account = standing.account
             amount = one.claim.amount(account.budget.unit) or 0
-            view.holds.append({"claim": one.id, "account": account.id, "amount": amount, "expires": expires})
+            view.holds.append((one.id, account.id, amount, expires))
             reserved[account.id] = standing.reserved + amount
             after.append(replace(standing, reserved=standing.reserved + amount))
         return Reservation(one.id, expires, tuple(after))
+
+
+def _cuts(view: _View, trim: Trim) -> Iterable[tuple[int, str, str]]:
+    for hold in view.held.get(trim.id, ()) if view.states.get(trim.id) == "held" else ():
+        row = view.accounts.get(hold.account)
+        if row is not None:
+            yield trim.claim.amount(Unit(row.unit)) or 0, trim.id, hold.account
 
 
 def _again(view: _View, name: str, state: str, held: Sequence[rows.Hold], before: Sequence[Standing]) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -20,7 +20,7 @@ from weir.model import Principal
 
 __all__ = [
     "AMOUNT_MAX", "UNREADABLE", "Account", "Budget", "Claim", "Refused", "Scope", "Standing", "Unit", "Window",
-    "accounts", "budget_id", "concerns", "plain", "refusal",
+    "accounts", "budget_id", "concerns", "narrow", "plain", "refusal",
 ]  # fmt: skip
 
 SECOND = 1_000_000
@@ -28,6 +28,7 @@ AMOUNT_MAX = 10**15  # of one claim: a million dollars; sums of them stay far be
 UNREADABLE = "?"  # in place of a model that a request names and weir can't read: what is about any model is about it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME_MAX = 200
+ROOM = 20  # times as much as its bound: then a request needs no closer look
 
 
 class Scope(StrEnum):
@@ -154,6 +155,7 @@ class Claim:
     tokens: int
     nano_usd: int | None  # None: no price is known
     past: tuple[str, ...] = ()  # ids of budgets that let it pass because it is a downgrade; they still count it
+    rough: bool = False  # bounds of what a closer look would say: nobody is refused by them
 
     def __post_init__(self) -> None:
         if not 0 <= self.tokens <= AMOUNT_MAX or not 0 <= (self.nano_usd or 0) <= AMOUNT_MAX:
@@ -234,6 +236,7 @@ class Refused:
     asked: int
     reason: str
     instead: str = ""  # a model to downgrade to: ask again for it, with this budget's id in ``past``
+    full: tuple[str, ...] = ()  # ids of accounts that would have had room, were nothing held
 
     @property
     def budget(self) -> Budget:
@@ -260,7 +263,21 @@ def refusal(claim: Claim, standings: Iterable[Standing]) -> Refused | None:
     found = [refused for standing in standings if (refused := _refused(claim, standing))]
     order = list(Scope)
     found.sort(key=lambda one: (bool(one.instead), -one.resets_at, order.index(one.scope), one.standing.account.id))
-    return found[0] if found else None
+    full = tuple(one.standing.account.id for one in found if one.reason == "held")
+    return replace(found[0], full=full) if full else found[0] if found else None
+
+
+def narrow(claim: Claim, standings: Iterable[Standing]) -> tuple[str, ...]:
+    """The ids of the accounts that a rough claim must not be measured by: what is left of them is little beside it.
+    None of a claim that is not rough."""
+    if not claim.rough:
+        return ()
+    return tuple(
+        one.account.id
+        for one in standings
+        if one.spent + one.reserved + ROOM * (claim.amount(one.account.budget.unit) or 0) > one.account.budget.amount
+        and one.account.budget.id not in claim.past
+    )
 
 
 def _refused(claim: Claim, standing: Standing) -> Refused | None:

@@ -28,6 +28,7 @@ from weir.limits.batch import (
     Settle,
     Settled,
 )
+from weir.limits.bringing import Box, Expected, Then
 from weir.limits.budget import Account, Budget, Claim, Refused, Standing, accounts
 from weir.limits.known import Known
 from weir.limits.rows import Actual
@@ -86,8 +87,12 @@ class Ledger:
         Asked again for a claim that is held, the answer is the same reservation. Raises LedgerError when the store
         can't be used, when too many wait for it, or when the id is that of a claim that has ended.
         """
-        asked = self._reserve(claim)
+        asked = self.wanted(claim)
         return cast(Reservation | Refused, self._queue.wait(asked) if isinstance(asked, Reserve) else asked)
+
+    def answer(self, asked: Claim | Release) -> Answer:
+        """As `reserve` or `release`."""
+        return self.release(asked.id) if isinstance(asked, Release) else self.reserve(asked)
 
     def settle(self, claim_id: str, actual: Actual | None) -> Settled:
         """Write down what the claim used, instead of what was held for it; None as ``actual`` spends all of the hold.
@@ -110,8 +115,29 @@ class Ledger:
 
         Raises LedgerError.
         """
-        asked = self._charge(claim, actual)
+        asked = self.charged(claim, actual)
         return cast(Settled, self._queue.wait(asked, always=True)) if asked.drawn else Settled(False)
+
+    def box(self) -> Box[Answer]:
+        """Made on a loop, for `post`."""
+        return Box(self._queue.withdraw, self._store.break_off, self._store.timeout_s)
+
+    def post(
+        self, box: Box[Answer], asked: Sequence[tuple[Asked, Then[Answer]]], *, always: bool
+    ) -> list[Expected[Answer]]:
+        """Ask these in this order and return at once; the answers come to the loop of ``box``. ``always``: also when
+        too many wait. Raises LedgerError when they do."""
+        return self._queue.post(box, asked, always=always)
+
+    def wanted(self, claim: Claim) -> Reserve | Reservation:
+        """What to ask to hold it; the answer itself when no budget is about it."""
+        now = self._now()
+        drawn = accounts(self._known.about(claim), claim, now)
+        return Reserve(claim, drawn) if drawn else Reservation(claim.id, now + self._hold)
+
+    def charged(self, claim: Claim, actual: Actual) -> Charge:
+        """What to ask to charge it; nothing is drawn on when no budget is about it."""
+        return Charge(claim, accounts(self._known.about(claim), claim, self._now()), actual)
 
     def standings(self) -> tuple[Standing, ...]:
         """Every account of the budgets in use that has been drawn on in its current window, all as they stood at one
@@ -137,14 +163,6 @@ class Ledger:
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)
-
-    def _reserve(self, claim: Claim) -> Reserve | Reservation:
-        now = self._now()
-        drawn = accounts(self._known.about(claim), claim, now)
-        return Reserve(claim, drawn) if drawn else Reservation(claim.id, now + self._hold)
-
-    def _charge(self, claim: Claim, actual: Actual) -> Charge:
-        return Charge(claim, accounts(self._known.about(claim), claim, self._now()), actual)
 
     def _answer(self, asked: list[Asked]) -> Sequence[Answer]:
         """All in one transaction."""

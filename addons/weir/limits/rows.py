@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from weir.limits.budget import AMOUNT_MAX, Account, Budget, Standing, Unit
 from weir.limits.store import ACCOUNTS, CLAIMS, HOLDS, Store
+from weir.sqlstore import query
 
 __all__ = [
-    "Actual", "Hold", "Row", "bury", "change", "clear", "end", "hold", "holds", "live", "lock", "lock_claims",
-    "open_accounts", "prolong", "standings", "states",
+    "Actual", "Hold", "Row", "bury", "change", "claims", "clear", "end", "hold", "holds", "live", "lock",
+    "open_accounts", "prolong", "standings", "trim",
 ]  # fmt: skip
 
 _MOST = 5_000
@@ -69,11 +69,6 @@ _ROW = (
     *(ACCOUNTS.c.id, ACCOUNTS.c.budget, ACCOUNTS.c.name, ACCOUNTS.c.unit),
     *(ACCOUNTS.c.starts, ACCOUNTS.c.spent, ACCOUNTS.c.warned),
 )
-_CHANGE = (
-    update(ACCOUNTS)
-    .where(ACCOUNTS.c.id == bindparam("key"))
-    .values(spent=bindparam("new_spent"), warned=bindparam("new_warned"))
-)
 
 
 def open_accounts(store: Store, connection: Connection, drawn: Collection[Account]) -> None:
@@ -89,82 +84,104 @@ def open_accounts(store: Store, connection: Connection, drawn: Collection[Accoun
         store.add(connection, ACCOUNTS, row)
 
 
-def lock_claims(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    """The state of each claim that there is; nobody else ends them before this commits."""
-    asked = select(CLAIMS.c.id, CLAIMS.c.state).where(CLAIMS.c.id.in_(ids)).order_by(CLAIMS.c.id).with_for_update()
-    return {row[0]: row[1] for row in connection.execute(asked)}
+def claims(connection: Connection, ids: Collection[str]) -> tuple[dict[str, str], dict[str, list[Hold]]]:
+    """The state of each claim that there is, and what it holds or held; nobody else ends them before this commits."""
+    # What is held is seen as of before a wait for a lock. That is of no matter: amounts only ever shrink, and a claim
+    # that was settled meanwhile is seen to be.
+    found = query(
+        connection,
+        "SELECT c.id, c.state, h.account, h.amount, h.expires FROM weir_claims c LEFT JOIN weir_holds h"
+        " ON h.claim = c.id WHERE c.id IN {ids} ORDER BY c.id{of_c}",
+        sorted(ids),
+    )
+    states: dict[str, str] = {}
+    held: dict[str, list[Hold]] = {}
+    for name, state, account, amount, expires in found:
+        states[name] = state
+        mine = held.setdefault(name, [])
+        if account is not None:
+            mine.append(Hold(account, amount, expires))
+    return states, held
 
 
-def states(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    """The state of each claim that there is."""
-    return {
-        row[0]: row[1] for row in connection.execute(select(CLAIMS.c.id, CLAIMS.c.state).where(CLAIMS.c.id.in_(ids)))
-    }
-
-
-def holds(connection: Connection, ids: Collection[str]) -> dict[str, list[Hold]]:
+def holds(connection: Connection, ids: Sequence[str]) -> dict[str, list[Hold]]:
     """What each of these claims holds or held."""
     found: dict[str, list[Hold]] = {name: [] for name in ids}
-    asked = select(HOLDS.c.claim, HOLDS.c.account, HOLDS.c.amount, HOLDS.c.expires).where(HOLDS.c.claim.in_(ids))
-    for row in connection.execute(asked):
-        found[row[0]].append(Hold(row[1], row[2], row[3]))
+    asked = "SELECT claim, account, amount, expires FROM weir_holds WHERE claim IN {ids}"
+    for name, account, amount, expires in query(connection, asked, ids):
+        found[name].append(Hold(account, amount, expires))
     return found
 
 
 def lock(connection: Connection, ids: Collection[str]) -> dict[str, Row]:
     """The accounts with these ids, by id; nobody else changes them, or holds on to them, before this commits."""
-    asked = select(*_ROW).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id).with_for_update()
-    return {row.id: Row(*row) for row in connection.execute(asked)}
+    asked = (
+        "SELECT c.id, c.budget, c.name, c.unit, c.starts, c.spent, c.warned FROM weir_accounts c"
+        " WHERE c.id IN {ids} ORDER BY c.id{of_c}"
+    )
+    return {row[0]: Row(*row) for row in query(connection, asked, sorted(ids))}
 
 
-def live(connection: Connection, ids: Collection[str], now: int) -> tuple[dict[str, int], bool]:
+def live(connection: Connection, ids: Sequence[str], now: int) -> tuple[dict[str, int], bool]:
     """What is held of each account at ``now`` (accounts of which nothing is held are left out), and whether there are
     holds whose time came since somebody looked."""
-    amount = func.sum(case((HOLDS.c.expires > now, HOLDS.c.amount), else_=0))
-    over = func.sum(case((HOLDS.c.expires <= now, 1), else_=0))
-    asked = select(HOLDS.c.account, amount, over).where(HOLDS.c.account.in_(ids), HOLDS.c.expires > 0)
-    found = connection.execute(asked.group_by(HOLDS.c.account)).all()
+    asked = (
+        "SELECT account, sum(CASE WHEN expires > ? THEN amount ELSE 0 END), sum(CASE WHEN expires <= ? THEN 1 ELSE 0"
+        " END) FROM weir_holds WHERE account IN {ids} AND expires > 0 GROUP BY account"
+    )
+    found = query(connection, asked, now, now, ids)
     return {row[0]: int(row[1]) for row in found}, any(row[2] for row in found)
 
 
-def bury(connection: Connection, ids: Collection[str], now: int) -> None:
+def bury(connection: Connection, ids: Sequence[str], now: int) -> None:
     """End the holds whose time has come for good. Whoever takes their room does it first: then no clock that goes back,
     or is behind on another machine, brings them back to life."""
-    over = (HOLDS.c.account.in_(ids), HOLDS.c.expires > 0, HOLDS.c.expires <= now)
-    connection.execute(update(HOLDS).where(*over).values(expires=0))
+    over = "UPDATE weir_holds SET expires = 0 WHERE account IN {ids} AND expires > 0 AND expires <= ?"
+    query(connection, over, ids, now)
 
 
 def hold(
-    store: Store, connection: Connection, claims: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]
+    connection: Connection, claims: Sequence[tuple[str, str, int]], held: Sequence[tuple[str, str, int, int]]
 ) -> bool:
-    """Insert claims and what they hold; False when another transaction was quicker with one of the claims."""
-    if not store.add_all(connection, CLAIMS, sorted(claims, key=lambda row: str(row["id"]))):
+    """Insert claims (id, state, expires) and what they hold (claim, account, amount, expires); False when another
+    transaction was quicker with one of the claims."""
+    said = "INSERT INTO weir_claims (id, state, expires) {rows:text,text,bigint} ON CONFLICT DO NOTHING RETURNING id"
+    if len(query(connection, said, sorted(claims))) < len(claims):
         return False
     if held:
-        connection.execute(insert(HOLDS), held)
+        columns = "INSERT INTO weir_holds (claim, account, amount, expires) {rows:text,text,bigint,bigint}"
+        query(connection, columns, held)
     return True
 
 
-def end(connection: Connection, settled: Collection[str], released: Collection[str]) -> None:
+def end(connection: Connection, settled: Sequence[str], released: Sequence[str]) -> None:
     """Note that claims have ended. What a released one held stays to be read: should usage turn up after all, it says
     where that goes."""
     if settled:
-        connection.execute(delete(HOLDS).where(HOLDS.c.claim.in_(settled)))
-        connection.execute(update(CLAIMS).where(CLAIMS.c.id.in_(settled)).values(state="settled"))
+        query(connection, "DELETE FROM weir_holds WHERE claim IN {ids}", settled)
+        query(connection, "UPDATE weir_claims SET state = 'settled' WHERE id IN {ids}", settled)
     if released:
-        connection.execute(update(HOLDS).where(HOLDS.c.claim.in_(released)).values(expires=0))
-        connection.execute(update(CLAIMS).where(CLAIMS.c.id.in_(released)).values(state="released"))
+        query(connection, "UPDATE weir_holds SET expires = 0 WHERE claim IN {ids}", released)
+        query(connection, "UPDATE weir_claims SET state = 'released' WHERE id IN {ids}", released)
 
 
-def prolong(connection: Connection, ids: Collection[str], until: int) -> None:
+def prolong(connection: Connection, ids: Sequence[str], until: int) -> None:
     """Hold what these claims hold until then."""
-    connection.execute(update(CLAIMS).where(CLAIMS.c.id.in_(ids)).values(expires=until))
-    connection.execute(update(HOLDS).where(HOLDS.c.claim.in_(ids)).values(expires=until))
+    query(connection, "UPDATE weir_claims SET expires = ? WHERE id IN {ids}", until, ids)
+    query(connection, "UPDATE weir_holds SET expires = ? WHERE claim IN {ids}", until, ids)
+
+
+def trim(connection: Connection, held: Sequence[tuple[int, str, str]]) -> None:
+    """Hold no more than this: amount, claim, account."""
+    for amount, claim, account in held:
+        fewer = "UPDATE weir_holds SET amount = ? WHERE claim = ? AND account = ? AND amount > ?"
+        query(connection, fewer, amount, claim, account, amount)
 
 
 def change(connection: Connection, rows: Sequence[Row]) -> None:
     """Write down what is spent, and who has been warned."""
-    connection.execute(_CHANGE, [{"key": one.id, "new_spent": one.spent, "new_warned": one.warned} for one in rows])
+    for one in rows:
+        query(connection, "UPDATE weir_accounts SET spent = ?, warned = ? WHERE id = ?", one.spent, one.warned, one.id)
 
 
 def standings(connection: Connection, budgets: Mapping[str, Budget], now: int) -> tuple[Standing, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from weir.limits.bringing import Box, Expected, Then
 from weir.limits.store import LedgerError, RequestError
 
 __all__ = ["Together"]
@@ -21,7 +22,7 @@ IDLE_S = 10.0  # a thread that has had nothing to do for so long ends
 @dataclass(frozen=True, slots=True)
 class _Ticket[Q, A]:
     asked: Q
-    answer: Future[A]
+    answer: Future[A] | Expected[A]
     until: float
 
 
@@ -59,13 +60,35 @@ class Together[Q, A]:
 
         Raises LedgerError when too many wait already, unless it is ``always`` to be taken: what gives room back.
         """
+        answer = Future[A]()
         now = time.monotonic()
-        ticket = _Ticket(asked, Future[A](), now + self._timeout_s)
+        self._line_up([_Ticket(asked, answer, now + self._timeout_s)], now, always=always)
+        return answer
+
+    def post(self, box: Box[A], asked: Sequence[tuple[Q, Then[A]]], *, always: bool = False) -> list[Expected[A]]:
+        """As `ask`, for many at once, on a loop: the answers are brought there, together."""
+        if len(self._waiting) >= self._waiting_max and not always:
+            raise self._full()
+        expected = [box.expect(then) for _, then in asked]
+        tickets = [_Ticket(one, place, place.until) for (one, _), place in zip(asked, expected, strict=True)]
+        self._line_up(tickets, time.monotonic(), always=True)
+        return expected
+
+    def withdraw(self, expected: Expected[A]) -> bool:
+        """Nobody waits for it any more. False when its turn has come already."""
+        with self._lock:
+            expected.gone = not expected.taken
+            return expected.gone
+
+    def _full(self) -> LedgerError:
+        return LedgerError(f"{len(self._waiting)} requests wait for the ledger already")
+
+    def _line_up(self, tickets: Sequence[_Ticket[Q, A]], now: float, *, always: bool) -> None:
         with self._lock:
             late = bool(self._waiting) and self._waiting[0].until < now
             if len(self._waiting) >= self._waiting_max and not always:
-                raise LedgerError(f"{len(self._waiting)} requests wait for the ledger already")
-            self._waiting.append(ticket)
+                raise self._full()
+            self._waiting.extend(tickets)
             if self._idle:
                 self._idle -= 1
                 self._wake.put(None)
@@ -74,7 +97,6 @@ class Together[Q, A]:
                 threading.Thread(target=self._serve, name="weir-ledger", daemon=True).start()
         if late:
             self._stuck()
-        return ticket.answer
 
     def wait(self, asked: Q, *, always: bool = False) -> A:
         """The answer, waited for in this thread. Raises LedgerError when its turn doesn't come in time."""
@@ -91,11 +113,20 @@ class Together[Q, A]:
 
     def _serve(self) -> None:
         while batch := self._next():
-            for ticket, answer in zip(batch, self._answers([ticket.asked for ticket in batch]), strict=True):
-                if isinstance(answer, Exception):
-                    ticket.answer.set_exception(answer)
-                else:
-                    ticket.answer.set_result(answer)
+            self._tell(batch, self._answers([ticket.asked for ticket in batch]))
+
+    @staticmethod
+    def _tell(tickets: Sequence[_Ticket[Q, A]], answers: Sequence[A | Exception]) -> None:
+        boxes: dict[Box[A], list[tuple[Expected[A], A | Exception]]] = {}
+        for ticket, answer in zip(tickets, answers, strict=True):
+            if isinstance(ticket.answer, Expected):
+                boxes.setdefault(ticket.answer.box, []).append((ticket.answer, answer))
+            elif isinstance(answer, Exception):
+                ticket.answer.set_exception(answer)
+            else:
+                ticket.answer.set_result(answer)
+        for box, brought in boxes.items():
+            box.bring(brought)
 
     def _answers(self, asked: list[Q]) -> Sequence[A | Exception]:
         """All together; when it is one of them that can't be answered, each alone."""
@@ -116,8 +147,8 @@ class Together[Q, A]:
                 batch = self._take(late)
                 if not batch and not late:
                     self._idle += 1
-            for ticket in late:
-                ticket.answer.set_exception(self._late())
+            if late:
+                self._tell(late, [self._late() for _ in late])
             if batch:
                 return batch
             if not late and not self._woken():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from weir.frozen import quick
 from weir.model import Action, Mode, Verdict
 
 __all__ = ["ACTIONS", "Outcome", "outcome"]
@@ -17,6 +18,7 @@ STATUS_POLICY = 403  # who calls, where to, with what model: sending it again di
 STATUS_CONTENT = 400  # something in the request itself: without it the request may pass
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What becomes of an exchange."""

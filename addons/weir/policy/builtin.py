@@ -52,6 +52,8 @@ def _host_mismatch(case: Case) -> Hit | None:
     if not case.concerns_ai or len(names) < 2:
         return None
     say = "This request names different hosts in its TLS handshake and its headers, so it was not sent to either."
+    if any(map(_is_address, names)):  # no name in the handshake, or plain HTTP that was redirected here
+        say = "Nothing proves that the address this request went to is the one of the host it names: use https."
     return Hit("host-mismatch", Action.BLOCK, say, "the request names more than one host")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from weir.frozen import quick
 from weir.model import ANONYMOUS, Endpoint, Finding, Inspection, Principal, Segment, Service
 
 __all__ = ["NO_SERVICE", "Case", "Objection", "Shown"]
@@ -32,6 +33,7 @@ class Objection:
     why: str  # for the audit
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Case:
     """One request (or reply) to decide on. ``segments`` are those that the findings index into."""

@@ -92,14 +92,22 @@ class Coaching:
                     self._tickets[digest] = replace(self._tickets[digest], expires=now + TICKET_S)
                     self._tickets.move_to_end(digest)
                     return token, self._tickets[digest]
-            if len(mine) >= _OF_ONE_MAX:  # one busy client must not push out the others
-                self._drop(next(iter(mine)))
             token = secrets.token_urlsafe(32)
             ticket = Ticket(secrets.token_hex(8), held, now + TICKET_S)
-            digest = _digest(token)
-            self._tickets[digest] = ticket
-            self._mine.setdefault((held.caller, held.address), OrderedDict())[digest] = token
+            self._take(token, ticket)
             return token, ticket
+
+    def adopt(self, token: str, ticket: Ticket) -> None:
+        """Take over a ticket of another process on this machine; the later end counts where it is known."""
+        digest = _digest(token)
+        with self._lock:
+            if digest in self._tickets:
+                self._tickets[digest] = ticket
+                self._tickets.move_to_end(digest)
+                return
+            while len(self._tickets) >= _TICKETS_MAX:
+                self._drop(next(iter(self._tickets)))
+            self._take(token, ticket)
 
     def look(self, token: str, address: str, user: str) -> Ticket | None:
         """The ticket of a token; None when it is unknown, used, expired, or somebody else's."""
@@ -137,6 +145,14 @@ class Coaching:
                 del self._grants[name]
             for digest in [d for d, t in self._tickets.items() if not all(rule in rules for rule in t.held.rules)]:
                 self._drop(digest)
+
+    def _take(self, token: str, ticket: Ticket) -> None:
+        digest, name = _digest(token), (ticket.held.caller, ticket.held.address)
+        mine = self._mine.get(name, OrderedDict())
+        if len(mine) >= _OF_ONE_MAX:  # one busy client must not push out the others
+            self._drop(next(iter(mine)))
+        self._tickets[digest] = ticket
+        self._mine.setdefault(name, OrderedDict())[digest] = token
 
     def _look(self, digest: bytes, address: str, user: str) -> Ticket | None:
         ticket = self._tickets.get(digest)

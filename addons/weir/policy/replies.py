@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from weir.model import Action, Finding, Segment, Verdict
@@ -25,17 +25,18 @@ class ReplyPolicy:
 
     policy: Policy
     rules: tuple[CompiledRule, ...]
+    acts: bool = field(init=False)  # whether any rule changes or stops replies
+    of_findings: bool = field(init=False)  # whether a reply in which nothing is found is none of any rule's business
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "acts", any(rule.action >= Action.REDACT for rule in self.rules))
+        object.__setattr__(self, "of_findings", all(rule.when.finding is not None for rule in self.rules))
 
     @classmethod
     def of(cls, policy: Policy) -> Self:
         """The part of ``policy`` that is about replies, with actions as they can be done to one."""
         rules = tuple(replace(rule, action=_as_done(rule.action)) for rule in policy.rules if rule.about("response"))
         return cls(Policy(policy.settings, rules, ()), rules)
-
-    @property
-    def acts(self) -> bool:
-        """Whether any rule changes or stops replies."""
-        return any(rule.action >= Action.REDACT for rule in self.rules)
 
     def acted_on(self, detectors: Iterable[str]) -> frozenset[str]:
         """Those of ``detectors`` whose findings some rule changes or stops."""
@@ -44,8 +45,10 @@ class ReplyPolicy:
 
     def decide(self, case: Case) -> Verdict:
         """The verdict on a reply: ``case`` is the request's with what the reply shows. Its direction is set here."""
-        findings = tuple(replace(finding, segment=0) for finding in case.findings)
-        found = self.policy.decide(replace(case, findings=findings, direction="response"))
+        if case.findings or case.direction != "response":
+            findings = tuple(replace(finding, segment=0) for finding in case.findings)
+            case = replace(case, findings=findings, direction="response")
+        found = self.policy.decide(case)
         spoken = any(rule.id == found.rule_id and rule.say for rule in self.rules)
         if found.action is not Action.BLOCK or spoken:
             return found

@@ -146,6 +146,8 @@ class CompiledRule:
 
     def match(self, case: Case) -> Hit | None:
         """The rule's hit on ``case``, or None. Pure; work is bounded by findings x tools."""
+        if self.when.finding is not None and not case.findings:
+            return None  # as mostly: nothing was found
         if not self.when.case_holds(case):
             return None
         # An exception is judged for each finding and tool on its own: a harmless tool cannot excuse another one.

@@ -138,6 +138,8 @@ def _words(settings: Settings) -> Iterator[_Word]:
             yield _prefixed(("services", "alternatives", word, index), name)
     for service in settings.keys:
         yield ("keys", service), "service", service
+    for service in settings.failover:
+        yield ("failover", service), "service", service
     for service in settings.credentials.services:
         # A key of this section is a name, not a glob.
         yield ("credentials", "services", service), "service", literal(service)

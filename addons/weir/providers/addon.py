@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from weir.edge.guard import guarded
 from weir.edge.passing import finish, pass_on
-from weir.edge.reading import read_into
+from weir.edge.reading import endpoint_of, read_into
 from weir.edge.replies import read_reply
 from weir.edge.state import State
 from weir.edge.trace import trace_of
@@ -31,14 +31,11 @@ class Providers:
         trace = trace_of(flow)
         if trace is None:
             return
-        registry = trace.snapshot.registry
-        request = flow.request
-        claims = (registry.by_request(name, request.method, request.path) for name in trace.names)
-        trace.provider = next((provider for provider in claims if provider), None)
-        if trace.provider is None:
+        trace.provider, trace.endpoint = trace.head.once("endpoint", lambda: endpoint_of(trace, flow))
+        if trace.endpoint is None:
             return
         trace.is_ai = True
-        trace.endpoint = trace.provider.endpoint(request.method, request.path, request.headers)
+        registry = trace.snapshot.registry
         trace.dialect = registry.dialect(trace.endpoint.dialect) if trace.endpoint.dialect else None
 
     @guarded

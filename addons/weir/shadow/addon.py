@@ -11,7 +11,7 @@ from weir.edge.discovery import Discovery, answered, named
 from weir.edge.guard import guarded
 from weir.edge.reading import read_into
 from weir.edge.state import State
-from weir.edge.trace import trace_of
+from weir.edge.trace import Trace, trace_of
 from weir.model import Service
 
 __all__ = ["Shadow"]
@@ -33,13 +33,10 @@ class Shadow:
         if trace is None:
             return
         pinning.sent(self.state, trace.link)
-        path = flow.request.path
-        service = next((s for n in trace.names if (s := trace.snapshot.catalogue.by_host(n, path))), None)
-        if service is None and trace.provider is not None:
-            service = Service(trace.provider.id, trace.provider.name, category="model-api")
+        service = trace.head.once("service", lambda: _service(trace, flow))
         if service is not None:
             trace.is_ai = True
-            trace.service = trace.snapshot.judged(service)
+            trace.service = service
 
     @guarded
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -58,3 +55,11 @@ class Shadow:
         trace = trace_of(flow)
         if trace is not None:
             answered(trace, flow)
+
+
+def _service(trace: Trace, flow: http.HTTPFlow) -> Service | None:
+    path = flow.request.path
+    service = next((s for n in trace.names if (s := trace.snapshot.catalogue.by_host(n, path))), None)
+    if service is None and trace.provider is not None:
+        service = Service(trace.provider.id, trace.provider.name, category="model-api")
+    return None if service is None else trace.snapshot.judged(service)

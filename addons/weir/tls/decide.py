@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from weir.addresses import plain
 
-__all__ = ["Decision", "HostSet", "Interception", "normalise"]
+__all__ = ["Decision", "HostSet", "Interception", "is_address", "normalise"]
 
 SCOPES = ("catalogued", "all")
 _DAY_S = 86_400  # how long a sample stays as it is
@@ -122,7 +122,7 @@ class Interception:
         destination = normalise(destination_host)
         first = name or destination
         # Without an SNI, or with an address as destination, there is one name only.
-        other = destination if destination != first and destination and not _is_address(destination) else ""
+        other = destination if destination != first and destination and not is_address(destination) else ""
         if self._exclude and self._excluded(first, other, destination):
             return EXCLUDED
         if first in self._include or (other and other in self._include):
@@ -170,8 +170,8 @@ def normalise(host: str) -> str:
     return _short_address(host) if ":" in host else host
 
 
-def _is_address(host: str) -> bool:
-    # Enough to tell the two apart: no top-level domain ends in a digit, and no name has a colon.
+def is_address(host: str) -> bool:
+    """Whether a host is an address and no name: no top-level domain ends in a digit, and no name has a colon."""
     return host[-1:].isdigit() or ":" in host
 
 

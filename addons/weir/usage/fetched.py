@@ -42,8 +42,11 @@ def is_later(exchange: Exchange, reply: Reply) -> bool:
 
 def is_slow(exchange: Exchange, reply: Reply, chars_max: int) -> bool:
     """Whether `account` has more than ``chars_max`` characters to count, or a disk to ask."""
-    said = (reply.text, *reply.arguments, *(segment.text for segment in exchange.segments))
-    chars = 0 if reply.usage else sum(map(len, said))
+    chars = 0
+    if reply.usage is None or not reply.complete:  # of a cut stream the reply is counted whatever was reported
+        chars += sum(map(len, (reply.text, *reply.arguments)))
+    if reply.usage is None:
+        chars += sum(len(segment.text) for segment in exchange.segments)
     return chars > chars_max or is_later(exchange, reply)
 
 

@@ -119,6 +119,7 @@ class Prices:
         self._own: dict[tuple[str, str], tuple[tuple[Entry, int], ...]] = {}
         self._found: dict[tuple[str, str], Found] = {}
         self._rates: dict[tuple[int, tuple[Decimal, ...]], Rates | None] = {}
+        self._telling: dict[int, bool] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -165,7 +166,7 @@ class Prices:
         if usage.parts or usage.tier:
             return self._special(theirs, info, moment, usage, counts)
         standard = info.get_prices(moment)
-        if not any(value is not None for name, value in vars(standard).items() if name.endswith("_mtok")):
+        if not self._tells(standard):
             return UNPRICED  # the list knows the model and not what its tokens cost; the library would say nothing
         rates = self._rates_of(standard, counts[0])
         total = rates.price(*counts) if rates is not None else _price(theirs, info, moment, *counts)
@@ -212,6 +213,14 @@ class Prices:
         every = [ours.get(theirs.id, theirs.id) for theirs in self.public.providers]
         every += [weirs for weirs in self._ids if weirs not in every]  # two of ours may be one of theirs
         return sorted(provider for provider in every if self.find(provider, model))
+
+    def _tells(self, standard: ModelPrice) -> bool:
+        """Whether an entry of the price list says what tokens cost."""
+        known = self._telling.get(id(standard))  # entries live as long as the list, and that as long as this object
+        if known is None:
+            some = (value is not None for name, value in vars(standard).items() if name.endswith("_mtok"))
+            known = self._telling[id(standard)] = any(some)
+        return known
 
     def _rates_of(self, standard: ModelPrice, whole_input: int) -> Rates | None:
         """The rates of a price list entry for a prompt of this length; None for one that charges by something else."""

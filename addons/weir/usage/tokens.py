@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import math
 import secrets
 import threading
 from collections import OrderedDict
@@ -28,6 +29,7 @@ _LATER_S = 10.0  # whoever starts has enough to do, and may be gone again soon
 _SAMPLES = 32  # pieces taken, evenly spread, from a text longer than _WHOLE
 _REMEMBERED_FROM = 256  # characters: a shorter text is counted faster than it is looked up
 _REMEMBERED = 16_384  # counts, of some hundred bytes each
+_BYTES = 4  # of a character, at most
 
 
 class Counter:
@@ -100,6 +102,17 @@ class Counter:
             found = self._known.get(key)
             tokens = self._known.put(key, _count(text, encoding)) if found is None else found
         return max(1, round(tokens * family.factor))
+
+    def at_most(self, text: str, model: str) -> int:
+        """Never less than ``count``, and nothing to wait for: a token has at least one byte."""
+        # Of a sampled text a dense piece may stand for much that is not.
+        if text.isascii() and len(text) <= _WHOLE:
+            most = len(text)
+        elif len(text) <= _WHOLE:
+            most = len(text.encode("utf-8", "surrogatepass"))
+        else:
+            most = _BYTES * len(text)
+        return math.ceil(most * self._family(model).factor)
 
     def _family(self, model: str) -> Family:
         return self._cached(model[:_LONGEST])  # names come from clients: nothing long is kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["COMMENT", "LOG", "checkpoints_sql", "made"]
+__all__ = ["COMMENT", "LOG", "checkpoints_none", "checkpoints_sql", "made"]
 
 LOG = "checkpoints.jsonl"
 
@@ -26,6 +26,12 @@ def made(log: Path) -> Path:
     """The log, made empty where there is none: DuckDB wants a file. Raises OSError."""
     log.touch(mode=0o640, exist_ok=True)
     return log
+
+
+def checkpoints_none() -> str:
+    """SELECT of the same columns, without rows and without a file."""
+    kinds = {**_COLUMNS, "ts": "TIMESTAMP"}
+    return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in kinds.items())} WHERE false"
 
 
 def checkpoints_sql(log: Path) -> str:

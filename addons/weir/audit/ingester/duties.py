@@ -11,14 +11,16 @@ from weir.audit.evidence.publish.duty import Publishing
 from weir.audit.evidence.removals import removing
 from weir.audit.evidence.sealing import DayFiles
 from weir.audit.exports.cursors import sent
+from weir.audit.ingester.cuts import Cuts
 from weir.audit.ingester.duty import Duty
 from weir.audit.ingester.ingest import Ingester
 from weir.audit.spool.retire import Retiring
 from weir.audit.spool.sealing import Compressing
 from weir.audit.store.retention import RowRetention
 
-__all__ = ["WAITING", "duties"]
+__all__ = ["ADDING", "WAITING", "duties"]
 
+ADDING = frozenset({Cuts.name})  # these write records themselves
 WAITING = frozenset({Retiring.name, RowRetention.name})  # for who knows what the policy excepts: nothing goes before
 
 
@@ -36,7 +38,8 @@ def duties(
         RowRetention(ingester.files, ingester.levels),  # rows of the store whose time is over
     ]
     return [
-        Checkpoints(days),  # first: what is taken away later must have been signed
+        Cuts(),  # what a process that was killed has left open; first, so that it is signed with the rest
+        Checkpoints(days),  # before what follows: what is taken away later must have been signed
         *(over if retention else ()),  # without a policy nobody knows of its exceptions: nothing goes
         ContentRetention(removing),  # texts whose last day is over
         Compressing(),  # those that stay and are closed

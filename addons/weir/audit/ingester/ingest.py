@@ -115,7 +115,7 @@ class Ingester:
         self._stack.callback(self._engine.close)
         try:
             set_aside_older(audit_dir)
-            store.ensure(audit_dir)
+            store.ensure(audit_dir, self._engine)
             self._files = ParquetFiles(audit_dir, self._engine, owner="ingest")
             self.aside = set_aside(self._files) if mend else []
             self._levels = Levels(
@@ -242,6 +242,8 @@ class Ingester:
 
     def _rebuilt(self) -> Cursor:
         """A cursor from the store itself: read the spool from its start again and leave out what is there."""
+        if not any(self._files.filled(level, "events") for level in LEVELS):
+            return Cursor(self._levels.last_batch() + 1)
         events = visible(self._files, "events")
         seen = self._engine.execute(f"SELECT proxy_id, boot_id, max(seq) FROM ({events}) GROUP BY 1, 2").fetchall()
         return Cursor(self._levels.last_batch() + 1, {}, {f"{proxy}-{boot}": int(seq) for proxy, boot, seq in seen})

@@ -34,10 +34,10 @@ class PolicyFile:
 
     def refresh(self) -> str:
         """Read the file again if it changed; why its change was not taken, told once, or nothing."""
-        from weir.settings import PolicyError
-
         if self._path is None:
             return ""
+        from weir.settings import PolicyError
+
         try:
             state = _state(self._path)
             if state == self._seen:

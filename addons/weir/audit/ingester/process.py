@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from weir.audit.evidence.sealing import DayFiles
-from weir.audit.ingester.duties import WAITING, duties
+from weir.audit.ingester.duties import ADDING, WAITING, duties
 from weir.audit.ingester.duty import Desk, Duty
 from weir.audit.ingester.ingest import Ingester, IngestLocked
 from weir.audit.ingester.policy import PolicyFile
@@ -72,6 +72,17 @@ class Work:
             self._trouble("policy", "it has not been read yet: nothing leaves for its age, all else is done")
         else:
             self._well("policy")
+        self._take_in()
+        desk = Desk(self._data, self._policy.audit)
+        for duty in self._todo:
+            now = time.monotonic()
+            if duty.name not in waits and (last or now >= self._due[duty.name]):
+                self._due[duty.name] = now + duty.every_s
+                if self._do(duty, desk, last=last) and duty.name in ADDING:
+                    self._take_in()  # nobody may come after this round
+
+    def _take_in(self) -> None:
+        """A pass of the ingester over what is in the spool."""
         try:
             self._room.disk = self._policy.audit.disk
             self._room.check()
@@ -83,20 +94,18 @@ class Work:
         if bad > self._told:
             _say(f"{bad - self._told} lines could not be read, the last: {self._ingester.last_problem}")
             self._told = bad
-        desk = Desk(self._data, self._policy.audit)
-        for duty in self._todo:
-            now = time.monotonic()
-            if duty.name not in waits and (last or now >= self._due[duty.name]):
-                self._due[duty.name] = now + duty.every_s
-                self._do(duty, desk, last=last)
 
-    def _do(self, duty: Duty, desk: Desk, *, last: bool) -> None:
+    def _do(self, duty: Duty, desk: Desk, *, last: bool) -> bool:
+        """Whether it had something to say."""
         try:
-            for line in duty.run(desk, last=last):
-                _say(f"{duty.name}: {line}")
-            self._well(duty.name)
+            lines = duty.run(desk, last=last)
         except (OSError, duckdb.Error, DataDirError) as error:
             self._wrong(duty.name, error)
+            return False
+        for line in lines:
+            _say(f"{duty.name}: {line}")
+        self._well(duty.name)
+        return bool(lines)
 
     def _well(self, name: str) -> None:
         if self.trouble.pop(name, ""):

@@ -19,9 +19,9 @@ from typing import Any
 
 import duckdb
 
-from weir.audit.evidence.table import COMMENT, LOG, checkpoints_sql
+from weir.audit.evidence.table import COMMENT, LOG, checkpoints_none, checkpoints_sql
 from weir.audit.evidence.table import made as log_made
-from weir.audit.store.parquet import ParquetFiles, open_engine, quote
+from weir.audit.store.parquet import ParquetFiles, quote
 from weir.audit.store.views import MACROS, VIEWS, described
 from weir.audit.store.views.exchanges import EXCHANGES
 from weir.audit.store.visible import exchanges, visible
@@ -53,7 +53,7 @@ def _definitions(files: ParquetFiles) -> _Definitions:
     comments = {**described.TABLES, EXCHANGES.name: EXCHANGES.comment}
     # DuckDB plans a view when it is made: over stand-ins without rows that takes a fifth of the time.
     anywhere = [f"CREATE VIEW {name} AS {described.bare(name)}" for name in real]
-    anywhere.append(f"CREATE VIEW checkpoints AS {checkpoints_sql(Path(os.devnull))}")
+    anywhere.append(f"CREATE VIEW checkpoints AS {checkpoints_none()}")
     for view in (*VIEWS, *MACROS):
         anywhere += view.statements() if view.name != EXCHANGES.name else []
     here = [f"CREATE OR REPLACE VIEW checkpoints AS {checkpoints_sql(files.root / LOG)}"]
@@ -64,16 +64,15 @@ def _definitions(files: ParquetFiles) -> _Definitions:
     return _Definitions(anywhere, here)
 
 
-def ensure(audit_dir: Path) -> Path:
+def ensure(audit_dir: Path, engine: duckdb.DuckDBPyConnection | None = None) -> Path:
     """Make the store, or make it anew when its definitions or its place have changed; its path.
 
-    When only its place has changed, the rest is taken over from the file that is there. Raises OSError or duckdb.Error
-    when it cannot be written.
+    When only its place has changed, the rest is taken over from the file that is there. ``engine``: one that is open
+    anyway, and nobody else's in the meantime. Raises OSError or duckdb.Error when it cannot be written.
     """
     audit_dir = audit_dir.absolute()
     target = audit_dir / "audit.duckdb"
-    engine = open_engine()
-    files = ParquetFiles(audit_dir, engine)
+    files = ParquetFiles(audit_dir, engine)  # mostly all is well, and no engine needed
     made, moved = files.scratch("audit.duckdb"), files.scratch("moved.duckdb")
     try:
         files.prepare()
@@ -85,14 +84,14 @@ def ensure(audit_dir: Path) -> Path:
         if before[1] == now[1]:
             with suppress(duckdb.Error):  # a file that is damaged somewhere: there is nothing in it to be missed
                 shutil.copyfile(target, moved)
-                _write(engine, moved, "moved", definitions.here, now)
+                _write(files.engine, moved, "moved", definitions.here, now)
                 moved.replace(target)
                 return target
-        _write(engine, made, "made", definitions.anywhere + definitions.here, now)
+        _write(files.engine, made, "made", definitions.anywhere + definitions.here, now)
         made.replace(target)
         return target
     finally:
-        engine.close()
+        files.close()
         made.unlink(missing_ok=True)
         moved.unlink(missing_ok=True)
 
@@ -103,12 +102,21 @@ def _write(
     """Define all that in a file, new or old, attached under a name of its own: a broken one may not be let go."""
     # The older storage version lets DuckDB 1.4 and later open the file.
     engine.execute(f"ATTACH {quote(path)} AS {name} (STORAGE_VERSION 'v1.4.0')")
-    engine.execute(f"USE {name}")
-    for statement in statements:
-        engine.execute(statement)
     version, anywhere = map(quote, versions)
-    engine.execute(f"CREATE OR REPLACE VIEW weir_store AS SELECT {version} AS version, {anywhere} AS anywhere")
-    engine.execute("COMMENT ON VIEW weir_store IS 'Which definitions this file was built from.'")
+    told = (
+        f"CREATE OR REPLACE VIEW weir_store AS SELECT {version} AS version, {anywhere} AS anywhere",
+        "COMMENT ON VIEW weir_store IS 'Which definitions this file was built from.'",
+    )
+    engine.execute(f"USE {name}")
+    engine.execute("BEGIN")  # each for itself would be written twice, and looked up in a catalogue of its own
+    try:
+        engine.execute(";\n".join((*statements, *told)))
+        engine.execute("COMMIT")
+    except duckdb.Error:
+        for undo in ("ROLLBACK", "USE memory", f"DETACH {name}"):
+            with suppress(duckdb.Error):  # the fault may have ended it; a broken file may not be let go
+                engine.execute(undo)
+        raise
     engine.execute("USE memory")
     engine.execute(f"DETACH {name}")
     path.chmod(0o640)

@@ -101,8 +101,7 @@ def _here(settings: Settings) -> list[Result]:
             problem = f"keys.{service}: no hosts are given that the secret may go to; add hosts: […]"
             missing.append((problem, remedy(problem)))
             continue
-        for number, (reference, _) in enumerate(key.entries, 1):
-            name = service if len(key.entries) == 1 else f"{service}-{number}"
+        for name, (reference, _) in zip(key.labels(service), key.entries, strict=True):
             try:
                 value = yields(reference, key.form)
             except SecretUnavailable as error:

@@ -7,9 +7,12 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from weir.frozen import quick
+
 __all__ = ["ScanCache", "Scanned", "Span"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Span:
     """A hit in one text, without the text."""
@@ -22,6 +25,7 @@ class Span:
     fingerprint: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Scanned:
     """The result for one text. ``reason`` says why it is not complete; "" when it is."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weir.dlp.core.cache import ScanCache, Scanned, Span
+from weir.dlp.core.cache import ScanCache, Scanned
 from weir.dlp.core.compiled import Store
 from weir.dlp.core.detector import Detector
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.core.pool import Helpers
 from weir.dlp.core.recipe import Recipe
-from weir.dlp.core.scan import LATE, Scanner, derived_key
-from weir.dlp.views.joins import CATEGORIES, joins
+from weir.dlp.core.scan import LATE, NOTHING, Scanner, derived_key
+from weir.dlp.core.told import Told, finding
+from weir.dlp.views.joins import joins
 from weir.model import Finding, Segment
 
 __all__ = ["HELPED_CHARS_MIN", "WARM_AFTER_S", "Engine", "Scan"]
@@ -28,6 +29,7 @@ __all__ = ["HELPED_CHARS_MIN", "WARM_AFTER_S", "Engine", "Scan"]
 HELPED_CHARS_MIN = 16 * 1024  # what is shorter is scanned faster than it is handed over
 WARM_AFTER_S = 10.0
 _KEY_PART_MIN = 8  # characters
+_UNCLEAR = Scanned(reason=LATE)  # a glance at a text did not show that it holds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +155,16 @@ class Engine:
         if self._helpers is not None:
             self._helpers.close()
 
-    def estimate_chars(self, segments: Sequence[Segment]) -> int:
-        """Characters that ``scan`` would have to read now: those of texts that are not in the cache."""
+    def estimate_chars(self, segments: Sequence[Segment], enough: int = 0) -> int:
+        """Characters that ``scan`` would read now: of all texts up to ``enough``, else of those not in the cache."""
+        if (chars := sum([len(segment.text) for segment in segments])) <= enough:
+            return chars
         return sum(len(s.text) for s in segments if s.text and self._cache.key(_encoded(s.text)) not in self._cache)
+
+    def is_known_clean(self, text: str) -> bool:
+        """Whether ``text`` was scanned before and nothing was found in all of it: another scan would say just that."""
+        known = self._cache.get(self._cache.key(_encoded(text)))
+        return known is not None and not (known.spans or known.reason)
 
     def scan(
         self,
@@ -165,25 +174,30 @@ class Engine:
         deadline_s: float | None = None,
         remember: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        glance: int | None = None,
     ) -> Scan:
         """Findings in all ``segments``, in order; ``direction`` is copied into each. Does not raise.
 
         After ``deadline_s`` seconds it ends, wherever it is, and what it returns is ``out_of_time``. Without
         ``remember`` the results are not kept: for texts that nobody will send again, as the parts of a stream.
-        ``clock`` counts the seconds: that of the thread where a busy machine must not shorten them.
+        ``clock`` counts the seconds: that of the thread where a busy machine must not shorten them. With ``glance`` new
+        texts get no more than a glance, but for so many characters: where that does not show them to hold nothing, the
+        scan ends and is ``out_of_time``, too.
         """
         whole = None if deadline_s is None else Deadline(deadline_s, clock)
-        told = _Told(self._scanner.findings_max, self._scanner.too_many, direction)
+        told = Told(self._scanner.findings_max, self._scanner.too_many, direction, glance)
         for index, segment in enumerate(segments):
             if not segment.text:
                 continue
             if whole is not None and whole.spent():
                 told.because(LATE)
                 break
-            result, fresh = self._result(segment.text, whole, remember)
+            result, fresh = self._result(segment.text, whole, remember, told)
+            if result is _UNCLEAR:
+                return Scan((), False, LATE, told.scanned, told.cached, True)
             told.count(len(segment.text), fresh)
             told.because(result.reason)
-            if not told.take(_finding(index, span, direction) for span in result.spans):
+            if result.spans and not told.take(finding(index, span, direction) for span in result.spans):
                 break
         else:
             if len(segments) > 1:
@@ -192,13 +206,13 @@ class Engine:
         findings = tuple(told.findings)
         return Scan(findings, not told.reasons, "; ".join(told.reasons), told.scanned, told.cached, late)
 
-    def _over_seams(self, segments: Sequence[Segment], whole: Deadline | None, told: _Told, remember: bool) -> None:
+    def _over_seams(self, segments: Sequence[Segment], whole: Deadline | None, told: Told, remember: bool) -> None:
         """Look for what is split over texts: a part of the finding in each of them."""
         for joined in joins(segments):
             if whole is not None and whole.spent():
                 told.because(LATE)
                 return
-            result, fresh = self._result(joined.text, whole, remember, seam=True)
+            result, fresh = self._result(joined.text, whole, remember, None)
             told.count(len(joined.text) if fresh else 0, fresh)
             told.because(result.reason)
             for span in result.spans:
@@ -209,17 +223,24 @@ class Engine:
                 if len(rest) < len(parts) and not any(_like_a_key(segments[i].text[a:b]) for i, a, b in rest):
                     continue  # a whole key at the end of one text, and the first word of the next
                 if not told.take(
-                    _finding(index, replace(span, start=start, end=end), told.direction) for index, start, end in parts
+                    finding(index, replace(span, start=start, end=end), told.direction) for index, start, end in parts
                 ):
                     return
 
-    def _result(self, text: str, whole: Deadline | None, remember: bool, *, seam: bool = False) -> tuple[Scanned, bool]:
-        """What ``text`` holds, and whether that had to be found out."""
-        data = _encoded(text)
+    def _result(self, text: str, whole: Deadline | None, remember: bool, told: Told | None) -> tuple[Scanned, bool]:
+        """What ``text`` holds, and whether that had to be found out. It is one over a seam if there is no ``told``."""
+        data, seam = _encoded(text), told is None
         key = self._cache.key(data, seam=seam)
         known = self._cache.get(key)
         if known is not None:
             return known, False
+        if told is not None and told.glances:
+            if self._scanner.glance(text, data):
+                if remember:
+                    self._cache.put(key, NOTHING)
+                return NOTHING, True
+            if not told.spend(len(text)):
+                return _UNCLEAR, True
         answer = None
         if self._helpers is not None and (self.slow or len(data) >= HELPED_CHARS_MIN):
             answer = self._helpers.scan(data, whole, seam=seam)
@@ -227,46 +248,6 @@ class Engine:
         if final and remember:
             self._cache.put(key, result)
         return result, True
-
-
-class _Told:
-    """What one scan has to tell so far."""
-
-    def __init__(self, findings_max: int, too_many: str, direction: str) -> None:
-        self.findings: list[Finding] = []
-        self.reasons: list[str] = []
-        self.scanned = self.cached = 0
-        self.direction = direction
-        self._findings_max = findings_max
-        self._too_many = too_many
-
-    def because(self, reason: str) -> None:
-        """Note why the scan is not complete; "" is no reason."""
-        if reason and reason not in self.reasons:
-            self.reasons.append(reason)
-
-    def count(self, chars: int, fresh: bool) -> None:
-        """Count characters that were scanned, or that had been."""
-        if fresh:
-            self.scanned += chars
-        else:
-            self.cached += chars
-
-    def take(self, findings: Iterable[Finding]) -> bool:
-        """Add findings; False when there are too many."""
-        self.findings += findings
-        if len(self.findings) <= self._findings_max:
-            return True
-        self.because(self._too_many)
-        del self.findings[self._findings_max :]
-        return False
-
-    def covers(self, index: int, start: int, end: int) -> bool:
-        """True when one finding of the same kind covers this stretch already."""
-        return any(
-            found.segment == index and found.start <= start and end <= found.end and found.category in CATEGORIES
-            for found in self.findings
-        )
 
 
 def _encoded(text: str) -> bytes:
@@ -277,17 +258,3 @@ def _encoded(text: str) -> bytes:
 def _like_a_key(value: str) -> bool:
     """Whether ``value`` may be the other part of a secret and not a word of whoever goes on."""
     return len(value) >= _KEY_PART_MIN and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-
-
-def _finding(index: int, span: Span, direction: str) -> Finding:
-    return Finding(
-        detector=span.detector,
-        category=span.detector.partition("/")[0],
-        segment=index,
-        start=span.start,
-        end=span.end,
-        score=span.score,
-        severity=span.severity,
-        fingerprint=span.fingerprint,
-        direction=direction,
-    )

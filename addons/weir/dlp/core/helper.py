@@ -7,6 +7,7 @@ the other end of their socket is closed, so nothing outlives weir, however that 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -31,7 +32,8 @@ def main(number: int) -> int:
     """Load, tell, and fork until the socket with this file number is closed. Returns the exit code."""
     # A thread's Ctrl-C is for weir, which closes the sockets when it has finished what is running.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICE)
+    with contextlib.suppress(OSError):  # a service that is confined may not
+        os.nice(NICE)
     control = socket.socket(fileno=number)
     try:
         recipe = Recipe.parse(receive(control))

@@ -24,6 +24,7 @@ from weir.dlp.core.compiled import ANALYSER_ERRORS, Store, compiled
 from weir.dlp.core.patterns import Deadline, OutOfTime
 from weir.dlp.core.reach import reach_of
 from weir.dlp.core.relax import Unrelaxable, relax
+from weir.frozen import quick
 
 __all__ = ["ANALYSER_ERRORS", "OVERLAP_CHARS", "WINDOW_BYTES", "Located", "Prefilter", "Source"]
 
@@ -32,6 +33,7 @@ OVERLAP_CHARS = 8 * 1024
 _OVERLAP_BYTES = 4 * OVERLAP_CHARS  # a character has at most four bytes
 _PLACES_BASE = 2000  # places in one window: above what text has that is dense with findings
 _BYTES_A_PLACE = 16
+_FEW = 64  # places that are looked at in a hurry
 _PLACES_MAX = 60_000  # in a text of any length: each takes some 100 bytes
 _SHORT_BYTES = 16 * 1024
 
@@ -52,6 +54,7 @@ class Source:
     shape_of: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Located:
     """Items that may match a text, and for each pattern (by its source) the places, if these could be kept."""
@@ -108,6 +111,12 @@ class Prefilter:
                 return Located(self._crowded(data, deadline))
             places += ((number, begin + end) for number, end in found)
         return net.located(places, data)
+
+    def is_idle(self, data: bytes) -> bool:
+        """Whether no item may match the text with these UTF-8 bytes, as far as a few places show it. Raises one of
+        ANALYSER_ERRORS."""
+        found = None if self.always or len(data) > WINDOW_BYTES else self._net.scan(data, _FEW)
+        return found is not None and not self._net.items({number for number, _ in found})
 
     def _crowded(self, data: bytes, deadline: Deadline | None) -> frozenset[int]:
         """The items alone, for a text that has too many places."""

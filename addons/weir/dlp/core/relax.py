@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -49,6 +50,7 @@ class Unrelaxable(ValueError):
     """No weaker form is known. The message names the construct."""
 
 
+@lru_cache(maxsize=4096)  # a policy that is read again mostly has the patterns it had: half of what that takes
 def relax(source: str, flags: int = 0, chars_max: int | None = None) -> tuple[str, bool]:
     """The weaker pattern for ``source`` and whether it ignores case.
 

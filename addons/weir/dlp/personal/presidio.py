@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -216,6 +217,7 @@ def _checks(entity: str, recognizer: Any) -> tuple[Validate, Validate]:
     return validate, invalidate
 
 
+@cache
 def _email_check() -> Validate:
     import tldextract
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from weir.dlp.replies.reply import Found, Look, Scanned, Sent, everything
 from weir.dlp.replies.replytail import Shapes, tail_start
-from weir.ports import ECHO, WHOLE
+from weir.ports import ECHO, WHOLE, Hearer
 
 __all__ = ["PENDING_CHARS_MAX", "WINDOW_CHARS", "Listener", "Window", "look_at"]
 
@@ -47,7 +47,7 @@ class _Channel:
         self.done = 0  # characters of what is kept whose findings are known
 
 
-class Listener:
+class Listener(Hearer):
     """A `weir.ports.Watch` that never acts. Give its windows to ``look_at``, and what that says to ``take``."""
 
     edits = False
@@ -86,14 +86,32 @@ class Listener:
         if state is None or state.chars - state.done < 1 or (state.base == 0 and state.chars < _SHORT):
             return ""
         text = "".join(state.parts)
-        if channel.startswith(WHOLE):
-            mark = hash(text)
-            if mark in self._told:
-                return ""
-            if len(self._told) < _TOLD_MAX:
-                self._told.add(mark)
+        if channel.startswith(WHOLE) and not self._is_new(text):
+            return ""
         self._put(Window(state.number, text, state.base, state.done, len(text)))
         return ""
+
+    def whole(self, text: str, *, echo: bool) -> None:
+        """A text that stands complete: as `feed` and `flush` of a channel that begins and ends with it."""
+        if len(text) >= WINDOW_CHARS or len(self._channels) >= _CHANNELS_MAX:
+            channel = ECHO if echo else WHOLE
+            self.feed(channel, text)
+            self.flush(channel)
+            return
+        if echo and self._sent(text):
+            return
+        number = self._numbers
+        self._numbers += 1
+        if len(text) >= _SHORT and self._is_new(text):
+            self._put(Window(number, text, 0, 0, len(text)))
+
+    def _is_new(self, text: str) -> bool:
+        mark = hash(text)
+        if mark in self._told:
+            return False
+        if len(self._told) < _TOLD_MAX:
+            self._told.add(mark)
+        return True
 
     def unread(self, reason: str) -> None:
         """Something of the reply can't be looked at."""

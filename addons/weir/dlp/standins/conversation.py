@@ -7,7 +7,6 @@ named reply belongs to, and the placeholders that the provider has seen in it ma
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 
 import orjson
@@ -16,6 +15,7 @@ from weir.dlp.standins.conversations import Conversations, Link
 from weir.dlp.standins.leftovers import Rescan
 from weir.dlp.standins.mask import ConversationMasker
 from weir.dlp.standins.pseudonyms import TAGS
+from weir.keyed import keyed
 from weir.model import Exchange, Segment
 from weir.sections import Pseudonyms
 
@@ -85,7 +85,7 @@ def masker_for(
             link = Link(_digest(key, principal_tag, "after", after))
             tag = TAGS[1 + int(link.conversation, 16) % (len(TAGS) - 1)]
         link = known or link
-    names = conversations.get(link.conversation, hours=hours, keep=keep, tag=tag)
+    names = conversations.begun(link.conversation, hours=hours, keep=keep, tag=tag)
     stateful = exchange.endpoint.operation in _STATEFUL
 
     def answered(response_id: str, seen: frozenset[str]) -> None:
@@ -97,8 +97,6 @@ def masker_for(
 
 
 def _digest(key: bytes, *parts: str) -> str:
-    mac = hmac.new(key, digestmod="sha256")
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        mac.update(len(data).to_bytes(8) + data)
-    return mac.hexdigest()[:32]
+    datas = [part.encode("utf-8", "surrogatepass") for part in parts]
+    data = b"".join([piece for data in datas for piece in (len(data).to_bytes(8), data)])
+    return keyed(key).digest(data).hex()[:32]

@@ -7,13 +7,13 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from weir.dlp.standins.pseudonyms import Pseudonyms
 from weir.dlp.standins.vault import Vault
 
-__all__ = ["Conversations", "Link"]
+__all__ = ["Beginning", "Conversations", "Link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,45 @@ class Conversations:
         with self._lock:
             self._choose(keep)
             self._expire(now, hours * 3600)
+            return self._entered(conversation_id, now, hours, keep, tag)
+
+    def begun(
+        self, conversation_id: str, *, hours: int = 24, keep: bool = False, tag: str = ""
+    ) -> Pseudonyms | Beginning:
+        """As `get`, but of a conversation that is not known nothing is remembered until there is something to.
+
+        Most have no pseudonyms ever, and each would be some objects for the collector to walk.
+        """
+        now = self._clock()
+        with self._lock:
+            self._choose(keep)
+            self._expire(now, hours * 3600)
+            if not keep and conversation_id not in self._known:
+                return Beginning(self, conversation_id, hours, tag)
+            return self._entered(conversation_id, now, hours, keep, tag)
+
+    def enter(self, conversation_id: str, hours: int, tag: str) -> Pseudonyms:
+        """What `begun` gave is begun now, under the policy that held then."""
+        with self._lock:
+            return self._entered(conversation_id, self._clock(), hours, False, tag)
+
+    def known(self, conversation_id: str) -> Pseudonyms | None:
+        """The pseudonyms of a conversation if it has any; nothing else changes."""
+        with self._lock:
             found = self._known.get(conversation_id)
-            if found is None:
-                found = self._known[conversation_id] = self._make(conversation_id, now, hours, keep, tag)
-            found.seen = now
-            self._known.move_to_end(conversation_id)
-            if keep and len(found.pseudonyms) and now - found.stored > 3600:
-                self._store(conversation_id, hours)  # so that the vault knows it is in use
-            while self._known and (len(self._known) > self._max_conversations or self._total > self._max_total):
-                self._forget(next(iter(self._known)))
-            return found.pseudonyms
+            return None if found is None else found.pseudonyms
+
+    def _entered(self, conversation_id: str, now: float, hours: int, keep: bool, tag: str) -> Pseudonyms:
+        found = self._known.get(conversation_id)
+        if found is None:
+            found = self._known[conversation_id] = self._make(conversation_id, now, hours, keep, tag)
+        found.seen = now
+        self._known.move_to_end(conversation_id)
+        if keep and len(found.pseudonyms) and now - found.stored > 3600:
+            self._store(conversation_id, hours)  # so that the vault knows it is in use
+        while self._known and (len(self._known) > self._max_conversations or self._total > self._max_total):
+            self._forget(next(iter(self._known)))
+        return found.pseudonyms
 
     def link(self, owner: str, response_id: str, link: Link, *, hours: int = 24, keep: bool = False) -> None:
         """Remember what ``owner``'s reply ``response_id`` stands at the end of."""
@@ -170,3 +199,44 @@ class Conversations:
 
     def __repr__(self) -> str:
         return f"Conversations({len(self)}, hidden)"
+
+
+class Beginning:
+    """The pseudonyms of a conversation in which nothing stands for anything yet: entered when something does.
+
+    Turns of the same conversation that run at the same time find the same ones. Safe to use from several threads.
+    """
+
+    __slots__ = ("_conversations", "_entered", "_hours", "_id", "_tag")
+
+    def __init__(self, conversations: Conversations, conversation_id: str, hours: int, tag: str) -> None:
+        self._conversations, self._id, self._hours, self._tag = conversations, conversation_id, hours, tag
+        self._entered: Pseudonyms | None = None  # kept: it stays this exchange's when it is forgotten
+
+    def _enter(self) -> Pseudonyms:
+        if self._entered is None:
+            self._entered = self._conversations.enter(self._id, self._hours, self._tag)
+        return self._entered
+
+    def issue(self, values: Sequence[tuple[str, str]], taken: Iterable[str] = ()) -> list[str | None]:
+        """As `Pseudonyms.issue`."""
+        return self._enter().issue(values, taken)
+
+    def said(self, taken: Collection[str]) -> None:
+        """As `Pseudonyms.said`."""
+        self._enter().said(taken)
+
+    def values(self, names: Collection[str]) -> dict[str, str]:
+        """As `Pseudonyms.values`."""
+        if not names:
+            return {}
+        found = self._conversations.known(self._id) if self._entered is None else self._entered
+        return {} if found is None else found.values(names)
+
+    def names(self) -> frozenset[str]:
+        """As `Pseudonyms.names`."""
+        found = self._conversations.known(self._id) if self._entered is None else self._entered
+        return frozenset() if found is None else found.names()
+
+    def __repr__(self) -> str:
+        return "Beginning(hidden)"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weir.dlp.core.overlaps import strength
+from weir.dlp.standins.conversations import Beginning
 from weir.dlp.standins.leftovers import Rescan, strike_out
 from weir.dlp.standins.pseudonyms import Pseudonyms, Restorer, literals
 from weir.model import Action, Finding, Segment
@@ -36,7 +37,7 @@ class ConversationMasker:
 
     def __init__(
         self,
-        pseudonyms: Pseudonyms,
+        pseudonyms: Pseudonyms | Beginning,
         conversation: str = "",
         earlier: frozenset[str] = frozenset(),
         segments: Sequence[Segment] = (),

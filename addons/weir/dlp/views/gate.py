@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 import hyperscan
 
 from weir.dlp.core.compiled import Store, compiled
+from weir.frozen import quick
 
-__all__ = ["PAIRS", "RUN", "RUN_MIN", "SPACED", "Gate", "look", "prepare"]
+__all__ = ["PAIRS", "RUN", "RUN_MIN", "SPACED", "Gate", "bears_nothing", "look", "prepare"]
 
 RUN_MIN = 24  # characters: eighteen bytes in base64, twelve in hex
 _LENGTH_MIN = 8  # characters; in less there is no secret
+_SHORT = 256  # bytes in which two plain searches are sooner done than one by Hyperscan
 RUN = b"x" * RUN_MIN
 SPACED = b"x " * 12 + b"x"
 PAIRS = b"xx " * 7 + b"xx"
@@ -51,6 +53,7 @@ _SHAPES: tuple[tuple[str, bytes], ...] = (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a first look at a text showed. ``data`` is the text with one byte a character, ``classes`` their classes:
@@ -114,6 +117,24 @@ class _Net:
                 raise  # it was not we who ended it
         return left > 0
 
+    def any(self, data: bytes) -> bool:
+        """Whether ``data`` bears a mark at all."""
+        scratch: hyperscan.Scratch | None = getattr(self._threads, "scratch", None)
+        if scratch is None:
+            scratch = self._threads.scratch = hyperscan.Scratch(self._database)
+        found: list[int] = []
+
+        def note(number: int, _start: int, _end: int, _flags: int, _context: object) -> bool:
+            found.append(number)
+            return True  # one is enough
+
+        try:
+            self._database.scan(data, match_event_handler=note, scratch=scratch)
+        except hyperscan.ScanTerminated:
+            if not found:
+                raise  # it was not we who ended it
+        return bool(found)
+
 
 _made: list[tuple[_Net, _Net, _Net]] = []
 _making = threading.Lock()
@@ -130,6 +151,20 @@ def _nets() -> tuple[_Net, _Net, _Net]:
     if not _made:
         prepare()
     return _made[0]
+
+
+def bears_nothing(text: str) -> bool:
+    """Whether one look at ``text``, which is ASCII, would show no mark and no long run. Raises hyperscan's errors."""
+    data = text.encode("ascii")
+    if len(data) < _LENGTH_MIN:
+        return True
+    classes = data.translate(_CLASSES)
+    if RUN in classes:
+        return False
+    _, marks, shapes = _nets()
+    if len(data) > _SHORT:
+        return not (shapes.any(classes) or marks.any(data))
+    return not (SPACED in classes or PAIRS in classes or marks.any(data))
 
 
 def look(text: str) -> Gate:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, pairwise
 
+from weir.frozen import quick
 from weir.model import Segment
 
 __all__ = ["CATEGORIES", "Joined", "joins"]
@@ -29,6 +30,7 @@ _ID = re.compile(r"(?:[A-Za-z]{1,12}_)?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9
 _LOOSE = " \t\r\n\"'`…\u200b\u2060\ufeff"  # quotes and blanks at a seam are not part of the value
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Edge:
     """What of one text takes part in a chain: ``text`` stands at ``begin`` in it."""
@@ -38,6 +40,7 @@ class _Edge:
     text: str = field(repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Chain:
     """Edges in a row and where each starts."""
@@ -46,6 +49,7 @@ class _Chain:
     starts: Sequence[int]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Joined:
     """A text over a seam. ``categories`` are those of the findings that may be looked for in it."""
@@ -84,7 +88,8 @@ def joins(segments: Sequence[Segment]) -> Iterator[Joined]:
         roles.setdefault(segments[index].role, []).append(index)
     if len(roles) > 1:
         for indexes in roles.values():
-            yield from _over(ends, indexes, known)
+            if len(indexes) > 1:
+                yield from _over(ends, indexes, known)
 
 
 def _over(ends: Sequence[Sequence[_Edge]], indexes: Sequence[int], known: set[tuple[int, int]]) -> Iterator[Joined]:

@@ -162,7 +162,7 @@ async def arrive(state: State, flow: http.HTTPFlow) -> None:
     """A CONNECT: what is shown with it holds for the connection. Whoever is wrong or has to say more is turned away."""
     snapshot, client = state.snapshot, flow.client_conn
     link = link_of(client)
-    link.host = flow.request.host
+    link.host, link.port = flow.request.host, flow.request.port
     # A client may try again on the same connection after a 407.
     link.heard, link.shown, link.settled, link.closed, link.refused = {}, "", None, False, link.condemned
     link.refused_by = link.refused_why = ""

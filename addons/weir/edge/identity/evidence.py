@@ -62,7 +62,7 @@ def answers(
     found: dict[str, Answer] = {}
     if mode != "wireguard":
         found["network"] = Answer(sources.networks.lookup(address))
-    if sources.peers and through_tunnel(client):
+    if (sources.peers or mode == "wireguard") and through_tunnel(client):
         found["peer"] = Answer(_peer(sources, client, mode, address))
     long = sum(map(len, link.chain)) > QUICK_BYTES
     if sources.certificates is not None and not long:
@@ -81,8 +81,12 @@ def _peer(sources: Sources, client: connection.Client, mode: str, address: str) 
     if mode != "wireguard":
         return sources.peers.lookup(address)
     # mitmproxy's own server knows one peer an instance.
-    instance = ctx.master.addons.get("proxyserver").servers[client.proxy_mode]
-    return sources.peers.of_key(instance.pubkey)
+    try:
+        instance = ctx.master.addons.get("proxyserver").servers[client.proxy_mode]
+    except KeyError:
+        return None  # the peer was taken away, and its connections end just now
+    named: Principal | None = getattr(instance, "principal", None)  # of the data directory's own peers
+    return sources.peers.of_key(instance.pubkey) or named
 
 
 async def _by_worker(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mitmproxy import http
@@ -22,10 +22,10 @@ from weir.edge.keys.managed import COMPANYS, caller_of, refuse
 from weir.edge.net import Net
 from weir.edge.state import State
 from weir.edge.trace import Trace, trace_of
-from weir.keys.company import names_account, report, turned_away
+from weir.keys.company import CompanyKey, names_account, report, turned_away
 from weir.keys.held import SecretStatus
 
-__all__ = ["Managed", "SecretEvents", "hear", "status"]
+__all__ = ["Managed", "SecretEvents", "hear", "heard", "status"]
 
 log = logging.getLogger("weir.keys")
 
@@ -44,13 +44,7 @@ def hear(state: State, trace: Trace, flow: http.HTTPFlow) -> None:
         return
     code = trace.look.status_code if trace.look else response.status_code  # before a rule of policy's answered
     headers = response.headers
-    change = report(key, trace.managed_key, code, headers, flow.request.headers, caller_of(trace))
-    if change is not None:
-        told = f"rests {change.rest_s:.0f} s after {code}" if change.rest_s else "is taken again"
-        told += f", for {caller_of(trace)} alone: others are answered" if change.own else ""
-        state.spool.put(records.event_record("config", f"key {trace.managed_key} {told}", trace.snapshot.settings.hash))
-        if change.rest_s and code != 429:
-            state.company.refused(key, trace.managed_key)
+    heard(state, trace, key, code, headers, flow.request.headers)
     if code == 429 and len(key.health()) > 1 and any(one.state == "good" for one in key.health()):
         headers.pop("retry-after-ms", None)
         headers["retry-after"] = "1"  # another key has room
@@ -60,6 +54,19 @@ def hear(state: State, trace: Trace, flow: http.HTTPFlow) -> None:
         if flow.response is not None and not names_account(flow.request.headers):
             flow.response.headers.update({"retry-after": "1", "x-should-retry": "true"})
         trace.look.refused = trace.look.stopped = True
+
+
+def heard(
+    state: State, trace: Trace, key: CompanyKey, code: int, headers: Mapping[str, str], sent: Mapping[str, str]
+) -> None:
+    """Tell the pool of a provider's answer to the key that went in, and the audit what becomes of that key."""
+    change = report(key, trace.managed_key, code, headers, sent, caller_of(trace))
+    if change is not None:
+        told = f"rests {change.rest_s:.0f} s after {code}" if change.rest_s else "is taken again"
+        told += f", for {caller_of(trace)} alone: others are answered" if change.own else ""
+        state.spool.put(records.event_record("config", f"key {trace.managed_key} {told}", trace.snapshot.settings.hash))
+        if change.rest_s and code != 429:
+            state.company.refused(key, trace.managed_key)
 
 
 def status(state: State) -> bytes:

@@ -22,7 +22,7 @@ from weir.keys.pool import Member
 from weir.keys.signing.sigv4 import SCHEME, SigningError, sign_with, spelt
 from weir.model import Secret
 
-__all__ = ["COMPANYS", "RULE", "caller_of", "give", "header_lines", "refuse"]
+__all__ = ["COMPANYS", "RULE", "caller_of", "give", "header_lines", "put", "refuse"]
 
 RULE = "virtual-key"
 COMPANYS = "company-key"  # the caller's key is good, it is the company's that is not
@@ -60,12 +60,23 @@ def give(trace: Trace, flow: http.HTTPFlow, key: CompanyKey) -> Awaitable[None] 
     places = trace.provider.auth if trace.provider else ()
     if (flow.request.headers.fields, flow.request.path) != trace.presented_in:
         trace.presented = credentials.found_again(trace.presented, header_lines(flow), query, places, path)
+    trace.unkeyed = (flow.request.headers.fields, flow.request.data.path)
     member = key.pick(trace.names[0], caller_of(trace))
     if member is None:
         _not_there(trace, flow, key.problem())
         return None
+    return put(trace, flow, key, member, trace.names[0])
+
+
+def put(trace: Trace, flow: http.HTTPFlow, key: CompanyKey, member: Member, host: str) -> Awaitable[None] | None:
+    """Put this one in, for a request that goes to ``host``; else as `give`, after which the headers may be put back.
+
+    Raises ValueError when the key is not bound to the host.
+    """
+    if not member.secret.may_go_to(host):
+        raise ValueError("a key goes to the hosts it is bound to only")
     if key.form == "aws":
-        return _sign(trace, flow, member)
+        return _sign(trace, flow, member, host)
     if key.form == "key" and any(
         (p.virtual or p.replace) and p.place.scheme.upper() == SCHEME for p in trace.presented
     ):
@@ -127,7 +138,7 @@ def _bearer(trace: Trace, flow: http.HTTPFlow, secret: Secret) -> None:
     trace.given = Secret(token)
 
 
-def _sign(trace: Trace, flow: http.HTTPFlow, member: Member) -> Awaitable[None] | None:
+def _sign(trace: Trace, flow: http.HTTPFlow, member: Member, host: str) -> Awaitable[None] | None:
     request = flow.request
     if request.stream or request.raw_content is None:
         _cannot(trace, flow, SigningError("its body was not held here"))
@@ -136,7 +147,7 @@ def _sign(trace: Trace, flow: http.HTTPFlow, member: Member) -> Awaitable[None] 
     path, mark, query = request.path.partition("?")
     request.path = spelt(path) + mark + query
     port = "" if request.port == 443 else f":{request.port}"
-    url = f"https://{trace.names[0]}{port}{request.path}"
+    url = f"https://{host}{port}{request.path}"
     body, now = request.raw_content, datetime.now(UTC)
     work = partial(sign_with, member.secret, request.method, url, lines, body, now)
     if len(body) > INLINE_BYTES_MAX:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from mitmproxy import http
 
+from weir.edge.keys.managed import header_lines
 from weir.edge.trace import Trace
 from weir.keys.kinds import Foreign, foreign_of
 from weir.keys.raw import SIGNED, Raw, listed, raw_credentials
@@ -27,25 +28,18 @@ def _foreign(registry: Registry) -> Foreign:
     return foreign_of((provider.id, provider.key_patterns) for provider in providers)
 
 
-def note(trace: Trace, flow: http.HTTPFlow, headers: Sequence[tuple[str, str]]) -> None:
+def note(trace: Trace, flow: http.HTTPFlow, headers: Sequence[tuple[str, str]] | None = None) -> None:
     """Write down every raw credential of a request to an AI service, and mark those that policy replaces.
 
-    ``headers`` are the request's lines; ``trace.presented`` is what was found in the provider's places already.
+    ``headers`` are the request's lines, unless it is as it came; ``trace.presented`` is what was found in the
+    provider's places already.
     """
     if not trace.is_ai:
         return
-    provider = trace.provider
-    found = raw_credentials(
-        headers,
-        flow.request.path.partition("?")[2],
-        trace.presented,
-        provider.auth if provider else (),
-        provider.key_patterns if provider else (),
-        _foreign(trace.snapshot.registry),
-        trace.state.fingerprint_key,
-        cookies=provider.session_cookies if provider else (),
-        page=provider is not None and provider.pages,
-    )
+    if headers is None:
+        found = trace.head.once("raw", lambda: _found(trace, flow, header_lines(flow)))
+    else:
+        found = _found(trace, flow, headers)
     if not found:
         return
     general, key = _why_not(trace, flow), trace.snapshot.secrets.get(trace.service.id)
@@ -63,6 +57,21 @@ def note(trace: Trace, flow: http.HTTPFlow, headers: Sequence[tuple[str, str]]) 
         told = listed([Raw("", "", first.place), *found])
     trace.extra = {**trace.extra, **told}
     _mark(trace)
+
+
+def _found(trace: Trace, flow: http.HTTPFlow, headers: Sequence[tuple[str, str]]) -> tuple[Raw, ...]:
+    provider = trace.provider
+    return raw_credentials(
+        headers,
+        flow.request.path.partition("?")[2],
+        trace.presented,
+        provider.auth if provider else (),
+        provider.key_patterns if provider else (),
+        _foreign(trace.snapshot.registry),
+        trace.state.fingerprint_key,
+        cookies=provider.session_cookies if provider else (),
+        page=provider is not None and provider.pages,
+    )
 
 
 def _why_not(trace: Trace, flow: http.HTTPFlow) -> str:

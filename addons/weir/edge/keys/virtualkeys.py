@@ -41,7 +41,7 @@ def meet(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | N
     if not virtual:
         return None
     trace.credential, trace.key_kind = "virtual", "virtual"
-    ring = LookedUp(state.virtual_keys)
+    ring = _ring(state, trace)
     unknown = next((one for one in virtual if ring.lookup(one.value) is None), None)
     waits = None if unknown is None else state.virtual_keys.fresh(unknown.value)
     if waits is not None:
@@ -53,7 +53,7 @@ def meet(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | N
 async def _wait(state: State, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented], waits: Future[None]) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.wrap_future(waits), FRESH_S)
-    _know(LookedUp(state.virtual_keys), trace, flow, virtual)
+    _know(_ring(state, trace), trace, flow, virtual)
 
 
 def _know(ring: LookedUp, trace: Trace, flow: http.HTTPFlow, virtual: list[Presented]) -> None:
@@ -82,11 +82,17 @@ def why_not(
     """Why the virtual keys can't be replaced by ``secret`` now that all is known of the request; "" when they can."""
     at, address = datetime.now(UTC), address_of(flow.client_conn)
     asked = Asked(trace.service.id, address, trace.endpoint.operation if trace.endpoint else "", _model(trace))
-    ring = LookedUp(state.virtual_keys)
+    ring = _ring(state, trace)
     why = refusal(trace.presented, ring, secret, asked, names, at, allowed=allowed, alone=_alone(trace))
     if not why:
         _used(state, ring, trace, address, at)
     return why
+
+
+def _ring(state: State, trace: Trace) -> LookedUp:
+    # A key's digest is as lasting as the head it came in; what is known of it is not.
+    digests: dict[str, bytes | None] = trace.head.once("digests", dict)
+    return LookedUp(state.virtual_keys, digests)
 
 
 def _alone(trace: Trace) -> bool:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mitmproxy import http
@@ -19,7 +20,7 @@ from weir.edge.answer import answer
 from weir.edge.case import case_of
 from weir.edge.coach import decide
 from weir.edge.limits.downgrade import reroute
-from weir.edge.limits.estimating import Estimate, estimate
+from weir.edge.limits.estimating import Estimate, at_most, estimate
 from weir.edge.state import State
 from weir.edge.trace import Trace
 from weir.limits.budget import AMOUNT_MAX, UNREADABLE, Claim, Refused, Standing
@@ -29,9 +30,10 @@ from weir.providers.wire.words import recordable_model
 
 if TYPE_CHECKING:
     from weir.limits.admission import Admission, End
-    from weir.limits.gate import Admitted
+    from weir.limits.holding import Exactly
     from weir.limits.rates import Limited
     from weir.limits.rows import Actual
+    from weir.limits.steps import Admitted, Again
 
 __all__ = ["admission_of", "away", "begin", "decided", "finish", "refuse", "show", "used"]
 
@@ -88,40 +90,50 @@ def begin(state: State, trace: Trace, flow: http.HTTPFlow) -> Awaitable[None] | 
 
 
 async def _begin(state: State, trace: Trace, flow: http.HTTPFlow, admission: Admission, model: str) -> None:
+    from weir.limits.holding import Exactly
+    from weir.limits.steps import Admitted
     from weir.limits.store import LedgerError
 
     assert trace.exchange
-    made = await estimate(trace, admission.plan.output_tokens)
-    stream = trace.exchange.stream
-    claim = made.claim(trace.exchange_id, model)
+    exchange, otherwise = trace.exchange, admission.plan.output_tokens
+    claim = Claim(trace.exchange_id, trace.principal, trace.service.id, model, 0, None)
+    # In the background it may hold for an hour, and nobody is left to ask then what it was.
+    rough = admission.gate.rough(claim) and exchange.parameters.get("background") is not True
+    made = await (at_most if rough else estimate)(trace, otherwise)
 
-    def again(model: str, past: tuple[str, ...]) -> Claim:
-        return made.claim(trace.exchange_id, model, past)
+    async def look() -> Again:  # at the request as it was asked for, whatever has become of it
+        close = await estimate(trace, otherwise, exchange, before=trace.media.tokens, body=trace.body or b"")
+        return partial(close.claim, trace.exchange_id)
 
+    exactly, claim = Exactly(look), made.claim(trace.exchange_id, model)
     try:
-        got = await admission.ask(claim, stream=stream, observe=not trace.enforcing, again=again)
+        got = await admission.ask(
+            claim,
+            stream=exchange.stream,
+            observe=not trace.enforcing,
+            again=partial(made.claim, trace.exchange_id),
+            exactly=exactly,
+        )
     except LedgerError as error:
-        away(state, trace, flow, claim, str(error))
+        away(state, trace, flow, claim, str(error), exactly)
         return
-    from weir.limits.gate import Admitted
-
     if not isinstance(got, Admitted):
         refuse(flow, trace, got)
     else:
-        await _take(state, trace, flow, got, stream=stream)
+        await _take(state, trace, flow, got, exactly)
 
 
-async def _take(state: State, trace: Trace, flow: http.HTTPFlow, got: Admitted, *, stream: bool) -> None:
+async def _take(state: State, trace: Trace, flow: http.HTTPFlow, got: Admitted, exactly: Exactly) -> None:
     """Carry out what was admitted, maybe for another model."""
-    admission = admission_of(state)
-    trace.hold = admission.hold(got, stream=stream, over=lambda: trace.closed, how=lambda: used(trace))
+    assert trace.exchange
+    admission, stream = admission_of(state), trace.exchange.stream
+    trace.hold = admission.hold(got, stream=stream, over=lambda: trace.closed, how=lambda: used(trace), exactly=exactly)
     if got.refused is None:
         return
     if not trace.enforcing:
         instead = isinstance(got.refused, Refused) and bool(got.refused.instead)
         decided(trace, Action.DOWNGRADE if instead else Action.BLOCK, got.refused)
         return
-    assert trace.exchange
     asked = recordable_model(trace.exchange, trace.findings) or UNREADABLE  # it goes into a header and the audit
     model = got.claim.model
     if len(trace.body or b"") > _BODY_MAX:
@@ -137,9 +149,11 @@ async def _take(state: State, trace: Trace, flow: http.HTTPFlow, got: Admitted, 
         refuse(flow, trace, got.refused)  # the hold ends with the exchange: nothing was forwarded
 
 
-def away(state: State, trace: Trace, flow: http.HTTPFlow, claim: Claim, why: str) -> None:
+def away(
+    state: State, trace: Trace, flow: http.HTTPFlow, claim: Claim, why: str, exactly: Exactly | None = None
+) -> None:
     """The stores can't be used: `on_failure` decides. What passes is charged when they are back."""
-    from weir.limits.gate import Admitted
+    from weir.limits.steps import Admitted
 
     trace.extra = {**trace.extra, "limits": why}
     if trace.enforcing and trace.on_failure is OnFailure.BLOCK:
@@ -147,7 +161,7 @@ def away(state: State, trace: Trace, flow: http.HTTPFlow, claim: Claim, why: str
         answer(flow, trace, 503, "on-failure", AWAY)
         return
     trace.hold = admission_of(state).hold(
-        Admitted(claim), stream=False, over=lambda: trace.closed, how=lambda: used(trace)
+        Admitted(claim), stream=False, over=lambda: trace.closed, how=lambda: used(trace), exactly=exactly
     )
 
 
@@ -185,7 +199,8 @@ def show(trace: Trace, flow: http.HTTPFlow) -> None:
     """Tell the client of a downgrade, and of a budget that goes to its end. Nobody else may speak for weir."""
     if flow.response is None:
         return
-    if trace.forwarded_ns and not trace.failed and not (trace.look and trace.look.refused):
+    claimed = any(name[:7].lower() == b"x-weir-" for name, _ in flow.response.headers.fields)
+    if claimed and trace.forwarded_ns and not trace.failed and not (trace.look and trace.look.refused):
         for name in [name for name in flow.response.headers if name.lower().startswith("x-weir-")]:
             del flow.response.headers[name]
     if trace.hold is None:

@@ -51,4 +51,4 @@ def plan_for(settings: Settings, data: DataDir) -> Plan | None:
     from weir.limits.plan import MEMORY, plan_of
 
     ledger = address(settings, "budgets") or ledger_file(data.path)
-    return plan_of(settings, ledger, address(settings, "rates") or MEMORY, data.path / "limits-owed.jsonl")
+    return plan_of(settings, ledger, address(settings, "rates") or MEMORY, data.owed)

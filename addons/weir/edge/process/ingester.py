@@ -47,6 +47,14 @@ class Ingester:
         """Start watching over the process."""
         self._task = asyncio.create_task(self._keep())
 
+    @property
+    def runs(self) -> bool:
+        """Whether the process is there now."""
+        starting = self._starting
+        if starting is None or not starting.done() or starting.cancelled() or starting.exception() is not None:
+            return False
+        return starting.result().returncode is None
+
     async def _start(self) -> asyncio.subprocess.Process:
         environment = await asyncio.to_thread(_environment, self.policy)  # it reads the policy
         return await asyncio.create_subprocess_exec(

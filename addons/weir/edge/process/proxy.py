@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +11,23 @@ from mitmproxy.addons import core, disable_h2c, errorcheck, next_layer, proxyser
 from mitmproxy.options import Options
 from mitmproxy.proxy import context, layer, layers
 
-from weir.edge.guard import guarded, places
+from weir.edge.guard import guarded
 from weir.edge.hooks import TableAddonManager
+from weir.edge.process.said import SafeFormatter, quiet_logging
 from weir.edge.trace import link_of
 from weir.edge.websockets import websocket
-from weir.edge.wire import handler, meter, socks, stream
+from weir.edge.wire import failover, handler, meter, socks, stream, tunnels
+from weir.edge.wire.quick import install as quicken
 
-__all__ = ["PlainOptions", "SafeFormatter", "WeirMaster", "WeirNextLayer", "options_for", "quiet_logging"]
+__all__ = [
+    "PlainOptions",
+    "SafeFormatter",
+    "StartErrors",
+    "WeirMaster",
+    "WeirNextLayer",
+    "options_for",
+    "quiet_logging",
+]
 
 _PLAIN = (bool, int, float, str, type(None))
 _TLS_RECORD_HEAD = 5  # bytes needed to tell a ClientHello from anything else
@@ -68,6 +77,17 @@ class WeirNextLayer(next_layer.NextLayer):
         return chosen
 
 
+class StartErrors(errorcheck.ErrorCheck):
+    """Ends the start on what mitmproxy itself logs as an error: it says in no other way that it can't listen. What weir
+    logs meanwhile, such as an ingester that ended and is started again, is no reason not to serve."""
+
+    name = "errorcheck"  # by which Master.run finds it
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logger.addFilter(lambda record: record.name.partition(".")[0] != "weir")
+
+
 class WeirMaster(master.Master):
     """Owns the minimal addon set; the chain's addons come around it in the order that `chain` gives."""
 
@@ -78,10 +98,13 @@ class WeirMaster(master.Master):
         self._legacy_log_events.uninstall()
         self.addons = TableAddonManager(self)
         handler.install()
+        quicken()
         stream.install()
+        failover.install()
         meter.install()
         websocket.install()
         socks.install()
+        tunnels.install()
         self.addons.add(
             *first,
             core.Core(),
@@ -89,7 +112,7 @@ class WeirMaster(master.Master):
             nextlayer,
             tls,
             disable_h2c.DisableH2C(),
-            errorcheck.ErrorCheck(),
+            StartErrors(),
             *rest,
         )
 
@@ -106,26 +129,3 @@ def options_for(
         ssl_verify_upstream_trusted_ca=upstream_bundle,
     )
     return options, {"connection_strategy": "lazy", "validate_inbound_headers": True}
-
-
-class SafeFormatter(logging.Formatter):
-    """Says where an error came from and of which class it is. Messages of other libraries may quote content."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        own = record.name == "weir" or record.name.startswith("weir.")
-        text = record.getMessage() if own else f"{record.name}: {record.module}:{record.lineno}"
-        if record.exc_info and record.exc_info[0]:
-            text += f" ({record.exc_info[0].__name__} at {places(record.exc_info[2])})"
-        return f"{self.formatTime(record)} {record.levelname.lower()} {text}"
-
-
-def quiet_logging(level: int = logging.INFO) -> None:
-    """Our own messages from `level`, everybody else's from ERROR on and without their words."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(SafeFormatter())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.ERROR)
-    logging.getLogger("weir").setLevel(level)
-    for noisy in ("presidio-analyzer", "presidio_analyzer", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from weir.datadir import write_private
+from weir.dlp.core.engine import Engine
 from weir.edge import records
 from weir.edge.content.writing import FLUSH_S, prepare
 from weir.edge.identity.unseen import again
 from weir.edge.net import Net
+from weir.edge.process.allocator import give_back
 from weir.edge.process.policies import keep_policy
 from weir.edge.state import Snapshot, State
 from weir.edge.tenancy import overtake
@@ -25,6 +27,12 @@ __all__ = ["Reload"]
 log = logging.getLogger("weir.policy")
 POLL_S = 1.0
 AGAIN_S = 5.0  # who has a connection that passes undecrypted is asked about so often
+
+
+def _end(engine: Engine) -> None:
+    """End what only an engine that was followed by another one needs, and give back the memory of both their making."""
+    engine.close()
+    give_back()
 
 
 class Reload:
@@ -37,6 +45,7 @@ class Reload:
         self.policy = policy
         self.build = build
         self.asked = asyncio.Event()
+        self.taken = self.refused = 0  # changed policies so far
         self._seen = self._signature()
         self._again = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -58,6 +67,10 @@ class Reload:
 
     async def done(self) -> None:
         """Stop watching."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Look at nothing any more: whatever there is to say of it, nobody would write it down."""
         for task in (self._task, self._asking):
             if task:
                 task.cancel()
@@ -77,6 +90,9 @@ class Reload:
         signature = self._signature()
         if forced or signature != self._seen:
             self._seen = signature
+            if self.state.draining:
+                log.info("no policy is taken any more: weir ends")
+                return
             await self.reload()
             self._again = 0.0
         if time.monotonic() >= self._again and (self._asking is None or self._asking.done()):
@@ -110,12 +126,19 @@ class Reload:
         except Exception as error:  # noqa: BLE001  whatever is wrong with the new policy, the old one stays in force
             text = str(error) if isinstance(error, ValueError | OSError) else type(error).__name__
             log.error("policy not taken, the one in force stays:\n%s", text)
+            self.refused += 1
             self.state.spool.put(records.event_record("config", "changed policy refused, the one in force stays"))
             self.state.company.settle(self.state.snapshot.secrets)  # nobody fetches what the refused one named
             return
+        if self.state.draining:  # it began before that
+            log.info("no policy is taken any more: weir ends")
+            self.state.company.settle(self.state.snapshot.secrets)
+            return
         await asyncio.to_thread(keep_policy, self.state.data, snapshot.settings)
-        old, self.state.snapshot = self.state.snapshot, snapshot
+        old = self.state.snapshot
+        self.state.take(snapshot)
         left = exchange()
+        self.taken += 1
         if left is not None:
             threading.Thread(target=left.close, args=(FLUSH_S,), daemon=True).start()
         snapshot.sources.start()
@@ -135,15 +158,16 @@ class Reload:
         if old.engine is not snapshot.engine:
             snapshot.engine.start()
             # What is being scanned ends first; an exchange that goes on under the old policy needs no processes.
-            asyncio.get_running_loop().call_later(
-                old.settings.dlp.timeout_ms / 1000, threading.Thread(target=old.engine.close, daemon=True).start
-            )
+            ending = threading.Thread(target=_end, args=(old.engine,), daemon=True)
+            asyncio.get_running_loop().call_later(old.settings.dlp.timeout_ms / 1000, ending.start)
         self._say(snapshot)  # last: a full disk keeps nothing of the above from being done
 
     def _say(self, snapshot: Snapshot) -> None:
         """Other commands read in `weir.json` what is in force."""
-        path = self.state.data.run / "weir.json"
+        seat, now = self.state.seat, {"mode": str(snapshot.settings.mode), "policy_hash": snapshot.settings.hash}
+        if seat is not None:
+            seat.tell({"policy": now})
+        path = self.state.data.run / (seat.file if seat else "weir.json")
         if path.exists():
             known = json.loads(path.read_bytes())
-            known |= {"mode": str(snapshot.settings.mode), "policy_hash": snapshot.settings.hash}
-            write_private(path, json.dumps(known).encode())
+            write_private(path, json.dumps(known | now).encode())

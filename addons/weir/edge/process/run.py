@@ -3,77 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import contextlib
 import gc
-import json
 import logging
 import os
+import resource
 import signal
 from collections.abc import Sequence
-from pathlib import Path
-from typing import IO
 
-from mitmproxy import ctx
-
-from weir.audit.record import now_us
-from weir.datadir import write_private
 from weir.edge.content.writing import UNSTARTED, why_not
 from weir.edge.content.writing import close as close_texts
 from weir.edge.content.writing import start as start_texts
 from weir.edge.process.drain import FLUSH_S
+from weir.edge.process.only import gather_owed, only_one
 from weir.edge.process.proxy import WeirMaster, WeirNextLayer, options_for
 from weir.edge.process.reload import Reload
+from weir.edge.process.stops import Stops
 from weir.edge.state import State
 
-__all__ = ["Ready", "serve"]
+__all__ = ["serve"]
 
 log = logging.getLogger("weir")
-
-
-class Ready:
-    """Says where weir listens, to people on stderr and to programs in a file."""
-
-    name = "ready"
-
-    def __init__(self, state: State, ready_file: Path | None) -> None:
-        self.state = state
-        self.ready_file = ready_file
-
-    def running(self) -> None:
-        """All servers are up."""
-        addresses = [list(a[:2]) for a in ctx.master.addons.get("proxyserver").listen_addrs()]
-        places = ", ".join(f"{host}:{port}" for host, port in addresses)
-        snapshot = self.state.snapshot
-        settings = snapshot.settings
-        log.info("listening on %s, mode %s, policy %s %s", places, settings.mode, settings.file, settings.hash[:12])
-        for service, problem in snapshot.secret_problems.items():
-            if service not in snapshot.secrets:  # of one that is held, its holder has told
-                log.warning("%s", problem)
-        ready = {
-            "listen": addresses,
-            "pid": os.getpid(),
-            "mode": str(settings.mode),
-            "policy": settings.file,
-            "policy_hash": settings.hash,
-            "started": now_us(),
-        }
-        for file in filter(None, (self.ready_file, self.state.data.run / "weir.json")):
-            write_private(file, json.dumps(ready).encode())
-
-    def done(self) -> None:
-        """Nobody listens any more."""
-        (self.state.data.run / "weir.json").unlink(missing_ok=True)
-
-
-def _only_one(run: Path) -> IO[str] | None:
-    """The lock that one weir holds on its data directory as long as it runs; None when another one has it."""
-    lock = (run / "weir.lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
 
 
 async def serve(
@@ -86,11 +36,16 @@ async def serve(
     host: str,
     port: int,
 ) -> int:
-    """Run until SIGTERM or SIGINT, then drain; a second signal ends at once. Returns the exit code."""
-    lock = _only_one(state.data.run)
+    """Run until SIGTERM or SIGINT, then drain; a second signal, later, ends at once. Returns the exit code."""
+    lock = state.seat or only_one(state.data)  # kept to the end; a fleet's parent holds that of its workers
     if lock is None:
-        log.error("another weir is at work on %s; stop it, or give this one a --data of its own", state.data.path)
         return 2
+    if state.seat is None:
+        gather_owed(state.data, state.data.owed)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a bound below the one it names
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     first, rest = addons
     options, late = options_for(modes, host, port, str(state.data.run), str(state.upstream_bundle))
 
@@ -109,19 +64,20 @@ async def serve(
     master = WeirMaster(options, first, tls, WeirNextLayer(must_decrypt), [*rest, reload])
     master.options.update(**late)
     loop = asyncio.get_running_loop()
-    stops = 0
 
-    def stop() -> None:
-        nonlocal stops
-        stops += 1
-        if stops > 1:
-            log.warning("second signal: ending without waiting")
-            os._exit(1)
+    def drain() -> None:
         log.info("draining: no new connections, running exchanges get %.0f s", state.drain_s)
         master.shutdown()  # type: ignore[no-untyped-call]
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop)
+    def end() -> None:
+        log.warning("second signal: ending without waiting")
+        os._exit(1)
+
+    stop = Stops(drain, end)
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    # A terminal sends it to the parent and to its workers: those end when the parent says so.
+    loop.add_signal_handler(signal.SIGINT, stop if state.seat is None else lambda: None)
+    loop.add_signal_handler(signal.SIGUSR2, lambda: log.warning("one process alone is restarted by ending it"))
     loop.add_signal_handler(signal.SIGHUP, reload.asked.set)
     try:
         await master.run()

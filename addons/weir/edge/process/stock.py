@@ -16,7 +16,7 @@ from weir.edge.content.writing import start as start_texts
 from weir.edge.process.proxy import WeirNextLayer
 from weir.edge.state import State
 from weir.edge.websockets import websocket
-from weir.edge.wire import meter, socks, stream
+from weir.edge.wire import failover, meter, socks, stream
 from weir.edge.wire.tlsconfig import WeirTlsConfig
 
 __all__ = ["Built", "Stock"]
@@ -48,6 +48,7 @@ class Stock:
         loader.add_option("weir_policy", str, self.default_policy, "Policy file.")
         loader.add_option("weir_data", str, "data", "Directory for CA, keys, spool and audit.")
         stream.install()
+        failover.install()
         meter.install()
         websocket.install()
         socks.install()

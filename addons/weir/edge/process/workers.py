@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 __all__ = ["LANES", "Lane", "Workers", "WorkersBusy", "WorkersTimeout"]
@@ -91,6 +91,16 @@ class Workers:
             if job.future.cancel():  # it had not begun
                 running.forget(job)
 
+    def resize(self, queues: Mapping[str, int]) -> None:
+        """How much may run or wait, by lane; an owner keeps the part of it that it had. What waits already stays."""
+        for name, queue_max in queues.items():
+            if name in self._lanes:
+                self._lanes[name].resize(queue_max)
+
+    def depths(self) -> dict[str, tuple[int, int]]:
+        """By lane: how much runs or waits, and how much may."""
+        return {name: (running.count, running.lane.queue_max) for name, running in self._lanes.items()}
+
     def close(self) -> None:
         """Stop taking work; what runs is abandoned."""
         for running in self._lanes.values():
@@ -113,10 +123,23 @@ class _Running:
         self.pool = ThreadPoolExecutor(lane.threads, thread_name_prefix=f"weir-{name}")
         self._share = lane.share_threads or lane.threads
         self._share_queue = lane.share_queue_max or lane.queue_max
+        self._made = lane
         self._lock = threading.Lock()
         self._lines: OrderedDict[str, deque[_Job]] = OrderedDict()  # whoever was served last stands last
         self._held: dict[str, int] = {}  # threads by owner
         self._count = 0  # jobs that run or wait
+
+    @property
+    def count(self) -> int:
+        """Jobs that run or wait."""
+        return self._count
+
+    def resize(self, queue_max: int) -> None:
+        """See `Workers.resize`."""
+        with self._lock:
+            of_one, whole = self._made.share_queue_max, self._made.queue_max
+            self._share_queue = max(1, queue_max * of_one // whole) if of_one else queue_max
+            self.lane = replace(self._made, queue_max=queue_max, share_queue_max=of_one and self._share_queue)
 
     def submit(self, owner: str, work: Callable[..., Any], args: tuple[object, ...]) -> _Job:
         """Put a job in its owner's line. Raises WorkersBusy."""

@@ -20,7 +20,8 @@ from mitmproxy.proxy.layers.websocket import WebsocketEndHook, WebsocketMessageH
 from wsproto.connection import ConnectionState
 from wsproto.frame_protocol import Opcode
 
-from weir.edge.trace import Trace, trace_of
+from weir.edge.bounds.kept import Backlog
+from weir.edge.trace import Trace, link_of, trace_of
 
 __all__ = ["CONTROL_BYTES_MAX", "PIECES_MAX", "POLICY_VIOLATION", "TOO_BIG", "WeirWebsocketLayer", "cut", "install"]
 
@@ -39,6 +40,23 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
         super().__init__(*args, **named)
         self._pieces: dict[bool, list[bytearray]] = {}  # from the client? → frames of the message that is coming in
         self._held: dict[bool, int] = {}  # and their bytes
+        self._ahead: dict[bool, Backlog] = {}  # from the client? → what came while a message is looked at
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """As mitmproxy's, which keeps all that comes while a hook is at work: whoever sends it is not read meanwhile,
+        once there is more than the limit."""
+        if self._paused and isinstance(event, events.DataReceived) and self._handle_event != self.done:
+            self._came_ahead(event)
+        return super().handle_event(event)
+
+    def _came_ahead(self, event: events.DataReceived) -> None:
+        from_client = event.connection == self.context.client
+        bounds = link_of(self.context.client).bounds
+        backlog = self._ahead.get(from_client)
+        if backlog is None:
+            backlog = self._ahead[from_client] = Backlog(bounds.limits.unread_bytes_max, ours=True)
+            bounds.backlogs[self.context.server if from_client else self.context.client] = backlog
+        backlog.now(backlog.held + len(event.data), len(event.data))
 
     def start(self, event: events.Event) -> layer.CommandGenerator[None]:
         """As mitmproxy's, but a socket whose beginning failed ends here."""
@@ -56,6 +74,9 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
             return
         assert isinstance(event, events.ConnectionEvent)
         from_client = event.connection == self.context.client
+        ahead = self._ahead.get(from_client)
+        if ahead is not None and ahead.held and isinstance(event, events.DataReceived):
+            ahead.now(ahead.held - len(event.data))  # it was the first of them
         source = self.client_ws if from_client else self.server_ws
         source.receive_data(event.data if isinstance(event, events.DataReceived) else None)
         for one in source.events():
@@ -172,6 +193,8 @@ class WeirWebsocketLayer(ws_layers.WebsocketLayer):
                 yield ws.send2(said)
             yield commands.CloseConnection(ws.conn)
         yield WebsocketEndHook(self.flow)
+        for backlog in self._ahead.values():
+            backlog.end()
         self.flow.live = False
         self._handle_event = self.done  # type: ignore[method-assign]
 
@@ -195,6 +218,8 @@ def cut(content: bytes, lengths: Sequence[int], *, is_text: bool) -> Iterator[tu
 
 def _limit(trace: Trace, from_client: bool) -> int:
     limits = trace.snapshot.settings.limits
+    if limits.websocket_bytes_max is not None:
+        return limits.websocket_bytes_max
     return limits.body_bytes_max if from_client else limits.reply_bytes_max
 
 

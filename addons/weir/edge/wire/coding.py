@@ -11,14 +11,14 @@ from collections.abc import Callable
 import brotli
 import zstandard
 
-__all__ = ["SUPPORTED", "CodingError", "Decoder", "acceptable", "decode"]
+__all__ = ["EXPANSION_MAX", "SUPPORTED", "CodingError", "Decoder", "acceptable", "decode"]
 
 SUPPORTED = ("gzip", "deflate", "br", "zstd", "identity")
 _ZSTD_PIECE = 256  # input bytes a step: a zstd block can claim 128 KiB out of four bytes
 _PIECE = 16_384
 _GZIP_EXTRAS = 0x1C  # FEXTRA, FNAME, FCOMMENT
 _RATIO_FREE_BYTES = 1 << 20  # below this much output the ratio is not looked at
-_RATIO_MAX = 400
+EXPANSION_MAX = 400
 
 
 class CodingError(ValueError):
@@ -26,9 +26,10 @@ class CodingError(ValueError):
 
 
 class Decoder:
-    """Decodes one body as it comes. `limit` bounds the decoded bytes in total."""
+    """Decodes one body as it comes. `limit` bounds the decoded bytes in total, `expansion` what becomes of each."""
 
-    def __init__(self, encoding: str, limit: int) -> None:
+    def __init__(self, encoding: str, limit: int, expansion: int = EXPANSION_MAX) -> None:
+        self.expansion = expansion
         self.encoding = encoding.strip().lower() or "identity"
         self.limit = limit
         self.taken = 0
@@ -127,7 +128,7 @@ class Decoder:
             out += made
             if self.made > self.limit:
                 raise CodingError("decoded body over the limit")
-            if self.made > _RATIO_FREE_BYTES and self.made > self.taken * _RATIO_MAX:
+            if self.made > _RATIO_FREE_BYTES and self.made > self.taken * self.expansion:
                 raise CodingError("decoded body expands beyond reason")
         return bytes(out)
 
@@ -137,7 +138,7 @@ class Decoder:
             raise CodingError(f"body is not a whole {self.encoding}")
 
 
-def decode(body: bytes, encoding: str, limit: int) -> bytes:
+def decode(body: bytes, encoding: str, limit: int, expansion: int = EXPANSION_MAX) -> bytes:
     """A whole request body, decoded. Several codings (`gzip, br`) are undone last first. Raises CodingError.
 
     A coding has places for text of its own (names, comments, skippable frames) that nobody would look into: a request
@@ -149,7 +150,7 @@ def decode(body: bytes, encoding: str, limit: int) -> bytes:
     for coding in reversed(codings):
         if coding.lower() in ("gzip", "x-gzip") and len(body) > 3 and body[3] & _GZIP_EXTRAS:
             raise CodingError("gzip header carries a name, a comment or more")
-        decoder = Decoder(coding, limit)
+        decoder = Decoder(coding, limit, expansion)
         body = decoder.feed(body)
         decoder.close()
         if decoder.parts > 1:

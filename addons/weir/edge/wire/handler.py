@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any
@@ -17,48 +18,17 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import commands, events, mode_servers, server
 from mitmproxy.utils import asyncio_utils
 
+from weir.edge.bounds.farewell import Farewell
+from weir.edge.bounds.readers import BoundedHandler
 from weir.edge.hooks import TableAddonManager
+from weir.edge.trace import link_of
+from weir.edge.wire.attempt import Deadline
+from weir.edge.wire.corked import CorkedWriter
+from weir.edge.wire.quick.tunnel import shortcut_of
 
-__all__ = ["CorkedWriter", "WeirConnectionHandler", "install"]
+__all__ = ["WeirConnectionHandler", "install"]
 
-
-class CorkedWriter:
-    """A stream writer that gathers what is written until `flush`."""
-
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
-        self._pending: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Keep `data` for the flush at the end of the event."""
-        self._pending.append(data)
-
-    def flush(self) -> None:
-        """Send what was gathered."""
-        if not self._pending:
-            return
-        data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
-        self._pending.clear()
-        if not self._writer.is_closing():
-            self._writer.write(data)
-
-    def close(self) -> None:
-        """Send and close."""
-        self.flush()
-        self._writer.close()
-
-    def write_eof(self) -> None:
-        """Send and half-close."""
-        self.flush()
-        self._writer.write_eof()
-
-    async def drain(self) -> None:
-        """Send and wait for room."""
-        self.flush()
-        await self._writer.drain()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._writer, name)
+_LOOKS = 12
 
 
 class _Transports(dict[connection.Connection, server.ConnectionIO]):
@@ -70,7 +40,7 @@ class _Transports(dict[connection.Connection, server.ConnectionIO]):
         super().__setitem__(key, io)
 
 
-class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
+class WeirConnectionHandler(BoundedHandler):
     """See the module's docstring. Under a Master without `TableAddonManager` it only corks."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -81,9 +51,14 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
         self.transports = corked
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_place = isinstance(self.master.addons, TableAddonManager)
+        self._way: Any = None  # past the layers of a CONNECT tunnel
+        self._looks = _LOOKS
+        self.farewells: list[Farewell] = []  # HTTP/2 that wants to know when weir ends
 
     async def server_event(self, event: events.Event) -> None:
         """Handle one event and those that its own hooks complete, then send what they made."""
+        if event.__class__ is events.DataReceived and event.connection is self.client:
+            self.heard = time.monotonic()
         if not self._in_place:
             await super().server_event(event)
             self._flush()
@@ -92,9 +67,10 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
             # No `await` below: events of one connection are handled one after the other.
             self.timeout_watchdog.register_activity()
             waiting, crashed = deque([event]), False
+            top = self._way or self._find_way()
             while waiting:
                 try:
-                    for command in self.layer.handle_event(waiting.popleft()):
+                    for command in top.handle_event(waiting.popleft()):
                         if isinstance(command, commands.StartHook):
                             if self._hook(command) and command.blocking:
                                 waiting.append(events.HookCompleted(command))
@@ -106,6 +82,12 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
             self._flush()
             if crashed and self.client in self.transports:
                 self.close_connection(self.client)  # nobody may wait for an answer that nobody will give
+
+    def _find_way(self) -> Any:
+        if self._looks:  # a tunnel stands within the first events or never
+            self._looks -= 1
+            self._way = shortcut_of(self.layer)
+        return self._way or self.layer
 
     def _hook(self, hook: commands.StartHook) -> bool:
         """Run a hook; False when something in it waits, and then a task goes on with it."""
@@ -135,12 +117,17 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
                 self.open_connection(command), name=name, keep_ref=False, client=self.client.peername
             )
             self.transports[command.connection] = server.ConnectionIO(handler=handler)
+        elif isinstance(command, Farewell):
+            self.farewells.append(command)
         elif isinstance(command, commands.RequestWakeup):
             name = f"wakeup timer ({command.delay:.1f}s)"
             timer = asyncio_utils.create_task(
                 self.wakeup(command), name=name, keep_ref=False, client=self.client.peername
             )
             self.wakeup_timer.add(timer)
+            if isinstance(command, Deadline):
+                command.timer = timer
+                timer.add_done_callback(self.wakeup_timer.discard)  # also when it is called off
         elif isinstance(command, commands.ConnectionCommand) and command.connection not in self.transports:
             pass  # already closed
         elif isinstance(command, commands.SendData):
@@ -156,6 +143,16 @@ class WeirConnectionHandler(mode_servers.ProxyConnectionHandler):
             self.log(command.message, command.level)
         else:
             raise RuntimeError(f"unexpected command {type(command).__name__}")
+
+    async def drain_writers(self) -> None:
+        """As mitmproxy's, which takes a lock and asks each writer; nearly always nobody has anything left to take."""
+        for io in self.transports.values():
+            if io.writer is not None and not io.writer.at_rest():  # type: ignore[union-attr]
+                break
+        else:
+            if not link_of(self.client).bounds.backlogs:
+                return
+        await super().drain_writers()
 
     def _flush(self) -> None:
         for io in self.transports.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from weir.edge.wire.coding import CodingError, Decoder
+from weir.edge.wire.coding import EXPANSION_MAX, CodingError, Decoder
 from weir.model import Inspection, Reply
 from weir.ports import ReplyReader
 
@@ -35,7 +35,16 @@ class ReplyPipe:
     `decides`: whoever reads may end the reply, so a chunk goes on when it has been read and not before.
     """
 
-    def __init__(self, reader: ReplyReader, encoding: str, *, editing: bool, limit: int, decides: bool = False) -> None:
+    def __init__(
+        self,
+        reader: ReplyReader,
+        encoding: str,
+        *,
+        editing: bool,
+        limit: int,
+        decides: bool = False,
+        expansion: int = EXPANSION_MAX,
+    ) -> None:
         self.reader = reader
         self.editing = editing
         self.decides = editing or decides
@@ -44,7 +53,7 @@ class ReplyPipe:
         self._busy = False
         self._decoder: Decoder | None = None
         try:
-            self._decoder = Decoder(encoding, limit)
+            self._decoder = Decoder(encoding, limit, expansion)
         except CodingError as error:
             self._break(str(error))
 

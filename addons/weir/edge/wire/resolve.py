@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from mitmproxy import connection
 from mitmproxy.proxy import server_hooks
 
 from weir.edge.guard import guarded
@@ -65,6 +66,10 @@ class Resolve:
             if data.server.sni is None:
                 data.server.sni = data.client.sni or host
             data.server.address = target
+
+    def told(self, server: connection.Server) -> bool:
+        """Whether where `server` is connected to is the operator's word."""
+        return server.id in self._original
 
     @guarded
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:

@@ -26,31 +26,19 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from weir.edge.answer import gateway_error
+from weir.edge.bounds import destinations
 from weir.edge.guard import CONNECT_REFUSED, fail, refuse
 from weir.edge.keys.echoes import hide_in
 from weir.edge.passing import heavy, keep_up
 from weir.edge.trace import link_of, trace_of
 from weir.edge.wire import http1 as weir_http1
 from weir.edge.wire.chunk import ChunkData, ResponseChunkHook
+from weir.edge.wire.sink import Sink
 from weir.edge.wire.upload import Upload
+from weir.edge.wire.wellformed import malformed_reply
 from weir.model import Inspection
 
 __all__ = ["WeirStream", "install"]
-
-
-class _Sink(layer.Layer):
-    """Swallows what a connection we gave up still says."""
-
-    def __init__(self, context: Any) -> None:
-        self.context = context
-        self._paused = None
-        self.debug = None
-
-    def _handle_event(self, event: Any) -> layer.CommandGenerator[None]:
-        yield from ()
-
-    def handle_event(self, event: Any) -> layer.CommandGenerator[None]:
-        yield from ()
 
 
 class WeirStream(Upload):
@@ -60,10 +48,11 @@ class WeirStream(Upload):
         """As mitmproxy's, but a connection that weir itself refused is a 503 of ours, not a gateway error."""
         trace = trace_of(self.flow)
         if trace:
-            trace.forwarded_ns = time.monotonic_ns()
+            trace.forwarded_ns = trace.forwarded_ns or time.monotonic_ns()
         link = link_of(self.context.client)
         request = self.flow.request
         request.headers.pop("proxy-authorization", None)  # meant for us, even if the hook that takes it off failed
+        destinations.wanted(trace, self.flow)
         server, error = yield http_layers.GetHttpConnection(
             (request.host, request.port),
             request.scheme == "https",
@@ -73,8 +62,12 @@ class WeirStream(Upload):
         if trace and link.failed:  # while this connection was opened: after `requestheaders` looked
             trace.fail(link.failed)
             trace.failed_open = not (link.condemned or error)
+        if destinations.refused(trace, self.flow, server, error):
+            yield from self._answer()
+            return False
         if not error and not link.condemned:
             self.context.server = self.flow.server_conn = server
+            self.given_up = False
             self._frame_for_http1_upstream()
             return True
         if link.condemned or CONNECT_REFUSED in (error or ""):
@@ -101,18 +94,16 @@ class WeirStream(Upload):
 
     def state_wait_for_response_headers(self, event: Any) -> layer.CommandGenerator[None]:
         """Every reply is streamed; a failure while its headers were looked at replaces it whole."""
-        if event.response.status_code == 101 and not self._may_switch():
+        unwanted = event.response.status_code == 101 and not self._may_switch()
+        if why := "unwanted upgrade" if unwanted else malformed_reply(event.response):
             yield from self.abandon()
-            yield from self.handle_protocol_error(
-                ResponseProtocolError(self.stream_id, "unwanted upgrade", ErrorCode.GENERIC_SERVER_ERROR)
-            )
+            failure = ResponseProtocolError(self.stream_id, why, ErrorCode.GENERIC_SERVER_ERROR)
+            yield from self.handle_protocol_error(failure)
             return
         if event.response.status_code == 101:
             yield from super().state_wait_for_response_headers(event)
             return
         self.flow.response = event.response
-        if (yield from self.check_invalid(False)):
-            return
         yield HttpResponseHeadersHook(self.flow)
         if (yield from self.check_killed(True)):
             return
@@ -146,6 +137,8 @@ class WeirStream(Upload):
 
     def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
         """As mitmproxy's, but a client that still waits for an answer gets ours, in words that quote nobody."""
+        if self.given_up and self.server_state == self.state_done and isinstance(event, ResponseProtocolError):
+            return  # the client has our answer
         waits = isinstance(event, ResponseProtocolError) and self.client_state == self.state_done
         if not waits or self.flow.response is not None or self.server_state in (self.state_done, self.state_errored):
             yield from super().handle_protocol_error(event)
@@ -285,11 +278,10 @@ class WeirStream(Upload):
         if server.alpn == b"h2":
             yield SendHttp(RequestProtocolError(self.stream_id, "abandoned", ErrorCode.CANCEL), server)
         elif server in parent.connections:
-            parent.connections[server] = _Sink(self.context.fork())
+            parent.connections[server] = Sink(self.context.fork())
             yield commands.CloseConnection(server)
-        stale = (ResponseData, ResponseEndOfMessage, ResponseTrailers, ResponseProtocolError)
-        for event in [e for e in self._paused_event_queue if isinstance(e, stale)]:
-            self._paused_event_queue.remove(event)
+        self.given_up = True  # what it still has in hand comes later
+        self.forget_stale()
 
 
 def install() -> None:

@@ -73,7 +73,15 @@ class VirtualKeys(Kept):
 
     def lookup(self, presented: str) -> VirtualKey | None:
         """The record of ``presented``, revoked or expired ones too (ask ``refusal``); None when it is not known."""
-        return self._index.get(self._digest(presented)) if looks_virtual(presented) else None
+        return self.look_at(self.digest_of(presented))
+
+    def digest_of(self, presented: str) -> bytes | None:
+        """What ``presented`` is kept under if it was issued, for `look_at`; None when it is no virtual key at all."""
+        return self._digest(presented) if looks_virtual(presented) else None
+
+    def look_at(self, digest: bytes | None) -> VirtualKey | None:
+        """As `lookup`, for one whose `digest_of` is known from before."""
+        return None if digest is None else self._index.get(digest)
 
     def fresh(self, presented: str) -> Future[None] | None:
         """What to wait for, off the loop, before calling a key unknown: it may have been issued a moment ago.

@@ -144,6 +144,8 @@ def scalars_of(document: JsonObject, names: Mapping[str, str]) -> dict[str, str 
     found: dict[str, str | int | float | bool] = {}
     for key, name in names.items():
         value = document.get(key)
+        if value is None:
+            continue  # as nearly all: a request names few of them
         if isinstance(value, float):
             value = float(value)  # without how it was written
             usable = math.isfinite(value)
@@ -151,6 +153,6 @@ def scalars_of(document: JsonObject, names: Mapping[str, str]) -> dict[str, str 
             usable = len(value) <= 24 and value.replace("_", "").isalpha()
         else:
             usable = isinstance(value, int)
-        if usable and not isinstance(value, dict | list) and value is not None:
+        if usable and not isinstance(value, dict | list):
             found[name] = value
     return found

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final
 
-from weir.ports import ECHO, WHOLE, TextMap
+from weir.ports import ECHO, WHOLE, Hearer, TextMap
 
 __all__ = ["Channels"]
 
@@ -199,6 +199,7 @@ class Channels:
         self._inner: dict[str, _Inner] = {}
         self._plain: set[str] = set()
         self._wholes = 0
+        self._hear = text.whole if isinstance(text, Hearer) else None
 
     def feed(self, channel: str, text: str, *, inner: bool) -> str:
         """The next text of ``channel``; ``inner`` when it may be JSON. Returns what may go now."""
@@ -223,6 +224,9 @@ class Channels:
 
     def whole(self, text: str, *, inner: bool, echo: bool = False) -> str:
         """A text that stands complete; ``echo`` when the client had sent it itself."""
+        if self._hear is not None and not inner:
+            self._hear(text, echo=echo)
+            return text
         self._wholes += 1
         channel = f"{ECHO if echo else WHOLE}{self._wholes}"
         return self.feed(channel, text, inner=inner) + self.flush(channel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from weir.model import Inspection, Unparsed
@@ -12,6 +12,7 @@ from weir.ports import TextMap, Watch
 from weir.providers.replies.channels import Channels
 from weir.providers.replies.loading import BOM
 from weir.providers.replies.notes import Events, Notes, Place, Step
+from weir.providers.replies.overheard import ECHOES, INNER, NO_TEXT, overheard
 from weir.providers.replies.sweep import TOKENS, doubts, repeats, rest_of, rewritten
 from weir.providers.replies.texts import texts_in
 from weir.providers.wire.framing import compact
@@ -23,14 +24,8 @@ from weir.providers.wire.words import is_plain_word
 __all__ = ["Editor"]
 
 _CHANNELS_MAX: Final = 1024
-# Members of a whole document that hold no text: encoded media, the provider's seals, numbers and what they belong to.
-_NO_TEXT: Final = frozenset(
-    {"encrypted_content", "signature", "thoughtSignature", "redactedContent", "b64_json", "partial_image_b64"}
-    | {"logprobs", "embedding", "embeddings", "bytesBase64Encoded", "audio_base64"}
-)
-_INNER: Final = frozenset({"arguments"})
 # What the request had said and a reply repeats.
-_ECHO: Final = re.compile(r"(?:/response)?/(?:instructions|tools|metadata|prompt|safety_identifier|user)(?:/|\Z)")
+_ECHO: Final = re.compile(rf"(?:/response)?/(?:{'|'.join(sorted(ECHOES))})(?:/|\Z)")
 _RAW: Final = "raw"  # the channel of bytes in no known framing
 _ODD: Final = "odd"  # and that of events that are no JSON
 _LINE_BYTES_MIN: Final = 8
@@ -97,16 +92,32 @@ class Editor:
         self._overhear(value, data, taken, whole)
         return self._splice(data, edits)
 
-    def _overhear(self, value: Json, data: bytes, taken: set[str], whole: str | None) -> None:
-        """Whatever else a client can read in ``data``, which passes as it is; what every event says, once."""
-        room, new = reply_room(), list[str]()
-        for rest in rest_of(value, taken, whole, room):
-            if not is_plain_word(rest.text) and self._is_new(rest.before + rest.text):
-                new.append(rest.before + rest.text)
+    def document(self, value: Json, data: bytes, wholes: Sequence[tuple[str, Json]]) -> bytes:
+        """``data``, one whole document that was read as ``value``, mapped; the same object when nothing changed."""
+        heard = None
+        if self.watch is not None and not (self._acts or self.edits or self._notes.room.short):
+            heard = overheard(value) if len(wholes) == 1 and wholes[0][1] is value and not wholes[0][0] else None
+        if heard is None:
+            return self.edit("", {}, data, Step(wholes=wholes))
+        for text, inner, echo in heard.texts:
+            self._channels.whole(text, inner=inner, echo=echo)
+        self._hear_rest(heard.rest)
+        if heard.twice(data.removeprefix(BOM)):
+            self.unread(Inspection.PARTIAL, "event: duplicate member name")
+        return data
+
+    def _hear_rest(self, rest: Iterable[tuple[str, str]]) -> None:
+        """What stands beside the texts, each once, as one text."""
+        new = [said for before, text in rest if not is_plain_word(text) and self._is_new(said := before + text)]
         if new:
             self._channels.whole("\n".join(new), inner=False)
+
+    def _overhear(self, value: Json, data: bytes, taken: set[str], whole: str | None) -> None:
+        """Whatever else a client can read in ``data``, which passes as it is; what every event says, once."""
+        room = reply_room()
+        self._hear_rest((rest.before, rest.text) for rest in rest_of(value, taken, whole, room))
         self.crowded(room.short)
-        if repeats(data.removeprefix(BOM)):
+        if repeats(data.removeprefix(BOM), value):
             self.unread(Inspection.PARTIAL, "event: duplicate member name")
 
     def _is_new(self, text: str) -> bool:
@@ -229,9 +240,9 @@ class Editor:
         room = reply_room()
         edits: dict[str, str] = {}
         for pointer, value in step.wholes:
-            for text in texts_in(value, pointer, "", _NO_TEXT, room):
+            for text in texts_in(value, pointer, "", NO_TEXT, room):
                 echo = self.watch is not None and _ECHO.match(text.pointer) is not None
-                new = self._channels.whole(text.text, inner=text.name in _INNER, echo=echo)
+                new = self._channels.whole(text.text, inner=text.name in INNER, echo=echo)
                 if new != text.text:
                     edits[text.pointer] = new
         return {} if self.crowded(room.short) else edits

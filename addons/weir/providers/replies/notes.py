@@ -159,6 +159,13 @@ def consistent(usage: Usage) -> Usage:
     """
     read, written = min(usage.cache_read_tokens, TOKENS_MAX), min(usage.cache_write_tokens, TOKENS_MAX)
     thought = min(usage.reasoning_tokens, TOKENS_MAX)
+    if (
+        read + written <= usage.input_tokens <= TOKENS_MAX
+        and thought <= usage.output_tokens <= TOKENS_MAX
+        and (read, written, thought) == (usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens)
+        and all(count <= COUNT_MAX for _, count in usage.parts)
+    ):
+        return usage  # as almost every one
     return replace(
         usage,
         input_tokens=max(min(usage.input_tokens, TOKENS_MAX), read + written),

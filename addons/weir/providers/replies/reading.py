@@ -6,6 +6,7 @@ event leaves when it is whole, unchanged byte for byte unless a text in it chang
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
@@ -50,7 +51,8 @@ class EventReader:
         self._stated = framing_of(content_type)
         self._framing = self._stated if self._stated == "lines" else ""
         self._closed = False
-        self._loader = Loader(self._notes.mark, self._unread)
+        me = weakref.proxy(self)  # its loader must not hold it: a reply that is over is free at once
+        self._loader = Loader(self._notes.mark, lambda inspection, reason: me._unread(inspection, reason))
         self._seen = False  # any event
         self._opened = False  # the bracket of an array has gone out
 
@@ -289,7 +291,7 @@ class EventReader:
             if isinstance(part, dict):
                 self._events.whole(part, self._notes)
         self._crowded(self._notes.room.short)
-        return data if self._editor is None else self._editor.edit("", {}, data, Step(wholes=self._parts(doc)))
+        return data if self._editor is None else self._editor.document(doc, data, self._parts(doc))
 
     def _parts(self, doc: Json) -> Sequence[tuple[str, Json]]:
         """What of a document is text: pointers and values."""

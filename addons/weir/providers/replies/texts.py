@@ -45,12 +45,16 @@ def texts_in(value: Json, pointer: str, channel: str, skip: frozenset[str], room
         if value and room.take(0, 1):
             yield Text(pointer, "", channel, value)
         return
-    if not isinstance(value, dict | list):
+    if not value or not isinstance(value, dict | list):
         return
     stack = [_Open(value, "", Node(None, pointer), Node(None, channel))]
     while stack:
         top = stack[-1]
         for step, child in top.children:
+            # The kinds that JSON is read as, exactly: this loop is most of the work.
+            kind = type(child)
+            if not child or (kind is not str and kind is not dict and kind is not list):
+                continue
             if isinstance(step, str):
                 if step in skip:
                     continue
@@ -58,13 +62,11 @@ def texts_in(value: Json, pointer: str, channel: str, skip: frozenset[str], room
             else:
                 name, piece, way = top.name, str(step), str(_index(child, step))
             if isinstance(child, str):
-                if not child:
-                    continue
                 before, along = top.pointer.whole(room), top.channel.whole(room)
                 if before is None or along is None or not room.take(len(before) + len(along) + 2 * len(way), 1):
                     return
                 yield Text(f"{before}/{piece}", name, f"{along}.{way}", child)
-            elif isinstance(child, dict | list) and child:
+            elif isinstance(child, dict | list):
                 if not room.take(0, 1 + len(child) // _SCALARS_A_UNIT):
                     return
                 stack.append(_Open(child, name, Node(top.pointer, f"/{piece}"), Node(top.channel, f".{way}")))

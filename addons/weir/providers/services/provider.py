@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from weir.model import AuthPlace, Endpoint
@@ -212,9 +213,10 @@ class Provider:
         one anywhere.
         """
         found: dict[str, str] = {}
+        exact, beginnings = _split(names)
         for name, value in headers:
             low = name.lower()
-            if len(found) >= _NOTED_MAX or not any(_means(wanted, low) for wanted in names):
+            if not (low in exact or low.startswith(beginnings)) or len(found) >= _NOTED_MAX:
                 continue
             if _PLAIN_VALUE.fullmatch(value) and not any(p.fullmatch(value) for p, _ in self.key_patterns):
                 found[low] = value
@@ -236,5 +238,8 @@ class Provider:
         return content if method not in _BODILESS else None
 
 
-def _means(wanted: str, name: str) -> bool:
-    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
+@lru_cache(maxsize=512)
+def _split(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The names that are meant as they stand, and what the others, which end in a star, begin with."""
+    exact = frozenset(name for name in names if not name.endswith("*"))
+    return exact, tuple(name[:-1] for name in names if name.endswith("*"))

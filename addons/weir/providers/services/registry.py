@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from weir.model import Endpoint
@@ -16,6 +17,16 @@ from weir.providers.services.shapes import guess
 __all__ = ["PASSIVE", "Provider", "ProviderFileError", "Registry", "is_passive"]
 
 _DATA = Path(__file__).parents[1] / "data"
+
+
+def _known() -> frozenset[str]:
+    return frozenset(dialects(frozenset()))
+
+
+@cache
+def _bundled(directory: Path) -> tuple[Loaded, ...]:
+    """Our own, read once: they are looked at by the tests, and stay as they are for as long as a process runs."""
+    return tuple(load_directory(directory, _known(), trusted=True))
 
 
 class Registry:
@@ -38,12 +49,9 @@ class Registry:
 
         Raises ProviderFileError naming every mistake with its file and line.
         """
-        known = frozenset(dialects(frozenset()))
-        found: dict[str, Loaded] = {}
-        for directory in (_DATA, *extra_dirs):
-            trusted = directory == _DATA  # its files are looked at by the tests
-            loaded = load_directory(directory, known, trusted=trusted)
-            found |= {one.provider.id: one for one in loaded}
+        found = {one.provider.id: one for one in _bundled(_DATA)}
+        for directory in extra_dirs:
+            found |= {one.provider.id: one for one in load_directory(directory, _known())}
         mistakes: list[str] = []
         owners: dict[str, Loaded] = {}
         for one in found.values():

@@ -1,7 +1,7 @@
 """Strict JSON reading, and edits that leave every untouched byte of a document as it was.
 
 Strict because a body that two parsers read differently is a way past inspection: duplicate member names, NaN and
-Infinity, other encodings than UTF-8 and nesting beyond `DEPTH_MAX` are `Unparsed`, never a guess.
+Infinity, other encodings than UTF-8 and nesting beyond `depth.levels_max()` are `Unparsed`, never a guess.
 
 Lone surrogates (``"\\ud83d"`` with no partner, as clients send that cut an emoji in two) are tolerated: in the values
 handed on each one reads as U+FFFD, so the text can be encoded and offsets into it still fit. An edit that gives such
@@ -18,11 +18,11 @@ from typing import Final
 import orjson
 
 from weir.model import Unparsed
+from weir.providers.wire import depth
 from weir.providers.wire.values import Json, JsonObject, pointer_tokens
 
-__all__ = ["DEPTH_MAX", "REPLACEMENT", "Written", "literal", "loads", "loads_reply", "splice", "splice_set"]
+__all__ = ["REPLACEMENT", "Written", "literal", "loads", "loads_reply", "splice", "splice_set"]
 
-DEPTH_MAX: Final = 128
 _REPLY_STEPS_MAX: Final = 50_000  # values stepped over in an edit: replies are edited while others wait
 REPLACEMENT: Final = "\ufffd"
 _CONTAINERS: Final = (dict, list)
@@ -129,9 +129,9 @@ def _without_lone(value: Json) -> Json:
     return value
 
 
-def loads(body: bytes, depth_max: int = DEPTH_MAX) -> Json:
+def loads(body: bytes) -> Json:
     """The value of a JSON document in UTF-8. Raises Unparsed, and nothing else, whatever the bytes."""
-    value = _parse(_decode(body), depth_max)
+    value = _parse(_decode(body), depth.levels_max())
     return _without_lone(value) if _SURROGATE_ESCAPE.search(body) else value
 
 
@@ -144,7 +144,7 @@ def loads_reply(body: bytes) -> Json:
         value: Json = orjson.loads(body)
     except orjson.JSONDecodeError:
         # Which has no patience with lone surrogates.
-        return _without_lone(_parse(_decode(body), DEPTH_MAX, _LAX))
+        return _without_lone(_parse(_decode(body), depth.levels_max(), _LAX))
     return value
 
 
@@ -256,7 +256,7 @@ def splice(body: bytes, texts: Mapping[str, str], *, reply: bool = False) -> byt
         return body
     text = _decode(body)
     if not reply:
-        _parse(text, DEPTH_MAX)
+        _parse(text, depth.levels_max())
     edits = _edits(text, _trie(texts), _REPLY_STEPS_MAX if reply else len(text))
     if len(edits) != len(texts):
         raise Unparsed("no editable text at a pointer")
@@ -279,7 +279,7 @@ def splice_set(body: bytes, name: str, value: Json) -> bytes:
     Every other byte stays. Raises Unparsed when the body is not a strict JSON object.
     """
     text = _decode(body)
-    document = _parse(text, DEPTH_MAX)
+    document = _parse(text, depth.levels_max())
     if not isinstance(document, dict):
         raise Unparsed("not a JSON object")
     written = json.dumps(value, ensure_ascii=True, separators=(",", ":"))

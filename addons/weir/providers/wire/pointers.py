@@ -59,6 +59,8 @@ class Node:
 
     def whole(self, room: Room) -> str | None:
         """The container's pointer; None when ``room`` is out."""
+        if self._whole is not None:
+            return self._whole
         chain: list[Node] = []
         node = self
         while node._whole is None:

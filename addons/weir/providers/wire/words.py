@@ -22,12 +22,20 @@ _PLAIN = re.compile(
     r")(?:[_-]?\d{1,3})?"
 )
 _PLAIN_CHARS_MAX: Final = 64
+_KNOWN_MAX: Final = 4096
+_known: set[str] = set()  # plain words seen before, most of them members' names: they hold nothing, so they may be kept
 _MODEL = re.compile(r"[A-Za-z0-9_./:@+-]{1,120}")
 
 
 def is_plain_word(text: str) -> bool:
     """True for a word such as ``tool_choice`` or ``maxOutputTokens``: nothing that identifies or opens anything."""
-    return len(text) <= _PLAIN_CHARS_MAX and _PLAIN.fullmatch(text) is not None
+    if text in _known:
+        return True
+    if len(text) > _PLAIN_CHARS_MAX or _PLAIN.fullmatch(text) is None:
+        return False
+    if len(_known) < _KNOWN_MAX:
+        _known.add(text)
+    return True
 
 
 def plausible_model(text: str) -> str:

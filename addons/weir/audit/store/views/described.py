@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
-from weir.audit.evidence.table import COMMENT, checkpoints_sql
+from weir.audit.evidence.table import COMMENT, checkpoints_none
 from weir.audit.store.tables import STORED
 from weir.audit.store.views import MACROS, VIEWS
 from weir.audit.store.views.shape import Macro
@@ -64,7 +62,7 @@ def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         for table in TABLES:
             connection.execute(f"CREATE VIEW {table} AS {bare(table)}")
-        connection.execute(f"CREATE VIEW checkpoints AS {checkpoints_sql(Path(os.devnull))}")
+        connection.execute(f"CREATE VIEW checkpoints AS {checkpoints_none()}")
         for view in (*VIEWS, *MACROS):
             for statement in view.statements():
                 connection.execute(statement)

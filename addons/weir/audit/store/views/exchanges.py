@@ -26,7 +26,8 @@ def exchanges_sql(source: str = "events") -> str:
     merged = [_merged(column) for column in EVENT_COLUMNS if column.name not in OF_THE_RECORD]
     return f"""
         SELECT exchange_id,
-            coalesce(arg_max(kind, seq) FILTER (kind NOT IN ('discovered', 'turn')), 'discovered') AS kind,
+            coalesce(arg_max(kind, seq) FILTER (kind NOT IN ('request', 'discovered', 'turn')),
+                arg_max(kind, seq) FILTER (kind = 'request'), 'discovered') AS kind,
             min(ts) AS started,
             coalesce(max(coalesce(ts_end, ts)) FILTER (kind NOT IN ('request', 'discovered', 'turn')),
                 CASE WHEN bool_and(kind = 'discovered') THEN max(ts_end) END) AS ended,

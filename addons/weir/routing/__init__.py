@@ -1,0 +1,1 @@
+"""Where a request goes when the first place fails: another key, host or region of the same service."""
