@@ -6,6 +6,9 @@ hold secrets (the doubles' keys, the workers' registers of canaries). The folder
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import os
 import re
 import shutil
@@ -16,10 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, settings
 
+from harness import forking, precompiled
 from harness.canary import CANARIES, assert_no_canaries
 from harness.doubles import Doubles
+from harness.remembered import remember
 from harness.stores import copies
 from harness.weir import PROVIDER_HOSTS, Weir, write_policy
 from weir.dlp.core import compiled
@@ -43,6 +49,9 @@ class _Kept(dict[bytes, compiled.Compiled]):
 
 
 compiled._in_use = _Kept()
+typer.main.get_command = cache(typer.main.get_command)  # commands made of functions: the same for each call
+remember()  # weir's own rules and catalogue
+forking.install()
 copies()  # of an empty store
 
 
@@ -52,7 +61,9 @@ def _run_folder() -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder before workers start: they inherit its name."""
+    gc.disable()  # until all tests are collected: what that makes stays
     config.addinivalue_line("markers", "needs(command): a system program that scripts/test installs where it may")
+    config.addinivalue_line("markers", "really_new: what it starts are new Pythons, as in life, and no forks")
     agents = Path(__file__).parents[1] / ".venv" / "agents" / "node_modules" / ".bin"  # scripts/agents puts them there
     os.environ["PATH"] = f"{agents}{os.pathsep}{os.environ['PATH']}"
     if _WORKER not in os.environ:
@@ -60,6 +71,23 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_FOLDER] = str(folder)
         for name in ("artefacts", "private"):
             (folder / name).mkdir(mode=0o700)
+    else:
+        precompiled.compile_mine(config, config.rootpath)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """From now on garbage is collected, without walking all modules and tests each time: a second a walk."""
+    gc.freeze()
+    gc.enable()
+    atexit.register(gc.unfreeze)  # libraries complain at the end of what nobody has collected
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """With its fixtures: those of a module whose tests are all marked too."""
+    with forking.really_new() if item.get_closest_marker("really_new") else contextlib.nullcontext():
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -71,6 +99,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{command} is not installed (package {absent[command]}), and could not be")
         if shutil.which(command) is None:
             pytest.fail(f"{command} is missing: add it to scripts/test, which installs what tests need", pytrace=False)
+
+
+class _Numbered(list[str]):
+    """A list that knows where everything is, and does not go through 20,000 tests to find one."""
+
+    def __init__(self, items: Sequence[str]) -> None:
+        super().__init__(items)
+        self._places = {item: place for place, item in enumerate(items)}
+
+    def index(self, item: str, *_: Any) -> int:  # type: ignore[override]
+        return self._places[item]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -94,6 +133,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             module = nodeid.partition("::")[0]
             return module if grouped(module) else nodeid
 
+        def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+            super().add_node_collection(node, collection)
+            if node in self.registered_collections:  # not where it is another one's instead
+                self.registered_collections[node] = _Numbered(collection)
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            scope = self._split_scope(self.registered_collections[node][item_index])
+            super().mark_test_complete(node, item_index, duration)
+            work = self.assigned_work[node]
+            if all(work[scope].values()):  # every test that ends would count all that have ended: 11 s for 20,000
+                del work[scope]
+
     return ByModule(config, log)
 
 
@@ -103,8 +154,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = _run_folder()
     worker = os.environ.get(_WORKER)
     CANARIES.save(folder / "private" / f"canaries-{worker or 'main'}.json")
+    (folder / "private" / f"forks-{worker or 'main'}").write_text(f"{forking.forked} {forking.failed}")
     if worker:
         return
+    counts = [map(int, path.read_text().split()) for path in (folder / "private").glob("forks-*")]
+    forked, failed = map(sum, zip(*counts, strict=True))
+    session.config.stash[_FORKS] = f"{forked} programs were forks" + (
+        f", {failed} COULD NOT BE and were new Pythons (tests/harness/forking.py)" if failed else ""
+    )
     for path in (folder / "private").glob("canaries-*.json"):
         CANARIES.load(path)
     try:
@@ -118,12 +175,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 _SAID = pytest.StashKey[str]()
+_FORKS = pytest.StashKey[str]()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say how the search for canaries ended, and where a failed run's files are."""
     if _SAID in config.stash:
         terminalreporter.write_line(config.stash[_SAID])
+        terminalreporter.write_line(config.stash[_FORKS])
     if _run_folder().exists():
         terminalreporter.write_line(f"what this run wrote is in {_run_folder()}")
 

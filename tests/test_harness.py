@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import marshal
 import os
 import signal
 import subprocess
@@ -15,7 +16,9 @@ import duckdb
 import pytest
 import yaml
 import zstandard
+from _pytest.assertion import rewrite
 
+from harness import precompiled
 from harness.canary import Canaries, assert_no_canaries
 from harness.processes import ROOT, Process, until
 from harness.weir import write_policy
@@ -183,3 +186,16 @@ def test_bytes_that_only_begin_as_a_packed_file_are_no_error(tmp_path: Path) -> 
     (tmp_path / "key").write_bytes(b"\x1f\x8b\x08" + bytes(29))
     (tmp_path / "cut").write_bytes(gzip.compress(b"words " + b"x" * 100_000)[:-20])
     assert assert_no_canaries([tmp_path], canaries) == 2
+
+
+def test_what_is_compiled_ahead_is_what_pytest_and_python_take(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    tested, plain, broken = (tmp_path / name for name in ("test_one.py", "two.py", "test_broken.py"))
+    tested.write_text("def test_it():\n    assert 1 == 2\n")
+    plain.write_text("two = 2\n")
+    broken.write_text("def (\n")
+    precompiled.compile_all(pytestconfig, [broken, tested, plain])
+    made = sorted(path.name for path in (tmp_path / "__pycache__").iterdir())
+    assert len(made) == 2 and made[0].startswith("test_one.") and made[1].startswith("two."), made
+    code = rewrite._read_pyc(tested, tmp_path / "__pycache__" / made[0])
+    assert code is not None and "@pytest_ar" in code.co_names, "its asserts are pytest's"
+    assert marshal.loads((tmp_path / "__pycache__" / made[1]).read_bytes()[16:]).co_names == ("two",)

@@ -61,6 +61,7 @@ def test_first_start_sets_up_and_the_second_is_quick(checkout: Path) -> None:
     assert err == "weir: first start: setting up .venv, a few minutes\n"
     begun = time.monotonic()
     assert run(checkout, "again") == (0, "ran again\n", "")
+    assert start(checkout, "up", script="redirect").communicate(timeout=100) == ("ran redirect up\n", "")
     assert time.monotonic() - begun < 20
     entry = subprocess.run([checkout / ".venv" / "bin" / "weir", "x"], capture_output=True, text=True, check=False)
     assert entry.stdout == "ran x\n", entry.stderr

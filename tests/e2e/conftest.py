@@ -85,7 +85,7 @@ def _houses(doubles: Doubles, **defaults: Any) -> Iterator[Callable[..., House]]
 def shared_house(shared_doubles: Doubles) -> Iterator[House]:
     """The proxy of this worker."""
     with _houses(shared_doubles) as start:
-        yield start(intercept__include=INCLUDED)
+        yield start(intercept__include=INCLUDED, options=("--health", "127.0.0.1:0"))
 
 
 @pytest.fixture

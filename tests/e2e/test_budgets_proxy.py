@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import serve
 
 from e2e.conftest import resolves
-from e2e.raw import open_line
+from e2e.raw import for_threads, open_line
 from e2e.support import House
 from e2e.test_budgets import chat, client
 from e2e.test_websocket import HOST, Provider
@@ -109,7 +109,7 @@ def lot(
     options = ["--upstream-ca", str(authority.ca_path)]
     house = start_module_house(budgets=BUDGETS, rates=RATES, prepare=prepare, options=options)
     listener = socket.create_server(("127.0.0.1", house.flaky))
-    server = serve(provider, sock=listener, ssl=authority.listener(("http/1.1",)))
+    server = serve(provider, sock=listener, ssl=for_threads(authority.listener(("http/1.1",))))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     made = Lot(house, options)
     yield made
@@ -120,7 +120,7 @@ def lot(
 @contextlib.contextmanager
 def dialled(house: House, path: str) -> Iterator[ClientConnection]:
     """A socket to the provider, which greets first."""
-    line = open_line(house.weir.url, HOST, house.weir.ca)
+    line = open_line(house.weir.url, HOST, house.weir.ca, threads=True)
     with connect(f"ws://{HOST}{path}", sock=line.connection, proxy=None) as link:
         json.loads(link.recv(10))
         yield link

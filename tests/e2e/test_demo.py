@@ -17,17 +17,6 @@ from harness.weir import share_compiled
 
 SECONDS_MAX = 90  # it takes 5 on an idle machine; the tests share theirs
 
-# Scenes with other expectations than the shipped ones, told by the demo as it tells its own: a row of the store that
-# differs after a scene that is as it should be, and a scene that sees something else while its row is right.
-WRONG = """
-import dataclasses, pathlib, sys
-from weir.demo import scenes, scenes_dlp
-scene = scenes.CLEAN
-rows = tuple(dataclasses.replace(row, rule="nobody-wrote-this") for row in scene.rows)
-scenes_dlp.STAND_IN = "<SOMETHING_ELSE>"
-sys.exit(scenes.main(pathlib.Path(sys.argv[1]), (dataclasses.replace(scene, rows=rows), scenes.PERSONAL)))
-"""
-
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT / "addons"), "COLUMNS": "80"}
@@ -52,6 +41,7 @@ def traces_of(folder: str) -> list[str]:
     return found
 
 
+@pytest.mark.really_new
 def test_demo(artefacts: Path) -> None:
     data = artefacts / "data"
     share_compiled(data)
@@ -74,7 +64,7 @@ def test_demo(artefacts: Path) -> None:
 
 def test_a_demo_that_differs_fails(artefacts: Path) -> None:
     share_compiled(artefacts / "data")
-    done = run("-c", WRONG, str(artefacts / "data"))
+    done = run(str(ROOT / "tests" / "harness" / "wrongdemo.py"), str(artefacts / "data"))
     assert done.returncode == 1, done.stdout + done.stderr
     marks = re.findall(r"^(\d+) (\w+) ", done.stdout, re.MULTILINE)
     assert marks == [("1", "ok"), ("2", "differs"), ("3", "differs")]  # the third is the store
@@ -90,6 +80,7 @@ def test_a_demo_that_differs_fails(artefacts: Path) -> None:
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, codes: set[int]) -> None:
     data, out = tmp_path / "data", tmp_path / "stdout"
     share_compiled(data)
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as in a background job: then a new Python it must be
     with out.open("wb") as file:
         demo = subprocess.Popen(
             [sys.executable, "-m", "weir.cli", "demo", "--data", str(data)],
@@ -97,7 +88,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, 
             stderr=subprocess.PIPE,
             env={**environment(), "TMPDIR": str(tmp_path)},  # a killed demo cannot clear its folder away
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if ignored else None,
         )
     try:
         found = until(

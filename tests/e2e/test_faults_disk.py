@@ -21,7 +21,7 @@ from harness.processes import until
 from harness.weir import PROVIDER_HOSTS, write_policy
 
 SEGMENT_BYTES = 16 << 10
-QUEUE_MAX = 8
+QUEUE_MAX = 10
 
 
 @dataclass
@@ -65,9 +65,10 @@ def disk(request: pytest.FixtureRequest, doubles: Doubles) -> Iterator[Disk]:
     mounted = _mount(spool)
     base = "enforce" if request.param == "strict" else "observe"
     environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
-    environment["WEIR_SPOOL"] = json.dumps({"segment_bytes_max": SEGMENT_BYTES, "queue_max": QUEUE_MAX})
+    environment["WEIR_SPOOL"] = json.dumps({"segment_bytes_max": SEGMENT_BYTES})
     audit = {"durability": request.param, "disk": {"warn": 0, "floor": 0}}
-    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0, audit=audit)
+    limits = {"audit_queue_max": QUEUE_MAX}
+    policy = write_policy(folder / "policy.yaml", base, dlp__processes=0, audit=audit, limits=limits)
     try:
         proxy = Faults(folder, policy, doubles, environment=environment, hosts=PROVIDER_HOSTS)
         with ExitStack() as armed:

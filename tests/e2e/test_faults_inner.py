@@ -19,7 +19,7 @@ from harness.weir import PROVIDER_HOSTS, write_policy
 pytestmark = pytest.mark.xdist_group("faults-inner")  # one worker: its proxies are shared
 
 DLP_TIMEOUT_MS = 200
-LONG = "How are you? " * 1000  # more than is scanned on the event loop
+LONG = "How are you? " * 3500  # more than is looked at on the event loop
 
 
 def start(base: str, doubles: Doubles) -> Faults:

@@ -38,6 +38,22 @@ REFUSED = {
     "another host in the target": b"POST https://api.anthropic.com" + PLAIN.removeprefix(b"POST "),
     "another host in the header": b"POST /v1/chat/completions HTTP/1.1\r\nHost: api.anthropic.com\r\n"
     b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "chunks and length": LINE
+    + b"Transfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    + b"0\r\n\r\n"
+    + INNER,
+    "chunked and something else": LINE + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n" + INNER,
+    "chunked, identity": LINE + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + INNER,
+    "two lengths in one": LINE + b"Content-Length: %d, %d\r\n\r\n" % (len(BODY), len(BODY)) + BODY,
+    "a length in hexadecimal": LINE + b"Content-Length: 0x10\r\n\r\n" + BODY,
+    "a header without a name": LINE + b": b\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    "a first header that is folded": LINE.partition(b"\r\n")[0] + b"\r\n X: a\r\nHost: api.openai.com\r\n\r\n",
+    "a chunk longer than it says": LINE + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+    "a negative chunk": LINE + b"Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n",
+    "a chunk of more than there is": LINE + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 21 + b"\r\nabc\r\n0\r\n\r\n",
+    "another port in the header": LINE.replace(b"Host: api.openai.com", b"Host: api.openai.com:x")
+    + b"Content-Length: 0\r\n\r\n",
+    "a user in the header": LINE.replace(b"Host: ", b"Host: api.anthropic.com@") + b"Content-Length: 0\r\n\r\n",
     "no host at all": b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
     "two hosts": LINE + b"Host: api.anthropic.com\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
     "no such protocol": b"POST /v1/chat/completions HTTP/9.9\r\nHost: api.openai.com\r\n\r\n",

@@ -139,13 +139,19 @@ def test_a_server_that_cannot_prove_its_name_gets_no_key(house: House, tmp_path:
         with context.wrap_socket(link, server_side=True) as secured:
             seen.append(secured.recv(65536))
 
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    with serving(port, serve):
-        target = f"127.0.0.1:{port}"
-        reply = send(house, request(f"Authorization: Bearer {house.key}"), target=target, sni=HOST)
+    with serving(house.flaky, serve):
+        reply = send(house, request(f"Authorization: Bearer {house.key}"), target=f"{HOST}:7443", sni=HOST)
     assert reply.status == 502 and not any(seen)
     assert house.until(1, "response")[0]["reason"] == "upstream certificate not trusted"
+
+
+def test_an_address_with_the_name_of_an_ai_service_gets_no_key(house: House) -> None:
+    seen: list[bytes] = []
+    with serving(house.flaky, lambda link: seen.append(link.recv(65536))):
+        target = f"127.0.0.1:{house.flaky}"
+        reply = send(house, request(f"Authorization: Bearer {house.key}"), target=target, sni=HOST)
+    assert reply.status == 403 and not any(seen)  # not even a connection
+    assert house.until(1, "response", "block")[0]["rule_id"] == "destination"
 
 
 def test_a_tunnel_within_a_tunnel(house: House) -> None:

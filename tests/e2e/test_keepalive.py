@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,19 @@ PATH = "/v1/chat/completions"
 both = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 ports = pytest.mark.parametrize("port", [443, 8443], ids=["to-h2", "to-h1"])
 kinds = pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+
+
+@pytest.fixture(scope="module")
+def sparing(start_module_house: Callable[..., House]) -> House:
+    return start_module_house(destinations={"except": ["127.0.0.0/8"]})
+
+
+@pytest.fixture
+def spared(sparing: House) -> House:
+    """A proxy that goes to loopback addresses for whoever names one."""
+    sparing.doubles.reset()
+    sparing.begin()
+    return sparing
 
 
 def body(number: int, *, streamed: bool) -> bytes:
@@ -58,7 +72,10 @@ def test_a_host_without_http2_is_remembered_so_that_connections_are_used_again(h
 @pytest.mark.parametrize("protocol", ["--http1.1", "--http2"])
 @ports
 @kinds
-def test_fifty_requests_without_resolve(streamed: bool, port: int, protocol: str, house: House, tmp_path: Path) -> None:
+def test_fifty_requests_without_resolve(
+    streamed: bool, port: int, protocol: str, spared: House, tmp_path: Path
+) -> None:
+    house = spared
     """curl CONNECTs to an address and port; only the SNI and the Host header name the provider."""
     to = house.doubles.tls if port == 443 else house.doubles.tls_h1
     answers = tmp_path / "answers"

@@ -23,7 +23,7 @@ from harness.doubles import Doubles
 from harness.processes import ROOT, Process, until
 from harness.weir import write_policy
 
-pytestmark = pytest.mark.xdist_group("secrets-stay")
+pytestmark = [pytest.mark.xdist_group("secrets-stay"), pytest.mark.really_new]
 
 PASSWORD = CANARIES.plant("sluice-gate-at-dawn", "a user's password")
 

@@ -31,6 +31,7 @@ class Stock(Weir):
 
     def __init__(self, folder: Path, policy: Path, doubles: Doubles, *scripts: Path) -> None:
         self.folder, self.policy, self.data, self.host = folder, policy, folder / "data", "127.0.0.1"
+        self._read = {}
         self.key = issue(self.data)
         settings = [f"weir_policy={policy}", f"weir_data={self.data}", f"confdir={folder / 'mitm'}"]
         settings += ["listen_host=127.0.0.1", "listen_port=0", f"ssl_verify_upstream_trusted_ca={doubles.ca}"]
@@ -46,7 +47,12 @@ def start(artefacts: Path, doubles: Doubles) -> Iterator[Callable[..., Stock]]:
     started: list[Stock] = []
 
     def begin(base: str = "enforce", *scripts: Path) -> Stock:
-        stock = Stock(artefacts, write_policy(artefacts / "policy.yaml", base), doubles, *scripts)
+        stock = Stock(
+            artefacts,
+            write_policy(artefacts / "policy.yaml", base, destinations={"except": ["127.0.0.0/8"]}),
+            doubles,
+            *scripts,
+        )
         started.append(stock)
         said = until(lambda: _listening(stock), "mitmdump to listen", seconds=30)
         stock.port = int(said)

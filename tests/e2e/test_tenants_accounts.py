@@ -9,6 +9,7 @@ import pytest
 from e2e.support import House
 from e2e.tenanthouse import OTHERS, OURS, TENANTS, Start, extra, started
 from harness.doubles import Doubles
+from harness.processes import until
 
 pytestmark = pytest.mark.xdist_group("tenants")
 
@@ -81,5 +82,5 @@ def test_the_store_lists_them(confined: House) -> None:
             http.get("https://chatgpt.com/backend-api/me", headers={"chatgpt-account-id": OTHERS})
     confined.until(2, "response")
     columns = "vendor, service, exchanges > 1, accounts"
-    rows = confined.weir.sql(f"SELECT {columns} FROM personal_accounts WHERE accounts = 1 AND exchanges > 1")
-    assert ("chatgpt", "chatgpt", True, 1) in rows
+    query = f"SELECT {columns} FROM personal_accounts WHERE accounts = 1 AND exchanges > 1"
+    until(lambda: ("chatgpt", "chatgpt", True, 1) in confined.weir.sql(query), "the account in the store")

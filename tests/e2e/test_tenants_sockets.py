@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from e2e.raw import open_line
+from e2e.raw import for_threads, open_line
 from e2e.tenanthouse import OTHERS, Start, started
 from harness.canary import CANARIES
 from harness.doubles import Doubles
@@ -39,7 +39,7 @@ def opened(tmp_path: Path) -> Iterator[tuple[int, Path, list[list[str]]]]:
 
     listener = socket.create_server(("127.0.0.1", 0))
     port = int(listener.getsockname()[1])  # the server wraps it
-    server = serve(repeat, sock=listener, ssl=authority.listener(("http/1.1",)))
+    server = serve(repeat, sock=listener, ssl=for_threads(authority.listener(("http/1.1",))))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield port, authority.ca_path, seen
     server.shutdown()
@@ -52,7 +52,7 @@ def test_a_socket_gets_the_header_and_is_not_read(
     options = ["--resolve", f"{HOST}:127.0.0.1:{port}", "--upstream-ca", str(ca)]
     house = started(start_house, doubles, "enforce", {"google": ["example.com"]}, options)
     said = CANARIES.plant("Heron-" + secrets.token_hex(12), "a password in a socket to a sign-in provider")
-    line = open_line(house.weir.url, HOST, house.weir.ca)
+    line = open_line(house.weir.url, HOST, house.weir.ca, threads=True)
     headers = [(HEADER, OTHERS), (HEADER.lower(), OTHERS)]
     with connect(f"ws://{HOST}/socket", sock=line.connection, proxy=None, additional_headers=headers) as link:
         link.send(said)

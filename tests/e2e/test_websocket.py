@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
-from e2e.raw import open_line
+from e2e.raw import for_threads, open_line
 from e2e.support import ADDRESS, STAND_IN, House, access_key
 from harness.canary import CANARIES
 from harness.clients import trust
@@ -95,7 +95,7 @@ def houses(
                 base, key=False, options=["--upstream-ca", str(authority.ca_path)], **changes
             )
             listener = socket.create_server(("127.0.0.1", made[name].flaky))
-            server = serve(lambda link: now[0](link), sock=listener, ssl=authority.listener(("http/1.1",)))
+            server = serve(lambda link: now[0](link), sock=listener, ssl=for_threads(authority.listener(("http/1.1",))))
             running.append(server)
             threading.Thread(target=server.serve_forever, daemon=True).start()
         made[name].begin()
@@ -115,7 +115,7 @@ def start(houses: Callable[..., House], provider: Provider) -> Callable[..., Hou
 @contextlib.contextmanager
 def dialled(house: House) -> Iterator[ClientConnection]:
     """A socket to the provider, opened by a client that knows of nothing."""
-    line = open_line(house.weir.url, HOST, house.weir.ca)
+    line = open_line(house.weir.url, HOST, house.weir.ca, threads=True)
     with connect(f"ws://{HOST}{PATH}", sock=line.connection, proxy=None) as link:
         json.loads(link.recv(10))
         yield link

@@ -9,6 +9,9 @@ from mitmproxy import addonmanager, version
 from mitmproxy.addons import next_layer, proxyserver, tlsconfig
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers import tcp, tls, websocket
+from mitmproxy.proxy.layers.http import _http2
+
+from harness.written import written
 
 
 def test_version_is_the_one_we_read() -> None:
@@ -70,3 +73,18 @@ def test_states_we_override_exist() -> None:
         "state_stream_response_body", "start_response_stream", "send_response", "check_killed", "check_invalid",
     ):  # fmt: skip
         assert callable(getattr(http_layers.HttpStream, name)), name
+
+
+def test_what_another_attempt_relies_on() -> None:
+    """A stream whose place failed leaves its connection, waits no more for one, and is sent again."""
+    layer_source = written("mitmproxy.proxy.layers.http", "HttpLayer")
+    assert "stream = self.command_sources.pop(event.command)" in layer_source
+    assert "waiting = self.waiting_for_establishment.pop(command.connection)" in layer_source
+    assert "except KeyError:" in written("mitmproxy.proxy.layers.http", "HttpLayer.event_to_child")
+    h2_source = inspect.getsource(_http2.Http2Client)
+    for name in ("self.our_stream_id.get(event.stream_id", "self.their_stream_id[cmd.event.stream_id]", "stream_queue"):
+        assert name in h2_source
+    assert "for stream_id in self.streams" in inspect.getsource(_http2.Http2Client.close_connection)
+    assert "self.child_layer" in inspect.getsource(http_layers.HttpClient)
+    assert "self.wakeup_timer.discard(task)" in inspect.getsource(server.ConnectionHandler.wakeup)
+    assert "_paused.command" in written("mitmproxy.proxy.layer", "Layer.handle_event")

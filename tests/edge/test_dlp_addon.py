@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
-from weir.dlp.addon import GRACE_S, INLINE_CHARS_MAX, INLINE_S
+from weir.dlp.addon import GLANCE_CHARS_MAX, GRACE_S, INLINE_CHARS_MAX, INLINE_S
 from weir.dlp.core.engine import Scan
 from weir.edge.parts import WEIGHED_CHARS_MAX, WEIGHED_TEXTS_MAX
 from weir.edge.process.workers import WorkersTimeout
@@ -25,12 +25,14 @@ class Engine:
     def __init__(self, scan: Scan | Exception, chars: int = 0) -> None:
         self._scan, self._chars = scan, chars
         self.given: list[float] = []
+        self.glances: list[int | None] = []
 
-    def estimate_chars(self, segments: Any) -> int:
+    def estimate_chars(self, segments: Any, enough: int = 0) -> int:
         return self._chars
 
-    def scan(self, segments: Any, direction: str = "request", *, deadline_s: float) -> Scan:
+    def scan(self, segments: Any, direction: str = "request", *, deadline_s: float, glance: int | None = None) -> Scan:
         self.given.append(deadline_s)
+        self.glances.append(glance)
         if isinstance(self._scan, Exception):
             raise self._scan
         return self._scan
@@ -98,7 +100,9 @@ def test_conversations_do_not_share_stand_ins_between_callers(rig: Rig) -> None:
 
 def test_a_short_prompt_that_takes_long_leaves_the_loop(rig: Rig) -> None:
     class Late(Engine):
-        def scan(self, segments: Any, direction: str = "request", *, deadline_s: float) -> Scan:
+        def scan(
+            self, segments: Any, direction: str = "request", *, deadline_s: float, glance: int | None = None
+        ) -> Scan:
             super().scan(segments, deadline_s=deadline_s)
             return Scan((), False, "out of time", out_of_time=True) if len(self.given) == 1 else Scan()
 
@@ -107,6 +111,17 @@ def test_a_short_prompt_that_takes_long_leaves_the_loop(rig: Rig) -> None:
     trace = rig.play(rig.flow(chat()), "requestheaders", "request", until="dlp")
     assert trace.inspection is Inspection.INSPECTED
     assert engine.given[0] == INLINE_S and 4.5 < engine.given[1] <= 5.0
+
+
+def test_a_prompt_that_is_longer_gets_a_glance_here_and_a_scan_elsewhere(rig: Rig) -> None:
+    glanced = Engine(Scan(), GLANCE_CHARS_MAX)
+    with_engine(rig, glanced)
+    rig.play(rig.flow(chat()), "requestheaders", "request", until="dlp")
+    assert glanced.glances == [INLINE_CHARS_MAX]
+    unclear = Engine(Scan((), False, "out of time", out_of_time=True), GLANCE_CHARS_MAX)
+    with_engine(rig, unclear)
+    rig.play(rig.flow(chat()), "requestheaders", "request", until="dlp")
+    assert unclear.glances == [INLINE_CHARS_MAX, None]
 
 
 def test_a_scan_that_ran_out_of_its_own_time_is_failed_with_what_it_found(rig: Rig) -> None:
@@ -121,12 +136,13 @@ def test_a_scan_that_ran_out_of_its_own_time_is_failed_with_what_it_found(rig: R
     ("fresh", "texts", "lane"),
     [
         (INLINE_CHARS_MAX, ["x"], ""),
-        (INLINE_CHARS_MAX + 1, ["x"], "dlp-small"),
+        (GLANCE_CHARS_MAX, ["x"], ""),
+        (GLANCE_CHARS_MAX + 1, ["x"], "dlp-small"),
         (64 * 1024 + 1, ["x"], "dlp"),
         (0, ["x" * (WEIGHED_CHARS_MAX + 1)], "dlp"),
         (0, ["x"] * (WEIGHED_TEXTS_MAX + 1), "dlp"),
     ],
-    ids=["here", "small", "large", "not weighed", "too many"],
+    ids=["here", "at a glance", "small", "large", "not weighed", "too many"],
 )
 def test_the_way_a_prompt_takes(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, fresh: int, texts: list[str], lane: str

@@ -11,7 +11,7 @@ from mitmproxy import connection, tls
 from mitmproxy.proxy import context
 from mitmproxy.test import tflow
 
-from harness.rig import Rig, mitmproxy
+from harness.rig import Rig, mitmproxy, run
 from weir.edge.trace import link_of
 
 
@@ -60,7 +60,7 @@ def test_a_condemned_connection_is_decrypted_to_be_refused_in_words(rig: Rig) ->
 def test_the_name_of_the_tunnel_stays(rig: Rig) -> None:
     data = hello("shop.example", "192.0.2.7")
     link_of(data.context.client).host = "asked.example"
-    rig.addon("tls").tls_clienthello(data)
+    run(rig.addon("tls").tls_clienthello(data))
     assert link_of(data.context.client).host == "asked.example"
 
 

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from golden.dlp_equivalence.groups import Groups
 from golden.dlp_equivalence.values import Values
-from weir.dlp.core.detector import Detector
 from weir.dlp.core.overlaps import resolve
-from weir.dlp.core.patterns import Deadline
-from weir.dlp.core.prefilter import Prefilter
 from weir.dlp.personal.presidio import load_detectors
 
 TEXTS = 1_000
@@ -43,17 +41,15 @@ COUNTRIES = "US GB DE FR IT ES NL PL SE CH AT BE IN BR CA AU JP SG ZA MX IE DK N
 
 
 @cache
-def detectors(packs: tuple[str, ...] = ()) -> tuple[tuple[Detector, ...], Prefilter]:
-    loaded = load_detectors(None, 0.5, packs)
-    return loaded, Prefilter([detector.sources for detector in loaded])
+def detectors(packs: tuple[str, ...] = ()) -> Groups:
+    return Groups(load_detectors(None, 0.5, packs))
 
 
 def found(text: str, packs: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    loaded, prefilter = detectors(packs)
+    """Entity and value of what is found."""
     hits = [
         (start, end, score, detector.severity, detector.name)
-        for detector in (loaded[number] for number in sorted(prefilter.hits(text)))
-        for start, end, score in detector.find(text, Deadline(30))
+        for detector, start, end, score in detectors(packs).find(text)
     ]
     return [(name.removeprefix("pii/"), text[start:end]) for start, end, _, _, name in resolve(hits)]
 

@@ -141,7 +141,7 @@ def _contents(path: Path, rows: _Rows) -> Iterator[tuple[str, bytes]]:
         yield " (unpacked)", _unpacked(data)
     elif data[:4] == b"\x28\xb5\x2f\xfd":
         yield " (unpacked)", zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    elif data[:4] == b"PAR1":
+    elif data[:4] == data[-4:] == b"PAR1":  # of one that was never finished nobody can read the rows
         yield " (rows)", rows.read(path)
 
 

@@ -68,6 +68,14 @@ class H2Line:
             self._flush()
         return self._reply(number)
 
+    def farewell(self, seconds: float) -> tuple[int, int]:
+        """Wait for the other side's GOAWAY: the last stream it answers, and its error code."""
+        self._link.settimeout(seconds)
+        while True:
+            for event in self._state.receive_data(self._link.recv(65536) or _over()):
+                if isinstance(event, h2.events.ConnectionTerminated):
+                    return int(event.last_stream_id or 0), int(event.error_code or 0)
+
     def _flush(self) -> None:
         self._link.sendall(self._state.data_to_send())
 

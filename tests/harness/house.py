@@ -39,6 +39,7 @@ OWNERS = {
     "sqlalchemy": ("sqlstore.py", "sqlengines.py", "limits/", "keys/virtual/"),
     "limits": ("limits/",),
     "redis": ("limits/",),
+    "prometheus_client": ("edge/health/",),
 }
 SQL = ("sqlstore", "sqlengines")  # what stores in SQL have in common
 HOOKS = frozenset(
@@ -48,6 +49,7 @@ HOOKS = frozenset(
         "request",
         "responseheaders",
         "response_chunk",
+        "attempt_failed",
         "response",
         "http_connect",
         "http_connect_upstream",
@@ -145,7 +147,7 @@ def floors(root: Path) -> list[str]:
 def _floor_problem(name: str, target: str) -> str:
     room, other = _room(name), _room(target)
     addon = name.endswith(".addon")
-    if name == "model" or (name == "ports" and target != "model"):
+    if (name == "model" and target != "frozen") or (name == "ports" and target != "model"):
         return f"{name} stands on floor 0 and imports {target}"
     if room in TOP or name in TOP or room == other != "":
         return f"a pure module imports its addon {target}" if _own_addon(name, target) else ""

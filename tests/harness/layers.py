@@ -64,6 +64,7 @@ class Wire:
         self.sent: dict[connection.Connection, bytearray] = {}
         self.servers: list[connection.Server] = []
         self.closed: list[connection.Connection] = []
+        self.timers: list[commands.RequestWakeup] = []
         self.refuses = ""  # the error that the next connect ends with
         self.on: dict[str, Callable[[Any], None]] = {}  # called after the chain has heard the hook
         peer = tflow.tclient_conn()
@@ -94,6 +95,10 @@ class Wire:
         """The newest upstream connection ends."""
         self.servers[-1].state = connection.ConnectionState.CLOSED
         self._feed(events.ConnectionClosed(self.servers[-1]))
+
+    def time_passes(self) -> None:
+        """The newest timer runs out."""
+        self._feed(events.Wakeup(self.timers[-1]))
 
     # -- what a test looks at ---------------------------------------------------------------------------------------
 
@@ -137,6 +142,8 @@ class Wire:
                 elif isinstance(command, commands.CloseConnection):
                     command.connection.state = connection.ConnectionState.CLOSED
                     self.closed.append(command.connection)
+                elif isinstance(command, commands.RequestWakeup):
+                    self.timers.append(command)
                 else:
                     assert isinstance(command, commands.Log), command
 

@@ -1,7 +1,8 @@
 """Empty stores out of a copy: to make one takes half a second, and hundreds of tests begin with one.
 
 What is copied is what ``ensure`` has made once in this process; what it does with a copy is what it does with a
-directory that was moved: the views that name files are made anew.
+directory that was moved: the views that name files are made anew. In a place that had one before, the copy is of that
+one, and nothing is made: tests whose ``tmp_path`` is ``one_place`` share a place, one after the other.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from weir.audit.store import database
 from weir.audit.store.parquet import ParquetFiles
 
-__all__ = ["begun", "copies", "from_nothing"]
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["begun", "copies", "from_nothing", "one_place"]
+
+_KEPT_MAX = 16  # some two megabytes each
+_kept: dict[Path, bytes] = {}  # by the directory whose files it names: the last audit.duckdb that was made there
 
 
 @cache
@@ -29,9 +37,8 @@ def _template() -> Path:
 
 def begun(audit_dir: Path) -> None:
     """Put the files of an empty store there, unless one was begun already. Raises OSError."""
-    if "WEIR_TEST_RUN" not in os.environ or any(
-        (audit_dir / name).exists() for name in ("audit.duckdb", "marks", "hot")
-    ):
+    here = "WEIR_TEST_RUN" in os.environ or _template.cache_info().currsize  # a fork has its parent's
+    if not here or any((audit_dir / name).exists() for name in ("audit.duckdb", "marks", "hot")):
         return
     audit_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     for one in _template().iterdir():
@@ -39,6 +46,8 @@ def begun(audit_dir: Path) -> None:
             shutil.copytree(one, audit_dir / one.name, dirs_exist_ok=True)
         elif not (audit_dir / one.name).exists():
             shutil.copy2(one, audit_dir)
+    if kept := _kept.get(audit_dir):
+        (audit_dir / "audit.duckdb").write_bytes(kept)
 
 
 class _Copied(ParquetFiles):
@@ -47,9 +56,31 @@ class _Copied(ParquetFiles):
         super().prepare()
 
 
-def copies() -> None:
-    """From now on ``ensure`` begins with a copy in this process."""
+def copies(*, at_once: bool = False) -> None:
+    """From now on ``ensure`` begins with a copy in this process, and in its forks; ``at_once``: of what is made now."""
+    if at_once:
+        _template()
     database.ParquetFiles = _Copied  # type: ignore[misc]
+    write = database._write
+
+    def kept(engine: Any, path: Path, *definitions: Any) -> None:
+        write(engine, path, *definitions)
+        if database.ParquetFiles is _Copied:
+            while len(_kept) >= _KEPT_MAX:
+                del _kept[next(iter(_kept))]
+            _kept[path.parents[1]] = path.read_bytes()
+
+    database._write = kept
+
+
+def one_place(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """For a fixture ``tmp_path``: the same folder for every test of this process, empty at each one's begin."""
+    folder = factory.getbasetemp() / name
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextmanager

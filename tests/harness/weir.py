@@ -82,6 +82,7 @@ class Weir:
         program: Sequence[str] = ("-m", "weir.cli"),
     ) -> None:
         self.folder, self.policy, self.data = folder, policy, folder / "data"
+        self._read: dict[str, tuple[int, list[dict[str, Any]]]] = {}  # of each segment: up to where, and its records
         ready_file = folder / "ready.json"
         folder.mkdir(parents=True, exist_ok=True)
         ready_file.unlink(missing_ok=True)
@@ -148,14 +149,26 @@ class Weir:
         self.process.kill()
 
     def records(self) -> list[dict[str, Any]]:
-        """Every record in the spool, in the order written; a last line still being written is left out."""
-        from weir.audit.spool.opened import open_segment, segments
+        """Every record in the spool, in the order written; a last line still being written is left out.
 
-        rows: list[dict[str, Any]] = []
-        for path in (path for paths in segments(self.data / "spool").values() for path in paths):
-            with open_segment(path) as file:
-                lines = file.read().split(b"\n")
-            rows += [json.loads(line) for line in lines[:-1] if line]
+        Whoever waits asks 50 times a second: what was read before is not read again, and not to be changed by anybody.
+        """
+        from weir.audit.spool.opened import segments
+
+        return [row for paths in segments(self.data / "spool").values() for path in paths for row in self._rows(path)]
+
+    def _rows(self, path: Path) -> list[dict[str, Any]]:
+        from weir.audit.spool.opened import open_segment
+
+        with open_segment(path) as file:
+            offset, rows = self._read.get(path.name, (0, []))
+            if offset > file.seek(0, os.SEEK_END):  # not the file that was read
+                offset, rows = 0, []
+            file.seek(offset)
+            whole, end, _ = file.read().rpartition(b"\n")
+        if end:
+            rows = rows + [json.loads(line) for line in whole.split(b"\n") if line]
+            self._read[path.name] = (offset + len(whole) + 1, rows)
         return rows
 
     def until_records(self, wanted: Callable[[list[dict[str, Any]]], bool], what: str) -> list[dict[str, Any]]:

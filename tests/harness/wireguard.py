@@ -20,7 +20,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-__all__ = ["Stream", "Tunnel"]
+__all__ = ["Stream", "Tunnel", "datagram"]
 
 _TIMEOUT_S = 10.0
 _TAI_OFFSET = 0x400000000000000A
@@ -114,6 +114,15 @@ def _checksum(data: bytes) -> int:
 
 def _sum_odd(data: bytes) -> int:
     return sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + b"\0"))
+
+
+def datagram(source: str, to: tuple[str, int], data: bytes, port: int = 20_000) -> bytes:
+    """An IP packet with one UDP datagram in it."""
+    ends = ipaddress.IPv4Address(source).packed + ipaddress.IPv4Address(to[0]).packed
+    head = struct.pack(">HHHH", port, to[1], 8 + len(data), 0)
+    sealed = _checksum(ends + struct.pack(">BBH", 0, 17, 8 + len(data)) + head + data) or 0xFFFF
+    outer = struct.pack(">BBHHHBBH", 0x45, 0, 28 + len(data), 0, 0x4000, 64, 17, 0) + ends
+    return outer[:10] + struct.pack(">H", _checksum(outer)) + outer[12:] + head[:6] + struct.pack(">H", sealed) + data
 
 
 class Stream:

@@ -87,8 +87,11 @@ def test_masking_leaves_no_finding(text: str, action: Action) -> None:
     assert scan.complete
     edits = ConversationMasker(Pseudonyms(b"k", 1000)).edits(segments, scan.findings, [action] * len(scan.findings))
     assert bool(edits) == bool(scan.findings)
-    after = engine().scan([Segment("/0", "user", edits.get("/0", text))])
-    assert [finding.detector for finding in after.findings] == []
+    masked = edits.get("/0", text)
+    after = engine().scan([Segment("/0", "user", masked)])
+    # A footer is known by its mark's distance from the start of the line, and masking a long token shortens that.
+    shortened = {"marking/confidential-bracketed"} if len(masked) < len(text) else set()
+    assert {finding.detector for finding in after.findings} <= shortened
 
 
 @quick

@@ -107,7 +107,7 @@ def filtered(text: str) -> list[Hit]:
     data = text.encode("utf-8", "surrogatepass")
     from weir.dlp.core.scan import _Budget
 
-    assert scanner._run(text, data, hits, None, _Budget(10.0, None), False) == []
+    assert scanner._run(text, scanner._located(data, None), hits, _Budget(10.0, None), ()) == []
     return resolve(hits)
 
 

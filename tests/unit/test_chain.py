@@ -42,9 +42,9 @@ def test_the_order(addons: tuple[list[Any], list[Any]]) -> None:
     first, rest = addons
     assert [a.name for a in first] == ["drain", "forgetting"]
     assert [a.name for a in rest] == [
-        "resolve", "begin", "handshakes", "tls", "identity", "coach", "providers", "managed", "shadow", "dlp", "policy",
-        "sockets", "tenants", "keyholders", "limits", "usage", "settlement", "keys", "permits", "connections", "disk",
-        "audit",
+        "resolve", "doors", "destinations", "begin", "handshakes", "tls", "identity", "coach", "providers", "managed",
+        "shadow", "dlp", "policy", "sockets", "tenants", "keyholders", "limits", "usage", "settlement", "keys",
+        "routing", "permits", "connections", "disk", "audit",
     ]  # fmt: skip
 
 

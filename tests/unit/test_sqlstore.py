@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, insert, select
 
-from weir.sqlstore import SqlStore, StoreError
+from weir.sqlstore import SqlStore, StoreError, _for_postgresql, _for_sqlite, query
 
 META = MetaData()
 LAYOUT = Table("small_layout", META, Column("version", Integer, primary_key=True, autoincrement=False))
@@ -87,3 +87,38 @@ def test_a_connection_that_closes_while_it_is_broken_off_is_no_error(tmp_path: P
     store._running[1] = (0.0, Closing())
     store.break_off()
     store.close()
+
+
+def test_statements_for_any_number_of_values_are_few(tmp_path: Path) -> None:
+    small = Small.open(tmp_path / "small.db")
+    texts: set[str] = set()
+
+    def work(connection: Connection) -> None:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        for count in range(1, 70):
+            some = [(f"{count} {number}",) for number in range(count)]
+            assert query(connection, "INSERT INTO small (id) {rows:text} RETURNING id", some) == some
+            names = [name for (name,) in some]
+            asked = "SELECT id FROM small c WHERE id IN {ids} AND id <> ? ORDER BY 1{of_c}"
+            assert [row[0] for row in query(connection, asked, names, "nobody")] == sorted(names)
+            texts.update((_for_sqlite(asked, 1 << (count - 1).bit_length()),))
+
+    small.run(work)
+    assert len(texts) == 8 and not any("FOR UPDATE" in text for text in texts)
+    with pytest.raises(SmallError, match="IntegrityError"):
+        small.run(lambda connection: query(connection, "INSERT INTO small (id) {rows:text}", [("1 0",)]))
+    with pytest.raises(SmallError, match="OperationalError"):
+        small.run(lambda connection: query(connection, "SELECT nothing FROM small"))
+    with pytest.raises(SmallError, match="UnicodeEncodeError"):
+        small.run(lambda connection: query(connection, "SELECT id FROM small WHERE id = ?", "half \ud800"))
+
+
+def test_the_same_statement_for_postgresql() -> None:
+    text = "INSERT INTO t (a, b) {rows:text,bigint} ON CONFLICT DO NOTHING"
+    assert (
+        _for_postgresql(text)
+        == "INSERT INTO t (a, b) SELECT * FROM unnest(%s::text[],%s::bigint[]) ON CONFLICT DO NOTHING"
+    )
+    asked = "SELECT a FROM t c WHERE a IN {ids} AND b > ?{of_c}"
+    assert _for_postgresql(asked) == "SELECT a FROM t c WHERE a = ANY(%s) AND b > %s FOR UPDATE OF c"

@@ -20,7 +20,7 @@ def test_one_addon_that_holds_the_others() -> None:
 def test_the_chain_in_its_order_and_then_what_keeps_it(tmp_path: Path) -> None:
     built = stock.build(policy_path("enforce"), tmp_path / "data")
     names = [addon.name for addon in built.addons]  # type: ignore[attr-defined]
-    assert names[:4] == ["drain", "forgetting", "resolve", "begin"]
+    assert names[:5] == ["drain", "forgetting", "resolve", "doors", "destinations"]
     assert names[-3:] == ["audit", "reload", "ingester"]
     assert built.state.snapshot.settings.mode == "enforce"
     assert built.state.data.path == tmp_path / "data"

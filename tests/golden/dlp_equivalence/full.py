@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,15 +19,12 @@ from presidio_analyzer import (
 )
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
-from weir.dlp.core.detector import Detector
-from weir.dlp.core.patterns import Deadline, Marked
-from weir.dlp.core.prefilter import Prefilter
+from golden.dlp_equivalence.groups import Groups
 from weir.dlp.personal.presidio import known_entities, load_detectors
 
 __all__ = ["THRESHOLD", "Ours", "Result", "entities", "recognizers", "theirs"]
 
 THRESHOLD = 0.5
-_GROUP = 24
 PHONE_THRESHOLD = 0.4  # Presidio without a language model never gives more to a phone number
 
 
@@ -92,25 +88,16 @@ def theirs(text: str) -> set[Result]:
 
 
 class Ours:
-    """All of weir's detectors of personal data, some behind each prefilter: one for all takes long to compile."""
+    """All of weir's detectors of personal data."""
 
     def __init__(self) -> None:
-        detectors = load_detectors(tuple(known_entities()), THRESHOLD)
-        self.groups: list[tuple[Sequence[Detector], Prefilter]] = []
-        for first in range(0, len(detectors), _GROUP):
-            group = detectors[first : first + _GROUP]
-            self.groups.append((group, Prefilter([detector.sources for detector in group])))
+        self.groups = Groups(load_detectors(tuple(known_entities()), THRESHOLD))
 
     def find(self, text: str) -> set[Result]:
-        """What they find, run as the engine runs them: only those the prefilter names, around its places."""
-        found = []
-        for detectors, prefilter in self.groups:
-            located = prefilter.locate(text.encode("utf-8", "surrogatepass"))
-            marked = Marked(text, located.places) if located.places else text
-            found += [
-                RecognizerResult(detector.name.removeprefix("pii/"), start, end, score)
-                for detector in (detectors[number] for number in sorted(located.items))
-                for start, end, score in detector.find(marked, Deadline(30))
-            ]
+        """What they find."""
+        found = [
+            RecognizerResult(detector.name.removeprefix("pii/"), start, end, score)
+            for detector, start, end, score in self.groups.find(text)
+        ]
         kept = EntityRecognizer.remove_duplicates(found)  # Presidio does so with its own
         return {Result(r.entity_type, r.start, r.end, r.score) for r in kept}

@@ -6,6 +6,7 @@ import ipaddress
 import random
 import re
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +48,11 @@ _DOMAINS = (
     ),
 )
 _EXTRA = "0123456789 -./()ABCDEFXYZabcxyz"
+
+
+@cache
+def _parsed(source: str, flags: int) -> Any:
+    return _parser.parse(source, flags)
 
 
 def grouped(text: str, sizes: tuple[int, ...], mark: str) -> str:
@@ -168,7 +174,7 @@ class Values:
 
     def matching(self, source: str, flags: int = 0) -> str:
         """A text that the pattern ``source`` very likely matches; its assertions are not looked at."""
-        return self._of(_parser.parse(source, flags), {})
+        return self._of(_parsed(source, flags), {})
 
     def valid(self, source: str, flags: int, check: Callable[[str], bool | None], tries: int = 60) -> str:
         """A text that matches ``source`` and passes ``check``, if one is found in so many tries."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.stores import one_place
 from weir.audit.record import AuditRecord, new_event_id, now_us
 from weir.audit.spool.writer import Spool
 
@@ -36,6 +37,12 @@ def make_record(**given: Any) -> AuditRecord:
 @pytest.fixture(scope="session")
 def record() -> Callable[..., AuditRecord]:
     return make_record
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One place, as stores are made in most tests: to make one where none was takes a fifth of a second."""
+    yield from one_place(tmp_path_factory, "audit")
 
 
 @pytest.fixture

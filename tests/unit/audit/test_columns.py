@@ -61,7 +61,7 @@ def test_sql_fragments_name_every_column_and_the_hidden_batch() -> None:
     assert json_columns(columns).startswith("{'name': 'VARCHAR', 'at': 'BIGINT'")
     assert '"tags": {__duckdb_field_id: 5, element: 10005}' in field_ids(columns)
     assert '"batch": 9999' in field_ids(columns)
-    assert "2: {name: 'at', type: 'TIMESTAMP', default_value: NULL}" in parquet_schema(columns)
+    assert "2={name: at, type: TIMESTAMP, default_value: NULL}" in parquet_schema(columns)
 
 
 def test_json_is_text_in_parquet_and_json_for_analysts() -> None:

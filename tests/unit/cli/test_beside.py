@@ -216,3 +216,30 @@ def test_a_reference_that_can_lead_nowhere(tmp_path: Path, reference: str, said:
 def test_texts_that_outlive_their_records(tmp_path: Path, audit: str, said: tuple[str, ...]) -> None:
     found = [str(mistake) for mistake in doubts(policy(tmp_path, f"audit: {audit}"))]
     assert len(found) == bool(said) and all(part in "".join(found) for part in said), found
+
+
+def test_a_file_of_prices_that_cannot_be_read_is_told_at_the_policys_line(tmp_path: Path) -> None:
+    (mistake,) = refused(policy(tmp_path, "usage: {prices: none.yaml}"))
+    assert str(mistake).startswith(
+        f"{tmp_path}/p.yaml:2: usage.prices: {tmp_path}/none.yaml cannot be read (No such file"
+    )
+    (tmp_path / "none.yaml").write_text("version: 1\nmodels: 5\n")
+    (mistake,) = refused(policy(tmp_path, "usage: {prices: none.yaml}"))[:1]
+    assert (mistake.file, mistake.line) == (f"{tmp_path}/none.yaml", 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [
+        ("{except: [0.0.0.0/0]}", [2]),
+        ("{except: [10.1.0.0/16, '::/0']}", [2]),
+        ("{except: [10.0.0.0/8, 169.254.169.253]}", []),
+        ("{except: [0.0.0.0/0], metadata: allow}", []),
+    ],
+)
+def test_an_exception_that_opens_the_metadata_is_doubted(tmp_path: Path, written: str, lines: list[int]) -> None:
+    found = [
+        one for one in doubts(policy(tmp_path, f"destinations: {written}")) if one.field.startswith("destinations")
+    ]
+    assert [one.line for one in found] == lines
+    assert all("hand out credentials" in str(one) for one in found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.cli.run import _taken, default_policy
+from weir.cli.run import default_policy, known, taken
 
 
 def test_the_default_policy_is_the_shipped_observe() -> None:
@@ -24,6 +24,30 @@ def test_an_address_that_is_none(weir, tmp_path: Path, listen: str) -> None:
     assert "write HOST:PORT" in done.err
     assert done.err.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        ("transparnt", "'transparnt' is no mode; write transparent"),
+        ("nothing-like-it@8081", "'nothing-like-it@8081' is no mode; write one of regular, socks5"),
+        ("reverse", "'reverse' needs to know where to; write reverse:URL"),
+        ("upstream:", "'upstream:' needs to know where to; write upstream:URL"),
+    ],
+)
+def test_a_mode_that_is_none(weir, tmp_path: Path, workers: str, mode: str, message: str) -> None:
+    done = weir("run", "--mode", "regular", "--mode", mode, "--workers", workers, "--data", tmp_path / "data")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "mode", ["Regular", "socks5@1080", "transparent@[::1]:8081", "local:curl", "reverse:https://a"]
+)
+def test_modes_that_are_known(mode: str) -> None:
+    assert known([mode]) == [mode]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +98,14 @@ def test_an_address_in_use_is_one_line_and_makes_nothing(process, tmp_path: Path
     assert f"(weir, process {os.getpid()}, does)" in done.stderr.decode()
 
 
+def test_an_address_for_health_that_is_in_use(process, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        done = process("run", "--listen", "127.0.0.1:0", "--health", place, "--data", tmp_path / "data")
+    said = f"weir run: cannot listen on {place} (Address already in use); choose another address with --health\n"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", said)
+
+
 @pytest.mark.parametrize(
     ("modes", "host", "problem"),
     [
@@ -88,8 +120,8 @@ def test_an_address_in_use_is_one_line_and_makes_nothing(process, tmp_path: Path
 )
 def test_what_can_be_listened_on(modes: list[str], host: str, problem: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert _taken(modes, host, server.getsockname()[1]) == problem
-    assert not problem or host == "192.0.2.1" or _taken(modes, host, 0) == ""
+        assert taken(modes, host, server.getsockname()[1]) == problem
+    assert not problem or host == "192.0.2.1" or taken(modes, host, 0) == ""
 
 
 def test_the_key_log_variable_is_not_obeyed(process, tmp_path: Path) -> None:

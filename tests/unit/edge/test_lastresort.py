@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mitmproxy import tls
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
 from harness.rig import Rig, chat
@@ -74,6 +75,14 @@ def test_the_last_hook_of_a_connection(rig: Rig, hook: str) -> None:
     (made,) = rig.records
     assert (made.kind, made.host, made.inspection_reason) == ("error", link.host, f"connections.{hook}: OSError")
     assert link.closed and made.exchange_id == link.exchange_id
+
+
+def test_the_end_of_a_connection_of_weirs_own(rig: Rig) -> None:
+    flow = tflow.tflow()
+    data = ServerConnectionHookData(flow.server_conn, flow.client_conn)
+    lastresort.record(data, "doors.server_disconnected", "doors.server_disconnected: OSError", rig.state)
+    (made,) = rig.records
+    assert (made.kind, made.inspection_reason) == ("error", "doors.server_disconnected: OSError")
 
 
 @pytest.mark.parametrize("where", ["providers.response", "begin.requestheaders", "connections.next_layer"])

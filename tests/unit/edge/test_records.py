@@ -144,8 +144,10 @@ def test_connections_and_events(rig: Rig) -> None:
     made = records.connection_record(link, flow.client_conn, "meter", inspection="metered")
     assert (made.host, made.req_bytes, made.resp_bytes, made.team) == ("shop.example", 5, 7, "finance")
     assert (made.kind, made.inspection, made.src_ip, made.exchange_id) == ("meter", "metered", "10.1.2.3", "x")
-    link.sni = ""
-    assert records.connection_record(link, flow.client_conn, "meter").host == "192.0.2.1"
+    assert made.port is None
+    link.sni, link.port = "", 8443
+    made = records.connection_record(link, flow.client_conn, "meter")
+    assert (made.host, made.port) == ("192.0.2.1", 8443)
     event = records.event_record("config", "policy taken", "abc")
     assert (event.kind, event.reason, event.policy_hash) == ("config", "policy taken", "abc")
     least = records.minimal_record(flow, "begin.requestheaders: ValueError")

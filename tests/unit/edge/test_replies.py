@@ -218,6 +218,9 @@ def test_a_busy_machine_ends_no_reply(make_rig: Callable[..., Rig]) -> None:
     clocks: list[Callable[[], float]] = []
 
     class Busy:
+        def is_known_clean(self, text: str) -> bool:
+            return False
+
         def scan(
             self, segments: object, direction: str, *, clock: Callable[[], float] = time.monotonic, **_: Any
         ) -> Scan:

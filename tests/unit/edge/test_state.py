@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,23 @@ from weir.audit.record import AuditRecord
 from weir.audit.spool.waiters import SpoolUnavailable
 from weir.edge.trace import link_of, trace_of
 from weir.model import Principal, Service, Status
+from weir.providers.wire import depth
 
 
 def test_limits_by_what_the_request_is(make_rig: Callable[..., Rig]) -> None:
     snapshot = make_rig(limits={"body_bytes_max": 100_000, "peek_bytes_max": 2_000}).state.snapshot
     assert (snapshot.body_limit(True), snapshot.body_limit(False)) == (100_000, 2_000)
+
+
+def test_limits_of_the_process_are_those_of_the_policy_in_force(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+    state = make_rig(limits={"json_depth_max": 20, "queues": {"dlp": 10, "dlp_small": 20, "identity": 64}}).state
+    assert depth.levels_max() == 20
+    depths = state.workers.depths()
+    assert (depths["dlp"][1], depths["dlp-small"][1], depths["identity"][1], depths["parse"][1]) == (10, 20, 64, 512)
+    usual = Rig(tmp_path / "usual").state
+    assert depth.levels_max() == depth.LEVELS_MAX
+    state.take(usual.snapshot)
+    assert state.snapshot is usual.snapshot and state.workers.depths()["dlp"][1] == 256
 
 
 def test_services_are_judged_by_the_lists(rig: Rig) -> None:

@@ -139,3 +139,13 @@ def test_another_schedule_holds_from_the_next_fetch_on() -> None:
     held.reschedule(Schedule(ttl_s=30))
     held.refresh()
     assert 1027 <= held.due <= 1030
+
+
+def test_a_clock_that_is_set_ends_no_key_that_does_not_end_by_itself() -> None:
+    wall, mono = Clock(), Clock()
+    one = Held("k", lambda: Fetched(VALUE), schedule=Schedule(300, 3600), wall=wall, mono=mono)
+    assert one.refresh()
+    wall.now += 30 * 86_400
+    assert one.current() == VALUE and one.available() and one.status().state == "fresh"
+    wall.now, mono.now = wall.now - 60 * 86_400, mono.now + 3600
+    assert not one.available() and one.status().state == "expired"

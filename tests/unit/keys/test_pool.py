@@ -174,3 +174,26 @@ def test_mistakes_and_records(caplog: pytest.LogCaptureFixture) -> None:
     one.report("a", 401)
     assert [record.getMessage() for record in caplog.records] == ["key a: rests 60 s after 401"]
     assert "synthetic" not in repr(member("a")) + repr(one.health())
+
+
+def test_another_key_is_one_that_does_not_rest() -> None:
+    one, clock = pool(member("a"), member("b"), member("c", host="eu.api.openai.com"))
+    got = one.another(HOST, without=("a",))
+    assert got is not None and got.id == "b"
+    one.report("b", 429, 60)
+    assert one.another(HOST, without=("a",)) is None
+    limited = one.another(HOST, without=("a",), tired=True)
+    assert limited is not None and limited.id == "b"
+    one.report("a", 401)
+    assert one.another(HOST, tired=True, label="a") is None and one.another(HOST, label="c") is None
+    clock.now += 60
+    named = one.another(HOST, label="b")
+    assert named is not None and named.id == "b"
+
+
+def test_a_caller_who_was_turned_away_with_a_key_gets_no_other_turn_with_it() -> None:
+    one, _ = pool(member("a"), member("b"))
+    one.report("a", 200)
+    one.report("a", 401, affinity="jane")
+    got = [one.another(HOST, caller, label="a") for caller in ("jane", "joe")]
+    assert got[0] is None and got[1] is not None

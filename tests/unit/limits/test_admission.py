@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from weir.limits import admission as module
+from weir.limits import asking
 from weir.limits.admission import UNUSED, Admission, Hold
+from weir.limits.batch import Answer, Batch
 from weir.limits.budget import Claim, Refused, Standing
 from weir.limits.gate import Admitted
 from weir.limits.plan import Plan, plan_of
@@ -59,6 +65,10 @@ async def settled(limits: Admission) -> tuple[int, int]:
     return one.spent, one.reserved
 
 
+def away(*_: Any, **__: Any) -> Any:
+    raise LedgerError("away")
+
+
 def test_an_end_counts_once_and_warns_once(plan: Plan) -> None:
     async def body(limits: Admission, told: list[Standing]) -> None:
         hold = await take(limits, 1)
@@ -72,6 +82,28 @@ def test_an_end_counts_once_and_warns_once(plan: Plan) -> None:
         assert await settled(limits) == (65, 0), "nobody knows: all that was held"
         limits.charge(claim(4), Actual(7, 0))
         assert await settled(limits) == (72, 0) and len(told) == 1
+
+    during(plan, body)
+
+
+def test_what_has_ended_leads_back_to_nothing(plan: Plan) -> None:
+    """An exchange knows its hold and its policy: with the hold knowing the exchange both stay for the collector."""
+
+    class Exchange:
+        hold: Hold | None = None
+
+    async def body(limits: Admission, _: list[Standing]) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            one = Exchange()
+            one.hold = await take(limits, 1, over=lambda: one is None, how=lambda: UNUSED if one else None)
+            limits.end(one.hold, Actual(1, 0))
+            gone, one = weakref.ref(one), None  # type: ignore[assignment]
+            await settled(limits)
+            assert gone() is None
+        finally:
+            gc.enable()
 
     during(plan, body)
 
@@ -93,23 +125,24 @@ def test_a_refusal_waits_for_what_is_just_being_settled(plan: Plan, monkeypatch:
 
 def test_whoever_is_cancelled_holds_nothing(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     async def body(limits: Admission, _: list[Standing]) -> None:
-        admit, begun = limits.gate.admit, asyncio.Event()
-        loop = asyncio.get_running_loop()
+        limits.end(await take(limits, 0, 1), UNUSED)
+        work, begun, go = Batch.work, threading.Event(), threading.Event()
 
-        def slowly(*arguments: Any, **more: Any) -> Any:
-            loop.call_soon_threadsafe(begun.set)
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.05), loop).result()
-            told.append(admit(*arguments, **more))
-            return told[-1]
+        def slowly(batch: Batch, connection: Connection) -> list[Answer]:
+            begun.set()
+            assert go.wait(10)
+            return work(batch, connection)
 
-        told: list[Any] = []
-        monkeypatch.setattr(limits.gate, "admit", slowly)
-        task = asyncio.create_task(limits.ask(claim(1)))
-        await begun.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        while not told or await settled(limits) != (0, 0):  # noqa: ASYNC110  the thread goes on by itself
+        monkeypatch.setattr(Batch, "work", slowly)
+        task, late = (asyncio.create_task(limits.ask(claim(number, 20), stream=True)) for number in (1, 2))
+        assert await asyncio.to_thread(begun.wait, 10)
+        for one in (task, late):  # the turn of one has come, that of the other may not
+            one.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await one
+        go.set()
+        monkeypatch.setattr(Batch, "work", work)
+        while await settled(limits) != (0, 0):  # noqa: ASYNC110  it is given back by itself
             await asyncio.sleep(0.005)
 
     during(plan, body)
@@ -135,18 +168,15 @@ def test_what_the_store_does_not_take_is_owed(plan: Plan, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "TICK_S", 0.01)
 
     async def body(limits: Admission, _: list[Standing]) -> None:
-        hold, settle = await take(limits, 1), limits.gate.settle
-
-        def away(*_: Any, **__: Any) -> Any:
-            raise LedgerError("away")
-
-        monkeypatch.setattr(limits.gate, "settle", away)
-        limits.end(hold, Actual(33, 1))
-        await settled(limits)
-        assert limits.owed == 1
-        await asyncio.sleep(0.05)
-        assert limits.owed == 1, "it stays in the line"
-        monkeypatch.setattr(limits.gate, "settle", settle)
+        hold = await take(limits, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(limits.gate, "post", away)
+            patch.setattr(limits.gate, "settle", away)
+            limits.end(hold, Actual(33, 1))
+            await settled(limits)
+            assert limits.owed == 1
+            await asyncio.sleep(0.05)
+            assert limits.owed == 1, "it stays in the line"
         while limits.owed:  # noqa: ASYNC110  a tick of the keeper's
             await asyncio.sleep(0.005)
         assert await settled(limits) == (33, 0)
@@ -155,7 +185,7 @@ def test_what_the_store_does_not_take_is_owed(plan: Plan, monkeypatch: pytest.Mo
 
 
 def test_too_many_that_wait_are_a_failure_and_no_queue_without_end(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAITING_MAX", 0)
+    monkeypatch.setattr(asking, "WAITING_MAX", 0)
 
     async def body(limits: Admission, _: list[Standing]) -> None:
         with pytest.raises(LedgerError, match="too many"):
@@ -239,7 +269,7 @@ def test_what_could_not_be_given_back_is_given_back_later(plan: Plan, monkeypatc
     async def body(limits: Admission, told: list[Standing]) -> None:
         hold = await take(limits, 1)
         with monkeypatch.context() as patch:
-            patch.setattr(limits.gate, "release", lambda _claim: (_ for _ in ()).throw(LedgerError("away")))
+            patch.setattr(limits.gate, "post", away)
             limits.end(hold, UNUSED)
             assert await settled(limits) == (0, 60) and limits.owed == 1
         await limits._look()

@@ -15,6 +15,7 @@ from weir.limits.batch import (
     Asked,
     Batch,
     Charge,
+    Narrow,
     NoAccount,
     Overtaken,
     Release,
@@ -23,6 +24,7 @@ from weir.limits.batch import (
     Reserve,
     Settle,
     Settled,
+    Trim,
 )
 from weir.limits.budget import Budget, Claim, Refused, Scope, Unit, Window, accounts
 from weir.limits.rows import Actual, open_accounts
@@ -143,7 +145,7 @@ def test_a_claim_made_meanwhile_is_noticed_and_nothing_is_left_behind(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book.ask(want("a"))
-    monkeypatch.setattr("weir.limits.rows.states", lambda connection, ids: {})  # as if it came after the look
+    monkeypatch.setattr("weir.limits.rows.claims", lambda connection, ids: ({}, {}))  # as if it came after the look
     with pytest.raises(Overtaken):
         book.ask(want("b"), want("a"))
     monkeypatch.undo()
@@ -158,3 +160,35 @@ def test_use_of_an_account_long_gone_is_no_error(book: Book) -> None:
     book.ask(want("a"))
     book.store.run(lambda connection: connection.exec_driver_sql("DELETE FROM weir_accounts WHERE budget = 'org'"))
     assert book.ask(Settle("a", None)) == [Settled(True)]
+
+
+def rough(name: str, tokens: int, *budgets: Budget) -> Reserve:
+    asked = Claim(name, Principal(), "s", "m", tokens, None, rough=True)
+    return Reserve(asked, accounts(budgets, asked, START))
+
+
+def test_a_rough_claim_is_measured_only_where_much_is_left(book: Book) -> None:
+    asked = rough("a", 50, ORG)
+    assert isinstance(book.ask(asked)[0], Reservation), "twenty times as much would fit"
+    assert book.ask(rough("b", 50, ORG)) == [Narrow((asked.drawn[0].id,))]
+    assert isinstance(book.ask(rough("c", 15, TEAM, ORG))[0], Reservation)
+    (little,) = book.ask(rough("d", 16, TEAM, ORG))
+    assert isinstance(little, Narrow) and len(little.accounts) == 1, "of the team's there is little left"
+    past = replace(asked.claim, id="e", past=(ORG.id,))
+    assert isinstance(book.ask(Reserve(past, asked.drawn))[0], Reservation), "whom it lets pass it does not measure"
+
+
+def test_what_is_held_shrinks_and_never_grows(book: Book) -> None:
+    first, full = rough("a", 50, ORG), rough("b", 990, ORG)
+    book.ask(first)
+    small = Trim(replace(first.claim, tokens=10, rough=False))
+    exact = Reserve(replace(full.claim, rough=False), full.drawn)
+    (refused,) = book.ask(exact)
+    assert isinstance(refused, Refused) and refused.full == (first.drawn[0].id,)
+    answers = book.ask(small, exact)
+    assert answers[0] is True and isinstance(answers[1], Reservation), "in the same transaction"
+    assert book.ask(Trim(replace(first.claim, tokens=900))) == [True]
+    (refused,) = book.ask(Reserve(replace(exact.claim, id="c", tokens=1), exact.drawn))
+    assert isinstance(refused, Refused) and refused.standing.reserved == 1000
+    assert book.ask(Settle("a", None)) == [Settled(True)]
+    assert book.ask(small) == [False] and book.ask(Trim(replace(first.claim, id="x"))) == [False]

@@ -20,6 +20,7 @@ from weir.limits.budget import (
     Window,
     accounts,
     budget_id,
+    narrow,
     plain,
     refusal,
 )
@@ -165,3 +166,27 @@ def test_a_model_that_cannot_be_read_is_every_budgets_affair() -> None:
     mini, team = replace(BASE, models=("gpt-5-mini",)), replace(BASE, scope=Scope.TEAM, name="nobody", models=("x",))
     assert mini.covers(claim(model=UNREADABLE)) and not mini.covers(claim(model=""))
     assert not team.covers(claim(model=UNREADABLE)), "of those who are concerned at all"
+
+
+@pytest.mark.parametrize(
+    ("spent", "reserved", "changes", "little"),
+    [
+        (60, 20, {"nano_usd": 1}, False),
+        (60, 21, {"nano_usd": 1}, True),
+        (0, 0, {"nano_usd": 6}, True),
+        (99, 0, {"nano_usd": 6, "past": ("b",)}, False),
+        (100, 0, {"nano_usd": None}, False),  # whatever is counted, it has no price
+        (60, 21, {"nano_usd": 1, "rough": False}, False),
+    ],
+)
+def test_where_a_bound_will_not_do(spent: int, reserved: int, changes: dict[str, Any], little: bool) -> None:
+    standing = Standing(Account(BASE, "", 0), spent, reserved)
+    assert narrow(claim(**{"rough": True, **changes}), [standing]) == ((standing.account.id,) if little else ())
+
+
+def test_a_refusal_names_all_accounts_that_are_full_only_of_what_is_held() -> None:
+    accounts = [Account(replace(BASE, id=name), "", 0) for name in ("a", "b", "c")]
+    stand = [Standing(accounts[0], 95, 0), Standing(accounts[1], 90, 5), Standing(accounts[2], 0, 95)]
+    refused = refusal(claim(), stand)
+    assert refused is not None and refused.full == (accounts[1].id, accounts[2].id)
+    assert refused.reason == "spent"

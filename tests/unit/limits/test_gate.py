@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from weir.limits.batch import Narrow, Reserve
 from weir.limits.budget import Claim, Refused
 from weir.limits.gate import Admitted, Gate
 from weir.limits.plan import Plan, plan_of
 from weir.limits.rates import Limited
 from weir.limits.rows import Actual
+from weir.limits.steps import Count
 from weir.limits.store import LedgerError
 from weir.model import Principal
 from weir.settings import loads
@@ -122,6 +125,13 @@ def test_a_store_that_fails_again_and_again_is_left_alone_for_a_moment(
     assert isinstance(ask(gate, claim(1)), Admitted)
 
 
+def test_a_store_of_rates_is_asked_where_there_is_one(plan: Callable[..., Plan]) -> None:
+    assert Gate(plan("rates: [{requests: 1}]")).rates_answer(), "in memory"
+    away = replace(plan("rates: [{requests: 1}]"), redis="redis://127.0.0.1:1/0", timeout_s=1.0)
+    assert not Gate(away).rates_answer()
+    assert Gate(replace(away, rates=())).rates_answer(), "nobody needs it"
+
+
 def test_the_other_model_of_a_downgrade_has_rates_of_its_own(plan: Callable[..., Plan]) -> None:
     rates = "rates: [{requests: 9}, {requests: 1, models: [small]}, {streams: 1, models: [big]}]"
     gate = Gate(plan(f'budgets: [{{tokens: 50, per: day, downgrade: {{"big": small}}}}]\n{rates}'))
@@ -162,3 +172,39 @@ def test_a_downgrade_to_a_model_without_a_price_is_no_way_out(plan: Callable[...
 
     got = ask(gate, claim(1), again=again)
     assert isinstance(got, Refused) and got.reason == "too large", "what it says is about the model that was asked for"
+
+
+def test_where_little_was_left_nobody_asks_roughly_for_a_while(plan: Callable[..., Plan]) -> None:
+    now = [0.0]
+    gate = Gate(plan("budgets: [{tokens: 100, per: month}]"), lambda: now[0])
+    gate.open()
+    rough = replace(claim(1, 6), rough=True)
+    (account,) = gate.draws(rough)
+    steps = gate.steps(rough, stream=False, observe=False, again=None)
+    assert next(steps) is rough and isinstance(gate.wanted(rough), Reserve)
+    assert steps.send(Narrow((account,))) == Count(rough)
+    assert steps.send(claim(1, 2)) == claim(1, 2), "asked again, counted"
+    assert gate.wanted(rough) == Narrow((account,)), "without a question to the ledger"
+    assert isinstance(gate.wanted(claim(1, 2)), Reserve)
+    now[0] = 5.1
+    assert isinstance(gate.wanted(rough), Reserve)
+
+
+@pytest.mark.parametrize(
+    ("text", "rough"),
+    [
+        ("", True),
+        ("rates: [{scope: team, requests: 5}]", True),
+        ("rates: [{scope: team, name: finance, tokens: 5, models: [other]}]", False),  # it may be sent there instead
+        ("rates: [{scope: team, name: other, tokens: 5}]", True),
+    ],
+)
+def test_bounds_are_no_matter_of_rates(plan: Callable[..., Plan], text: str, rough: bool) -> None:
+    assert Gate(plan(text or "budgets: []")).rough(claim(1)) is rough
+
+
+def test_with_rates_in_redis_nothing_is_asked_roughly(plan: Callable[..., Plan]) -> None:
+    gate = Gate(replace(plan("budgets: [{tokens: 100, per: month}]"), redis="redis://nowhere:1/0"))
+    assert not gate.rough(claim(1))
+    with pytest.raises(LedgerError, match="ask again"):
+        ask(gate, replace(claim(1, 6), rough=True))  # the stores have just become others

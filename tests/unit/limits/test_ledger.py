@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,18 +39,6 @@ def claim(name: str = "a", **changes: Any) -> Claim:
 
 
 Open = Callable[..., Ledger]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("pg_ctlcluster"))])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An empty store of each kind."""
-    if request.param == "sqlite":
-        made = Store.open(tmp_path / "limits.db")
-    else:
-        made = Store.open(request.getfixturevalue("postgresql").url)
-        made.run(lambda connection: connection.exec_driver_sql("TRUNCATE weir_accounts, weir_claims, weir_holds"))
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -211,7 +198,7 @@ def test_threads_share_a_budget_exactly(ledger: Ledger) -> None:
 
 
 def test_what_is_wrong_with_one_claim_is_no_matter_of_those_beside_it(ledger: Ledger) -> None:
-    asked = [ledger._reserve(claim(name)) for name in ("a", "half \ud800", "b")]
+    asked = [ledger.wanted(claim(name)) for name in ("a", "half \ud800", "b")]
     answers = ledger._queue._answers([one for one in asked if isinstance(one, Reserve)])
     assert [type(one) for one in answers] == [Reservation, RequestError, Reservation]
     assert spent(ledger)["org"] == (0, 2 * USD)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from harness.processes import ROOT, until
 from harness.servers import Server
+from weir.limits import rows
 from weir.limits.budget import Budget, Claim, Scope, Unit, Window
 from weir.limits.ledger import Actual, Ledger, Reservation
 from weir.limits.store import CLAIMS, LedgerError, RequestError, Store
@@ -237,11 +238,11 @@ def test_a_server_that_restarts_under_a_crowd_loses_and_doubles_nothing(postgres
 @pytest.mark.parametrize("value", ["nul\0", "half \ud800", 10**30])
 def test_what_a_store_cannot_take_is_refused_alone(tmp_path: Path, value: object) -> None:
     store = Store.open(tmp_path / "limits.db")
-    row = {"id": str(value), "state": "held", "expires": value if isinstance(value, int) else 1}
+    row = (str(value), "held", value if isinstance(value, int) else 1)
     try:
-        assert store.run(lambda connection: store.add_all(connection, CLAIMS, [row, ROW]))
+        assert store.run(lambda connection: rows.hold(connection, [row, ("a", "held", 1)], []))
     except (RequestError, OverflowError):
         assert store.run(lambda connection: connection.execute(select(CLAIMS)).all()) == []
-    assert store.run(lambda connection: store.add_all(connection, CLAIMS, [{**ROW, "id": "b"}]))
-    assert not store.run(lambda connection: store.add_all(connection, CLAIMS, [{**ROW, "id": "c"}, {**ROW, "id": "b"}]))
+    assert store.run(lambda connection: rows.hold(connection, [("b", "held", 1)], []))
+    assert not store.run(lambda connection: rows.hold(connection, [("c", "held", 1), ("b", "held", 1)], []))
     store.close()

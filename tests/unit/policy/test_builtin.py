@@ -132,6 +132,8 @@ def test_host_mismatch(case: Case, blocked: bool) -> None:
     verdict = Policy.compile(loads("version: 1\n")).decide(case)
     assert (verdict.rule_id == "host-mismatch") is blocked
     assert (verdict.action is Action.BLOCK) is blocked
+    if blocked:
+        assert ("TLS handshake" in verdict.say) is ("192.0.2.7" not in case.names), "plain HTTP had none"
 
 
 REFUSED = Objection("identity-permissions", "You may not use this model.", "model not allowed")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from weir import settings
-from weir.model import Action, Finding
+from weir.model import Action, Finding, Verdict
 from weir.policy.case import Case
 from weir.policy.decide import Policy
 from weir.policy.replies import EDITABLE, UNEDITABLE, ReplyPolicy
@@ -89,3 +89,23 @@ def test_what_is_acted_on() -> None:
         {"if": {"finding": "exact/*"}, "then": "block"},
     )
     assert made.acted_on(["secret/a", "pii/B", "exact/c"]) == {"secret/a"}
+
+
+@pytest.mark.parametrize(
+    ("when", "of_findings"),
+    [
+        ([], True),
+        ([{"finding": "secret/*"}], True),  # about requests alone
+        ([{"finding": "secret/*", "direction": "response"}], True),
+        ([{"direction": "response"}], False),
+        ([{"finding": "secret/*", "direction": "response"}, {"host": "a.example", "direction": "response"}], False),
+    ],
+)
+def test_a_reply_in_which_nothing_is_found_may_be_no_rules_business(
+    when: list[dict[str, Any]], of_findings: bool
+) -> None:
+    made = policy(*({"if": one, "then": "block"} for one in when))
+    assert made.of_findings is of_findings
+    if of_findings:
+        nothing = Case(segments=EDITABLE, is_ai=True, host="a.example", direction="response")
+        assert made.decide(nothing) == Verdict()

@@ -102,7 +102,8 @@ def test_refused_and_other_requests_go_the_usual_way(settled: Callable[..., Sett
 def test_what_is_slow() -> None:
     assert is_later(asked(), QUEUED) and not is_later(asked(), DONE) and not is_later(asked(), Reply())
     assert is_slow(read(), DONE, 1000) and is_slow(asked(background=False), Reply(text="x" * 1001), 1000)
-    assert not is_slow(asked(background=False), Reply(text="x" * 9000, usage=USED), 1000)
+    assert not is_slow(asked(background=False), Reply(text="x" * 9000, usage=USED, complete=True), 1000)
+    assert is_slow(asked(background=False), Reply(text="x" * 9000, usage=USED), 1000), "it was cut, and is counted"
 
 
 @pytest.mark.parametrize(

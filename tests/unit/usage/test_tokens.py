@@ -5,17 +5,42 @@ import hashlib
 import socket
 import threading
 import time
+from collections.abc import Iterator
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from weir.usage import tokens
 from weir.usage.encodings import Encodings, Family, Vocabulary, load_encodings
 from weir.usage.estimate import estimate
 from weir.usage.tokens import Counter
 
+LOADER = "weir-tokenizers"
+
+
+def loaders() -> list[threading.Timer]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.name == LOADER]
+
+
+def stop_loaders() -> None:
+    for loader in loaders():
+        loader.cancel()
+        loader.join(30)
+    assert not loaders()
+
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def nobody_else_loads() -> Iterator[None]:
+    """Counters of other tests load in the background ten seconds later: not while vocabularies here are toys. Whoever
+    counts with such a counter loads then."""
+    stop_loaders()
+    yield
+    stop_loaders()
+
+
+@pytest.fixture(autouse=True)
+def no_network(nobody_else_loads: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("the counter tried to use the network")
 
@@ -138,10 +163,9 @@ def test_huge_texts_are_sampled_in_bounded_time(tmp_path) -> None:
 def test_background_loading_ends_exact(toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("weir.usage.tokens._LATER_S", 0.0)
     counter = Counter.load(toy, background=True)
-    for thread in threading.enumerate():
-        if thread.name == "weir-tokenizers":
-            thread.join(30)
-    assert counter.exact
+    for thread in loaders():
+        thread.join(30)
+    assert not counter.loading and counter.exact
 
 
 def test_threads_agree(toy) -> None:
@@ -178,3 +202,34 @@ def test_it_says_whether_a_count_would_wait(tmp_path) -> None:
     assert counter.loading
     counter.count("hello", "gpt-5")
     assert not counter.loading
+
+
+MODELS = ("gpt-4", "gpt-5", "claude-opus-4-8", "?", "double")
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@given(
+    text=st.text(),
+    times=st.integers(1, 60),
+    model=st.sampled_from(MODELS),
+)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_count_is_above_the_bound(toy, loaded: bool, text: str, times: int, model: str) -> None:
+    counter = Counter.load(*([toy] if loaded else []))
+    assert counter.count(text * times, model) <= counter.at_most(text * times, model)
+
+
+@pytest.mark.parametrize("text", ["", "a", "\ud800", "ä" * 999, "0123456789" * 40, "😀", "\n", "\0"])
+def test_the_bound_holds_for_odd_texts_and_waits_for_nothing(toy, text: str) -> None:
+    counter = Counter.load(toy, background=True)
+    bound = counter.at_most(text, "gpt-5")
+    assert counter.loading and bound >= counter.count(text, "gpt-5")
+
+
+def test_the_bound_of_a_text_that_is_sampled(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_WHOLE", 50_000)
+    monkeypatch.setattr(tokens, "_PIECE", 10)
+    monkeypatch.setattr(tokens, "_SAMPLES", 2)
+    text = "😀" * 10 + "hello" * 20_000 + "😀" * 10  # where nobody looks it has next to no tokens
+    counter = Counter.load(toy)
+    assert len(text.encode()) < counter.count(text, "gpt-4o") <= counter.at_most(text, "gpt-4o")

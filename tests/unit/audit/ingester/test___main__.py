@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from harness.processes import ROOT
 
 
+@pytest.mark.really_new
 def test_it_is_the_process() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "weir.audit.ingester", "--help"],

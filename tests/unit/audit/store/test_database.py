@@ -12,7 +12,9 @@ from weir.audit.ingester.ingest import Ingester
 from weir.audit.record import EVENT_COLUMNS, AuditRecord
 from weir.audit.spool.writer import Spool
 from weir.audit.store import database as store
+from weir.audit.store import parquet
 from weir.audit.store.views import VIEWS
+from weir.audit.store.views.shape import View
 
 Make = Callable[..., AuditRecord]
 
@@ -69,6 +71,26 @@ def test_what_a_file_says_is_read_once_as_long_as_it_is_the_same(
         assert store._versions(path) == said
     path.write_bytes(b"not a database")
     assert store._versions(path) == ("", "")
+
+
+def test_where_all_is_well_no_engine_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.ensure(tmp_path)
+    store.ensure(tmp_path)
+    monkeypatch.setattr(parquet, "open_engine", lambda *_: pytest.fail("it was opened"))
+    assert store.ensure(tmp_path) == path
+
+
+def test_an_engine_that_was_given_is_used_and_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = parquet.open_engine()
+    with from_nothing():
+        store.ensure(tmp_path / "one", engine)
+        monkeypatch.setattr(store, "VIEWS", (*VIEWS, View("broken", "of nothing", "FROM nothing_there")))
+        with pytest.raises(duckdb.Error, match="nothing_there"):
+            store.ensure(tmp_path / "two", engine)
+        monkeypatch.undo()
+        assert store.ensure(tmp_path / "three", engine).exists()
+    assert engine.execute("SELECT current_database()").fetchall() == [("memory",)]
+    engine.close()
 
 
 def test_a_damaged_file_is_built_anew(tmp_path: Path) -> None:

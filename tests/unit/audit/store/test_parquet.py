@@ -94,3 +94,24 @@ def test_a_directory_with_a_quote_in_its_name(tmp_path: Path) -> None:
     files.prepare()
     assert files.read_marks() == Marks()
     engine.close()
+
+
+def test_an_engine_is_opened_when_it_is_needed_and_one_that_was_given_stays_open(tmp_path: Path) -> None:
+    engine = open_engine()
+    ParquetFiles(tmp_path, engine).close()
+    assert engine.execute("SELECT 1").fetchall() == [(1,)]
+    engine.close()
+    files = ParquetFiles(tmp_path)
+    files.close()
+    assert files.engine.execute("SELECT 1").fetchall() == [(1,)] and files.engine is files.engine
+    files.close()
+    assert files.engine.execute("SELECT 2").fetchall() == [(2,)], "a new one"
+    files.close()
+
+
+def test_of_a_directory_with_the_seed_alone_nothing_is_asked(files: ParquetFiles) -> None:
+    assert not files.filled("hot", "events")
+    assert files.rows("hot", "events") == {} == files.batches("hot", "events")
+    files.write(files.nothing("events"), "events", files.directory("hot", "events") / "00000001.parquet")
+    assert files.filled("hot", "events")
+    assert {path.name: count for path, count in files.rows("hot", "events").items()} == {SEED: 0, "00000001.parquet": 0}

@@ -88,7 +88,7 @@ def test_the_cache_saves_the_second_scan() -> None:
     detector = Faulty(hits=1)
     engine = of(detector)
     segments = user("x one", "x two two")
-    assert engine.estimate_chars(segments) == 14
+    assert engine.estimate_chars(segments) == engine.estimate_chars(segments, 20) == 14
     first, second = engine.scan(segments), engine.scan(segments)
     assert (first.scanned_chars, first.cached_chars) == (14, 0)
     assert (second.scanned_chars, second.cached_chars) == (0, 14)
@@ -289,3 +289,10 @@ def test_a_scan_ends_when_its_time_is_up(engine: Engine, text: str) -> None:
     assert time.thread_time() - worked < 1  # by the thread's own clock: the machine may be busy
     assert time.monotonic() - begin < 20
     assert engine.estimate_chars(user(text)) == len(text)  # not remembered
+
+
+def test_a_text_is_known_to_be_clean_once_it_was_scanned(engine: Engine) -> None:
+    clean, key = "known to be clean after this", expand("sk-proj-{b62:60}", "known")
+    assert not engine.is_known_clean(clean)
+    engine.scan(user(clean, key))
+    assert engine.is_known_clean(clean) and not engine.is_known_clean(key)

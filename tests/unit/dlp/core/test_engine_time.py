@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from harness.detectors import Faulty, of, user
+from weir.dlp.core.engine import Scan
 from weir.dlp.core.patterns import Deadline
 
 
@@ -60,3 +61,34 @@ def test_time_that_is_given_back_counts_again() -> None:
     assert deadline.spent()
     deadline.give(60)
     assert not deadline.spent() and deadline.left() > 50
+
+
+def test_a_glance_is_enough_for_a_text_that_holds_nothing() -> None:
+    detector = Faulty(hits=1)
+    engine = of(detector)
+    plain = "nothing to be seen in here " * 300
+    scan = engine.scan(user(plain, "nor here"), glance=0)
+    assert scan == engine_of_all(plain, "nor here") and detector.seen == []
+    assert scan.complete and scan.scanned_chars == len(plain) + len("nor here")
+    again = engine.scan(user(plain, "nor here"))
+    assert again.complete and again.cached_chars == scan.scanned_chars
+
+
+def engine_of_all(*texts: str) -> Scan:
+    return of(Faulty(hits=1)).scan(user(*texts))
+
+
+def test_where_a_glance_is_not_enough_the_scan_says_so_and_keeps_nothing() -> None:
+    detector = Faulty(hits=1)
+    engine = of(detector)
+    scan = engine.scan(user("nothing here", "x one"), glance=4)
+    assert (scan.complete, scan.out_of_time, scan.findings) == (False, True, ()) and detector.seen == []
+    whole = engine.scan(user("nothing here", "x one"))
+    assert len(whole.findings) == 1 and whole.complete and whole.cached_chars == len("nothing here")
+    assert engine.scan(user("nothing here", "x one"), glance=0).findings == whole.findings  # known by now
+    assert len(of(Faulty(hits=1)).scan(user("x one"), glance=5).findings) == 1
+
+
+def test_what_may_be_encoded_is_more_than_a_glance_shows() -> None:
+    hidden = "see YWtpYTEyMzQ1Njc4OTBhYmNkZWZnaGlqa2xtbm9w and %78%20one " + "word " * 20
+    assert of(Faulty(hits=1)).scan(user(hidden), glance=0).out_of_time

@@ -14,7 +14,7 @@ import pytest
 
 from harness.detectors import Faulty
 from weir.dlp.core.frames import Ended, pack_question, receive, send, unpack_answer
-from weir.dlp.core.helper import READY, UNUSABLE, serve
+from weir.dlp.core.helper import READY, UNUSABLE, main, serve
 from weir.dlp.core.recipe import Recipe
 from weir.dlp.core.scan import Scanner
 
@@ -40,6 +40,17 @@ def test_questions_are_answered_until_the_other_end_closes() -> None:
             assert unpack_answer(receive(ours)) == scanner.scan(text, data, None)
     thread.join()
     assert ended == [Ended]
+
+
+def test_a_confined_one_goes_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("os.nice", forbidden)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    ours, theirs = socket.socketpair()
+    ours.close()
+    assert main(theirs.detach()) == 0  # who asked has gone: that is how far it came
 
 
 @pytest.mark.parametrize(

@@ -116,3 +116,12 @@ def test_many_documents_in_texts_take_linear_time() -> None:
 def test_what_nobody_here_can_open_is_unparsed(data: bytes) -> None:
     found = attach(exchange(Attachment("/x", data)), FileLimits())
     assert found.inspection is Inspection.UNPARSED and found.reason and found.attachments == ()
+
+
+@pytest.mark.parametrize(
+    "filler", ["", "Many words. " * 100, "Viele Wörter \ud800. " * 100], ids=["short", "long", "other"]
+)
+@pytest.mark.parametrize("start", ["JVBERi", "UEsDB", "0M8R4KGx", "H4sI", "N3q8rycc"])
+def test_a_quick_look_sees_each_beginning_wherever_it_stands(start: str, filler: str) -> None:
+    assert holds_files(filler + start + filler) and holds_files(filler + start) and holds_files(start + filler)
+    assert not holds_files(filler + start[:-1] + " " + filler)

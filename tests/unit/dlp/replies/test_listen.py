@@ -95,3 +95,20 @@ def test_a_scan_that_was_not_finished_is_no_clean_one() -> None:
 def test_texts_stay_out_of_reprs() -> None:
     one = listened("canary words")
     assert "canary" not in repr(one) and "canary" not in repr(Window(0, "canary", 0, 0, 6))
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_a_whole_text_is_heard_as_a_channel_of_its_own_would_be(echo: bool) -> None:
+    texts = ["", "short", "a whole text", "sent before", "a whole text", "key-1 " * 4000, "another"]
+
+    def sent(text: str) -> bool:
+        return text.startswith("sent")
+
+    one, two = Listener(sent), Listener(sent)
+    for number, text in enumerate(texts):
+        one.whole(text, echo=echo)
+        channel = f"{ECHO if echo else WHOLE}{number}"
+        two.feed(channel, text)
+        two.flush(channel)
+    assert one.pending_chars == two.pending_chars > 0
+    assert one.windows() == two.windows()

@@ -198,3 +198,60 @@ def test_a_conversation_is_forgotten_everywhere(tmp_path: Path) -> None:
     vault.flush(10)
     assert len(known) == 1 and vault.get("1", 3600) is None and vault.get("2", 3600)
     assert known.get("1", keep=True).values(frozenset({ONE})) == {}
+
+
+def test_what_has_begun_and_holds_nothing_is_not_remembered() -> None:
+    known = Conversations(b"key")
+    begun = known.begun("1")
+    assert begun.values([ONE]) == {} and begun.names() == frozenset() and begun.values([]) == {}
+    assert len(known) == 0
+    assert begun.issue([(MAIL, "a@x.com")]) == [ONE]
+    assert len(known) == 1 and begun.values([ONE]) == {ONE: "a@x.com"} and begun.names() == {ONE}
+    assert known.begun("1") is known.get("1")
+
+
+def test_turns_that_begin_at_once_find_the_same_pseudonyms() -> None:
+    known = Conversations(b"key")
+    one, other = known.begun("1"), known.begun("1")
+    assert one.issue([(MAIL, "a@x.com")]) == [ONE]
+    assert other.values([ONE]) == {ONE: "a@x.com"} and other.names() == {ONE}
+    assert other.issue([(MAIL, "b@x.com"), (MAIL, "a@x.com")]) == ["<EMAIL_ADDRESS_2>", ONE]
+
+
+def test_what_a_prompt_says_by_itself_is_remembered_from_the_beginning() -> None:
+    known = Conversations(b"key")
+    known.begun("1").said([ONE])
+    assert known.begun("1").issue([(MAIL, "a@x.com")]) == ["<EMAIL_ADDRESS_A_1>"]
+    assert known.begun("2", tag="B").issue([(MAIL, "a@x.com")]) == ["<EMAIL_ADDRESS_B_1>"]
+
+
+def test_an_exchange_keeps_what_it_issued_when_its_conversation_is_forgotten() -> None:
+    known = Conversations(b"key", max_conversations=1)
+    begun = known.begun("1")
+    begun.issue([(MAIL, "a@x.com")])
+    known.get("2")
+    assert begun.values([ONE]) == {ONE: "a@x.com"}
+    assert begun.issue([(MAIL, "b@x.com")]) == ["<EMAIL_ADDRESS_2>"]
+
+
+def test_where_policy_keeps_them_they_are_looked_for_at_once(tmp_path: Path) -> None:
+    before, vault = kept(tmp_path)
+    before.get("1", keep=True).issue([(MAIL, "a@x.com")])
+    vault.flush(10)
+    after, _ = kept(tmp_path)
+    assert after.begun("1", keep=True).names() == {ONE}
+
+
+def test_entering_later_does_not_choose_anew_whether_they_are_kept(tmp_path: Path) -> None:
+    known, vault = kept(tmp_path)
+    begun = known.begun("1")
+    known.get("2", keep=True).issue([(MAIL, "a@x.com")])  # a policy that keeps them came meanwhile
+    begun.issue([(MAIL, "b@x.com")])
+    vault.flush(10)
+    assert vault.get("2", 24 * HOUR) is not None
+
+
+def test_a_beginning_shows_nothing() -> None:
+    begun = Conversations(b"key").begun("1")
+    begun.issue([(MAIL, "a@x.com")])
+    assert repr(begun) == "Beginning(hidden)"

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from weir.dlp.views.gate import RUN, look
+from weir.dlp.views.gate import RUN, bears_nothing, look
 
 MARKED = [
     ("sk%2Dproj", "url"),
@@ -44,6 +44,14 @@ def test_marks(text: str, mark: str, around: str) -> None:
 )
 def test_plain_text_bears_no_mark(text: str) -> None:
     assert look(text).marks == frozenset()
+
+
+@pytest.mark.parametrize("around", ["", "river stone " * 40, '"a" + "b", ' * 400, "x" * 23 + " "])
+@pytest.mark.parametrize("text", [*(text for text, _ in MARKED), "", "short", "a" * 23, "a" * 24, "x " * 12 + "y", "%"])
+def test_who_only_asks_whether_there_is_anything_hears_the_same(text: str, around: str) -> None:
+    whole = around + text + " " + around
+    gate = look(whole)
+    assert bears_nothing(whole) == (not gate.marks and RUN not in gate.classes)
 
 
 def test_where_quotes_cut_is_told_unless_it_is_everywhere() -> None:

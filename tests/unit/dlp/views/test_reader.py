@@ -7,7 +7,7 @@ import pytest
 
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.views import readings
-from weir.dlp.views.reader import DEFAULT, Bounds
+from weir.dlp.views.reader import DEFAULT, Bounds, reads_plainly
 
 SAID = "the secret of the house is sk-abc_12345-XYZ and no more than that"
 
@@ -135,3 +135,36 @@ def test_what_was_read_before_the_time_ran_out_is_there() -> None:
 def test_no_repr_and_no_reason_shows_a_text() -> None:
     assert "secret of" not in repr(readings(b64(SAID)))
     assert "secret of" not in repr(readings(b64(SAID) * 2, bounds=Bounds(ratio=0, chars=10)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plain",
+        "two words, no more",
+        "x" * 23,
+        "a\tb\nc",
+        b64(SAID),
+        written(SAID),
+        "a\u200bb",
+        "nul\0",
+        "50% off",
+        "日本語",
+        "x " * 20,
+        "s k - a b c d e f g h i j k l m",
+        "0x41 0x42 0x43 0x44 0x45",
+        "'a' + 'b' + 'cdefgh'",
+        "%41%42%43 and so on",
+    ],
+)
+def test_a_text_that_reads_plainly_has_no_views(text: str) -> None:
+    result = readings(text)
+    if reads_plainly(text):
+        assert result.views == () and result.reason == ""
+    else:  # a closer look is taken; beyond ASCII always
+        assert result.views or not text.isascii() or len(text) > 12
+
+
+def test_most_texts_read_plainly() -> None:
+    assert reads_plainly("Write a reply about the delay, and be kind.") and not reads_plainly(b64(SAID))

@@ -10,6 +10,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
+from weir.edge.head import Head
 from weir.edge.keys.echoes import Echo, Quiet, echo_of, hide, hide_in
 from weir.keys.credentials import Presented
 from weir.model import AuthPlace, Reply, Secret
@@ -33,6 +34,7 @@ class _Plain:
 
 def trace(*, given: str | None = REAL, virtual: bool = True) -> Any:
     return SimpleNamespace(
+        head=Head(),
         given=None if given is None else Secret(given),
         look=None,
         pipe=None,
@@ -108,3 +110,13 @@ def test_where_there_is_nothing_to_take_out(odd: Any) -> None:
 
 def test_nothing_shows_in_its_name(tmp_path: Path) -> None:
     assert REAL not in repr(Echo(REAL, OWN)) and OWN not in repr(Echo(REAL, OWN))
+
+
+def test_what_is_made_of_a_key_is_made_once_a_head_and_anew_for_another_key() -> None:
+    one = trace()
+    first = echo_of(one)
+    assert first is not None and echo_of(one) is first
+    one.given = Secret(REAL[::-1])
+    other = echo_of(one)
+    assert other is not None and other is not first
+    assert other.out_of(f"{REAL} {REAL[::-1]}".encode()) == f"{REAL} {OWN}".encode()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.rig import Rig, chat
-from weir.edge.limits.estimating import INLINE_BYTES_MAX, INLINE_CHARS_MAX, Estimate, estimate
+from weir.edge.limits.estimating import BOUND_BYTES_MAX, INLINE_BYTES_MAX, INLINE_CHARS_MAX, Estimate, at_most, estimate
 from weir.edge.trace import Trace
 from weir.limits.budget import AMOUNT_MAX
 from weir.model import Cost, Usage
@@ -105,3 +105,27 @@ def test_a_dearer_tier_is_held_at_its_price(rig: Rig) -> None:
 def test_a_large_body_is_measured_elsewhere(rig: Rig) -> None:
     body = chat("hello", max_completion_tokens=7, user="x" * INLINE_BYTES_MAX, max_tokens=70)
     assert asyncio.run(estimate(read(rig, body), 50)).output == 70
+
+
+@pytest.mark.parametrize("text", ["hello", "größer 😀 " * 300, "word " * (BOUND_BYTES_MAX // 4)])
+def test_a_bound_is_never_below_the_count_and_says_what_it_is(rig: Rig, text: str) -> None:
+    trace = read(rig, chat(text, max_completion_tokens=77))
+    trace.media = MediaTokens(tokens=765)
+    bound, counted = asyncio.run(at_most(trace, 50)), asyncio.run(estimate(trace, 50))
+    assert bound.rough and bound.claim("c", "gpt-5-mini").rough and not counted.claim("c", "gpt-5-mini").rough
+    assert counted.prompt <= bound.prompt <= 5 * len(text.encode()) + 800 and bound.output == counted.output == 77
+    rough, exact = bound.claim("c", "gpt-5-mini").nano_usd, counted.claim("c", "gpt-5-mini").nano_usd
+    assert rough is not None and exact is not None and rough >= exact
+
+
+def test_a_bound_counts_nothing_and_waits_for_no_vocabulary(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loading:
+        loading = True
+
+        def at_most(self, text: str, model: str) -> int:
+            return len(text)
+
+    trace = read(rig, chat("word " * INLINE_CHARS_MAX))
+    monkeypatch.setattr(trace.state, "counter", Loading())
+    monkeypatch.setattr(trace.state, "workers", None)
+    assert asyncio.run(at_most(trace, 50)).prompt > INLINE_CHARS_MAX

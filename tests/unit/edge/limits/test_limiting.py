@@ -189,3 +189,64 @@ def test_a_model_that_is_named_oddly_passes_no_budget_by(
         await limits.rig.addon("limits").done()
 
     asyncio.run(ask())
+
+
+LONG = "The quick brown fox jumps over the lazy dog. " * 40  # some 400 tokens, and 1,800 bytes
+
+
+def test_a_prompt_is_counted_only_where_its_bound_will_not_do(
+    make_rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limited(make_rig(budgets=[{"tokens": 100_000, "per": "day"}]), tmp_path)
+    counted: list[str] = []
+    counter = limits.state.counter
+    count = counter.count
+    monkeypatch.setattr(counter, "count", lambda text, model: counted.append(text) or count(text, model))
+
+    async def body() -> None:
+        flow, trace = await limits.ask(chat(LONG, max_completion_tokens=50))
+        assert (await limits.standing()).reserved > len(LONG) and not counted, "held is the bound"
+        await limits.answer(flow, completion(400, 20))
+        assert (await limits.standing()).spent == 420 and not counted, "the provider has told"
+        flow, trace = await limits.ask(chat(LONG, max_completion_tokens=50))
+        trace.usage = trace.cost = None
+        limits.rig.addon("settlement").response(flow)  # nobody knows what it has used
+        spent = (await limits.standing()).spent - 420
+        assert counted and 250 < spent < 650, "what it claimed, counted"
+        await limits.rig.addon("limits").done()
+
+    asyncio.run(body())
+
+
+def test_a_small_budget_lets_pass_what_fits_when_it_is_counted(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+    limits = Limited(make_rig(budgets=[{"tokens": 1000, "per": "day"}]), tmp_path)
+
+    async def body() -> None:
+        flow, _ = await limits.ask(chat(LONG, max_completion_tokens=50))
+        assert flow.response is None and 250 < (await limits.standing()).reserved < 650
+        await limits.rig.addon("limits").done()
+
+    asyncio.run(body())
+
+
+LATER = json.dumps({"model": "gpt-5", "input": LONG, "background": True, "max_output_tokens": 50}).encode()
+
+
+@pytest.mark.parametrize(
+    ("rates", "body", "path"),
+    [
+        ([{"scope": "org", "tokens": 9999}], chat(LONG, max_completion_tokens=50), "/v1/chat/completions"),
+        ([], LATER, "/v1/responses"),
+    ],
+)
+def test_where_tokens_are_rated_or_held_for_long_they_are_counted_at_once(
+    make_rig: Callable[..., Rig], tmp_path: Path, rates: list[dict[str, Any]], body: bytes, path: str
+) -> None:
+    limits = Limited(make_rig(budgets=[{"tokens": 100_000, "per": "day"}], rates=rates), tmp_path)
+
+    async def ask() -> None:
+        flow, _ = await limits.ask(body, path=path)
+        assert flow.response is None and (await limits.standing()).reserved < 650
+        await limits.rig.addon("limits").done()
+
+    asyncio.run(ask())

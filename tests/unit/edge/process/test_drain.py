@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from mitmproxy import ctx
 
 from harness.rig import Rig, chat
+from weir.edge.bounds.farewell import Farewell
 from weir.edge.process import drain
 from weir.edge.process.drain import Drain
 from weir.edge.trace import Trace, open_traces
@@ -24,7 +26,7 @@ class House:
         self.steps: list[str] = []
         self.rig = rig
         self.handlers: list[Any] = []
-        servers = SimpleNamespace(servers=SimpleNamespace(update=self.update), connections={})
+        servers = SimpleNamespace(servers=self, connections={})
         self.connections = servers.connections
         monkeypatch.setattr(ctx, "master", SimpleNamespace(addons={"proxyserver": servers}), raising=False)
         # Flows of other tests may still be alive.
@@ -33,6 +35,9 @@ class House:
         close = rig.ledger.close
         monkeypatch.setattr(rig.ledger, "close", lambda s: (self.steps.append("audit closed"), close(s))[1])
         self.addon = Drain(rig.state, SimpleNamespace(close_all=lambda: self.steps.append("last records")))  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
 
     async def update(self, modes: list[str]) -> None:
         assert modes == []
@@ -49,9 +54,27 @@ def house(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 def test_the_order(house: House) -> None:
+    for name, last in (("doors", "flush"), ("reload", "stop")):
+        say = SimpleNamespace(**{last: lambda name=name: house.steps.append(name)})
+        ctx.master.addons[name] = say  # type: ignore[index]
+    parting = SimpleNamespace(
+        farewells=[Farewell()],
+        server_event=_noting(house.steps),
+        transports={},
+        client=None,
+        timeout_watchdog=SimpleNamespace(last_activity=0.0),
+    )
+    house.connections["1"] = parting
     asyncio.run(house.addon.done())
-    assert house.steps == ["listeners closed", "last records", "audit closed"]
+    assert house.steps == ["listeners closed", "told to go", "last records", "doors", "reload", "audit closed"]
     assert house.rig.state.draining and house.rig.ledger.closed
+
+
+def _noting(steps: list[str]) -> Callable[[object], Awaitable[None]]:
+    async def note(_: object) -> None:
+        steps.append("told to go")
+
+    return note
 
 
 def test_it_waits_for_what_runs_and_no_longer(house: House) -> None:
@@ -102,3 +125,18 @@ def test_records_whose_texts_are_still_encrypted_come_before_the_audit_is_closed
     house.addon.connections = SimpleNamespace(close_all=cut)  # type: ignore[assignment]
     asyncio.run(house.addon.done())
     assert house.steps == ["listeners closed", "record put", "audit closed"]
+
+
+@pytest.mark.parametrize("gentle_s", [0.0, 0.05])
+def test_where_another_takes_over_whoever_is_not_quiet_yet_is_waited_for(house: House, gentle_s: float) -> None:
+    house.rig.state.drain_s, house.rig.state.gentle_s = 60.0, gentle_s
+    cancelled: list[float] = []
+    handler = SimpleNamespace(cancel=lambda _: cancelled.append(time.time()))
+    transport = SimpleNamespace(handler=handler, writer=None)
+    shaking = SimpleNamespace(
+        client="c", transports={"c": transport}, timeout_watchdog=SimpleNamespace(last_activity=time.time() + 0.2)
+    )
+    house.connections["1"] = shaking
+    asyncio.run(house.addon.done())
+    assert len(cancelled) == 1
+    assert (cancelled[0] >= shaking.timeout_watchdog.last_activity + gentle_s) is bool(gentle_s)

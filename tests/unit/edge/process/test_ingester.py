@@ -66,8 +66,11 @@ def test_it_runs_beside_the_proxy_and_ends_after_it(stand: Stand, tmp_path: Path
     async def main() -> None:
         addon = Ingester(tmp_path / "data")
         await addon.running()
+        assert not addon.runs
         await until(lambda: len(stand.said) == 1)
+        assert addon.runs
         await addon.done()
+        assert not addon.runs
 
     asyncio.run(main())
     first, last = stand.said
@@ -97,6 +100,7 @@ def test_one_that_cannot_be_started_is_tried_again(
         addon = Ingester(tmp_path)
         await addon.running()
         await until(lambda: "could not be started (No such file" in caplog.text)
+        assert not addon.runs
         stand.does("cat >/dev/null")
         await until(lambda: len(stand.said) == 1)
         await addon.done()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +20,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.test import tflow
 
 import harness.rig
-from weir.edge.process.proxy import PlainOptions, SafeFormatter, WeirMaster, WeirNextLayer, options_for, quiet_logging
+from weir.edge.process.proxy import PlainOptions, StartErrors, WeirMaster, WeirNextLayer, options_for
 from weir.edge.trace import link_of
 from weir.edge.wire import meter
 
@@ -45,45 +46,6 @@ def test_the_options_of_a_proxy() -> None:
     assert options.ssl_verify_upstream_trusted_ca == "/run/roots.pem"
     assert late == {"connection_strategy": "lazy", "validate_inbound_headers": True}
     assert not options.ssl_insecure
-
-
-def logged(name: str, message: str, *arguments: Any, error: Exception | None = None) -> str:
-    record = logging.LogRecord(name, logging.ERROR, "/x/place.py", 7, message, arguments, None)
-    if error is not None:
-        try:
-            raise error
-        except Exception as raised:  # noqa: BLE001
-            record.exc_info = (type(raised), raised, raised.__traceback__)
-    return SafeFormatter().format(record)
-
-
-@pytest.mark.parametrize("name", ["mitmproxy.proxy.server", "asyncio", "presidio-analyzer", "weirdlib"])
-def test_words_of_others_are_not_printed(name: str) -> None:
-    text = logged(name, "canary %s", "canary", error=ValueError("canary"))
-    assert "canary" not in text
-    assert f"{name}: place:7" in text and "ValueError at test_proxy.py:" in text
-
-
-def test_our_own_are_and_still_without_the_exceptions() -> None:
-    text = logged("weir.guard", "hook failed: %s", "dlp.request", error=ValueError("canary"))
-    assert "hook failed: dlp.request" in text and "canary" not in text
-
-
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    root, own = logging.getLogger(), logging.getLogger("weir")
-    before = root.handlers[:], root.level, own.level
-    yield root
-    root.handlers[:], own.level = before[0], before[2]
-    root.setLevel(before[1])
-
-
-def test_quiet_logging(root_logger: logging.Logger) -> None:
-    quiet_logging()
-    assert [type(h.formatter) for h in root_logger.handlers] == [SafeFormatter]
-    assert logging.getLogger("weir.drain").isEnabledFor(logging.INFO)
-    assert not logging.getLogger("mitmproxy").isEnabledFor(logging.WARNING)
-    assert not logging.getLogger("asyncio").isEnabledFor(logging.ERROR)
 
 
 DECRYPTED = "api.openai.com"
@@ -163,3 +125,19 @@ def test_the_master_has_what_a_proxy_needs_and_no_more() -> None:
     assert asyncio.run(main()) == [
         "first", "core", "proxyserver", "nextlayer", "tlsconfig", "disableh2c", "errorcheck", "rest",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("who", "ends"), [("mitmproxy.addons.proxyserver", True), ("weir", False), ("weir.audit", False)]
+)
+def test_only_what_mitmproxy_logs_as_an_error_ends_the_start(who: str, ends: bool) -> None:
+    async def main() -> None:
+        check = StartErrors()
+        try:
+            logging.getLogger(who).error("said on purpose")
+            await check.shutdown_if_errored()
+        finally:
+            check.finish()
+
+    with pytest.raises(SystemExit) if ends else contextlib.nullcontext():
+        asyncio.run(main())

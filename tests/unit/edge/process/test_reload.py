@@ -121,6 +121,7 @@ def test_mistakes_keep_the_old_one(
     with caplog.at_level(logging.INFO):
         watched.during(body)
     assert watched.told[1:] == ["changed policy refused, the one in force stays", "policy taken"]
+    assert (watched.addon.taken, watched.addon.refused) == (1, 1)
     assert shown in caplog.text and not (hidden and hidden in caplog.text)
 
 

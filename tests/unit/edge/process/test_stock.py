@@ -12,7 +12,7 @@ from mitmproxy.addons import next_layer, proxyserver, tlsconfig
 
 from harness.rig import Rig, mitmproxy
 from weir.edge.process.stock import Built, Stock
-from weir.edge.wire.stream import WeirStream
+from weir.edge.wire.failover import FailoverStream
 
 
 class Child:
@@ -58,7 +58,7 @@ def test_the_chain_is_made_from_the_options(mitmdump: Any, builder: Builder, tmp
     assert builder.rig.ledger.started
     assert mitmdump.options.connection_strategy == "lazy"
     assert mitmdump.options.ssl_verify_upstream_trusted_ca == str(builder.rig.state.upstream_bundle)
-    assert http_layers.HttpStream is WeirStream
+    assert http_layers.HttpStream is FailoverStream
     get_cert = mitmdump.master.addons.get("tlsconfig").get_cert
     assert get_cert.__self__.state is builder.rig.state
     choose = mitmdump.master.addons.get("nextlayer")._next_layer

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from weir.edge.process.workers import LANES, Lane, Workers, WorkersBusy, WorkersTimeout
+from weir.sections_limits import Queues
 
 
 def test_runs_and_passes_errors_on() -> None:
@@ -29,6 +30,7 @@ def test_a_slow_job_times_out_and_the_queue_is_bounded() -> None:
         slow = asyncio.create_task(workers.run(gate.wait, timeout_s=0.05))
         queued = asyncio.create_task(workers.run(gate.wait, timeout_s=5))
         await asyncio.sleep(0)
+        assert workers.depths()["work"] == (2, 2)
         with pytest.raises(WorkersBusy):
             await workers.run(gate.wait, timeout_s=5)
         with pytest.raises(WorkersTimeout):
@@ -165,6 +167,32 @@ def test_what_work_raises_is_what_the_caller_gets() -> None:
         workers.close()
 
     asyncio.run(main())
+
+
+def test_queues_are_as_long_as_policy_has_them() -> None:
+    async def main() -> None:
+        free, workers = threading.Event(), Workers()
+        workers.resize({"dlp": 8, "identity": 64, "unheard-of": 9})
+        begun = [asyncio.create_task(workers.run(free.wait, timeout_s=20, lane="dlp", owner=str(n))) for n in range(8)]
+        await asyncio.sleep(0)
+        with pytest.raises(WorkersBusy):
+            await workers.run(free.wait, timeout_s=20, lane="dlp", owner="late")
+        assert workers.depths()["dlp"] == (8, 8) and workers.depths()["identity"] == (0, 64)
+        assert workers._lanes["identity"].lane.share_queue_max == 2  # a thirty-second part, as before
+        workers.resize(Queues().by_lane)
+        begun.append(asyncio.create_task(workers.run(free.wait, timeout_s=20, lane="dlp", owner="late")))
+        await asyncio.sleep(0)
+        free.set()
+        assert await asyncio.gather(*begun) == [True] * 9
+        workers.close()
+
+    asyncio.run(main())
+
+
+def test_every_lane_has_a_key_of_policys_and_today_s_length() -> None:
+    made = Workers()
+    assert {name: most for name, (_, most) in made.depths().items()} == Queues().by_lane
+    made.close()
 
 
 @pytest.mark.parametrize("name", ["parse", "dlp", "dlp-small", "usage", "identity", "directory", "tokens"])

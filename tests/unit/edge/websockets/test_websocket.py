@@ -13,6 +13,7 @@ import wsproto.events as said
 
 from harness.layers import Wire
 from harness.rig import ADDRESS, CREDENTIAL, Rig
+from weir.edge.trace import link_of
 from weir.edge.websockets import websocket
 from weir.edge.websockets.websocket import CONTROL_BYTES_MAX, PIECES_MAX, WeirWebsocketLayer, cut
 from weir.edge.wire import stream
@@ -133,6 +134,41 @@ def test_a_message_over_the_limit_ends_the_socket(open_socket: Callable[..., Soc
     closed = [e for e in one.got(client=True) if isinstance(e, said.CloseConnection)]
     assert [e.code for e in closed] == [websocket.TOO_BIG]
     assert not texts(one.got(client=False)) and one.wire.rig.records[-1].inspection == "failed"
+
+
+def test_messages_have_a_limit_of_their_own(open_socket: Callable[..., Socket]) -> None:
+    one = open_socket(limits={"websocket_bytes_max": "64 KiB"})
+    one.server(said.TextMessage("x" * 60_000))
+    one.client(said.TextMessage("x" * 60_000))
+    assert len(texts(one.got(client=True))) == len(texts(one.got(client=False))) == 1
+    one.server(said.TextMessage("x" * 70_000))
+    closed = [e for e in one.got(client=True) if isinstance(e, said.CloseConnection)]
+    assert [e.code for e in closed] == [websocket.TOO_BIG]
+
+
+@pytest.mark.parametrize("from_client", [True, False])
+def test_who_sends_while_a_message_is_looked_at_is_not_read_without_end(
+    from_client: bool, open_socket: Callable[..., Socket]
+) -> None:
+    one = open_socket(limits={"unread_bytes_max": "64 KiB"})
+    layer = one.wire.layer.streams[1].child_layer
+    bounds = link_of(one.wire.peer).bounds
+    bounds.limits = one.wire.rig.state.snapshot.settings.limits
+    peers = (one.wire.servers[-1], one.wire.peer)
+    key, other = peers if from_client else peers[::-1]
+    layer._paused = object()  # a hook is at work
+    send = one.client if from_client else one.server
+    for _ in range(3):
+        send(said.TextMessage("x" * 30_000))
+    backlog = bounds.backlogs[key]  # whoever feeds this one waits for room in it
+    assert other not in bounds.backlogs
+    assert backlog.held > backlog.limit == 64 << 10
+    layer._paused, queued = None, list(layer._paused_event_queue)
+    layer._paused_event_queue.clear()
+    for left, event in enumerate(queued):
+        one.wire._feed(event)
+        assert (backlog.held == 0) is (left == len(queued) - 1)
+    assert len(texts(one.got(client=not from_client))) == 3
 
 
 def test_a_message_in_very_many_frames_passes_in_fewer(open_socket: Callable[..., Socket]) -> None:

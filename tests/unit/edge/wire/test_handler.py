@@ -19,7 +19,8 @@ from mitmproxy.proxy.layers.http import HttpResponseHook
 from harness.rig import mitmproxy
 from weir.edge.hooks import TableAddonManager
 from weir.edge.wire import handler as module
-from weir.edge.wire.handler import CorkedWriter, WeirConnectionHandler
+from weir.edge.wire.corked import CorkedWriter
+from weir.edge.wire.handler import WeirConnectionHandler
 
 
 class Writer:
@@ -47,27 +48,6 @@ class Writer:
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return {"peername": ("10.1.2.3", 4), "sockname": ("127.0.0.1", 8080)}.get(name, default)
-
-
-def test_a_corked_writer_keeps_the_order() -> None:
-    socket = Writer()
-    corked = CorkedWriter(socket)
-    for piece in (b"1", b"2"):
-        corked.write(piece)
-    assert socket.done == []
-    corked.flush()
-    assert socket.done == [b"12"]
-    corked.write(b"3")
-    corked.write_eof()
-    corked.write(b"4")
-    asyncio.run(corked.drain())
-    corked.write(b"5")
-    corked.close()
-    assert socket.done == [b"12", b"3", "eof", b"4", "drain", b"5", "close"]
-    corked.write(b"6")  # as a socket's writer: what comes after the end goes nowhere
-    corked.flush()
-    assert socket.done[-1] == "close" and corked.is_closing()
-    assert corked.get_extra_info("peername") == ("10.1.2.3", 4)
 
 
 @dataclass
@@ -210,6 +190,18 @@ def test_one_that_waits_does_not_hold_up_the_others() -> None:
         assert bench.handler.timeout_watchdog.blocker == 0
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("rests", "asked"), [(True, 0), (False, 1)])
+def test_only_who_has_something_left_is_waited_for(rests: bool, asked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CorkedWriter, "at_rest", lambda _: rests)
+
+    async def drained() -> int:
+        bench = Bench(WeirConnectionHandler, TableAddonManager)
+        await bench.handler.drain_writers()
+        return bench.socket.done.count("drain")
+
+    assert asyncio.run(drained()) == asked
 
 
 def test_a_crash_ends_its_connection(caplog: pytest.LogCaptureFixture) -> None:

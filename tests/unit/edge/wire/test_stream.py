@@ -8,11 +8,13 @@ from typing import Any
 
 import mitmproxy.proxy.layers.http as http_layers
 import pytest
+from mitmproxy.proxy import events
 
 from harness.layers import REPLY, Wire, answer, body_of, post, sized
 from harness.rig import ADDRESS, CREDENTIAL, Rig, chat
 from weir.edge.wire import stream
 from weir.edge.wire.chunk import ChunkData
+from weir.edge.wire.failover import FailoverStream
 from weir.edge.wire.stream import WeirStream
 
 pytestmark = pytest.mark.usefixtures("put_back")
@@ -196,6 +198,78 @@ def test_an_upstream_that_leaves_in_the_middle(wire: Callable[..., Wire]) -> Non
     one.upstream_leaves()
     assert one.peer in one.closed and one.trace.closed
     assert "closed the connection" in one.rig.records[-1].reason
+
+
+BOTH = "Content-Length: 5\r\nTransfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize("rest", [b"0\r\n\r\n", b"3\r\none\r\n0\r\n\r\n", b"no chunk\r\n\r\n", b"5\r\npart"])
+@pytest.mark.parametrize("kind", [WeirStream, FailoverStream])
+def test_what_an_upstream_that_was_given_up_has_in_hand_is_nobodys(
+    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, kind: type[WeirStream], rest: bytes
+) -> None:
+    """Its packet is read to the end while the `error` hook is at it; the client's connection goes on."""
+    monkeypatch.setattr(http_layers, "HttpStream", kind)
+    one = wire()
+    monkeypatch.setattr(http_layers, "HttpStream", kind)  # `wire` installs its own
+    one.client(post(chat("hello")))
+    one.upstream(answer(rest, BOTH))
+    assert one.to_client.startswith(b"HTTP/1.1 502") and one.trace.closed
+    assert one.servers[0] in one.closed and one.peer not in one.closed and not one.layer.streams
+    sent = len(one.to_client)
+    one.client(post(chat("again")))
+    one.upstream(sized(REPLY))
+    assert len(one.servers) == 2 and body_of(one.to_client[sent:]) == REPLY
+
+
+def test_a_malformed_reply_that_goes_on_while_its_error_is_recorded(wire: Callable[..., Wire]) -> None:
+    """Its second half fails as well, and that is no failure of the client's next exchange."""
+    one = wire()
+    one.client(post(chat("hello")))
+    more = [b"no head at all\r\n\r\n"]
+
+    def go_on(_: Any) -> None:
+        if more:
+            one._feed(events.DataReceived(one.servers[-1], more.pop()))
+
+    one.on["error"] = go_on
+    one.upstream(b"what?\r\n\r\n")
+    assert not more and one.to_client.startswith(b"HTTP/1.1 502") and one.to_client.count(b"HTTP/1.1") == 1
+    assert one.peer not in one.closed and not one.layer.streams
+    sent = len(one.to_client)
+    one.client(post(chat("again")))
+    one.upstream(sized(REPLY))
+    assert body_of(one.to_client[sent:]) == REPLY
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_held_reply_that_fails_in_the_middle_of_its_packet(
+    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    one = wire()
+    one.client(post(chat("hello")))
+    held: list[Any] = []
+
+    def hold(flow: Any) -> None:
+        look, pipe = one.trace.look, one.trace.pipe
+        assert look and pipe
+        monkeypatch.setattr(type(look), "holds", True)
+        monkeypatch.setattr(type(pipe), "feed", lambda *_: held[1])
+        held.append(flow)
+
+    one.on["responseheaders"] = hold
+    data = answer(b"3\r\none\r\n3\r\ntwo\r\n" + b"0\r\n\r\n" * ends, "Transfer-Encoding: chunked")
+    one.upstream(data)
+    assert held and one.to_client.startswith(b"HTTP/1.1 503") and one.trace.closed
+    assert one.servers[0] in one.closed and one.peer not in one.closed and not one.layer.streams
+
+
+def test_a_side_that_is_over_hears_nothing_else(wire: Callable[..., Wire]) -> None:
+    one = wire()
+    one.client(post(chat("hello")))
+    made: Any = one.layer.streams[1]
+    with pytest.raises(AssertionError, match="over got ResponseEndOfMessage"):
+        list(made.state_done(http_layers.ResponseEndOfMessage(1)))
 
 
 def test_install() -> None:

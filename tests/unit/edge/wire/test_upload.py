@@ -9,7 +9,7 @@ import pytest
 
 from harness.layers import REPLY, Wire, body_of, post, sized
 from harness.rig import Rig, chat
-from weir.edge.wire import stream
+from weir.edge.wire import stream, upload
 
 pytestmark = pytest.mark.usefixtures("put_back")
 
@@ -134,3 +134,20 @@ def test_a_refused_client_that_sends_on_and_on_is_cut(wire: Callable[..., Wire])
         one.client(b"x" * 65536)
     assert one.peer in one.closed and one.to_client.count(b"HTTP/1.1 ") == 1
     assert [r.kind for r in one.rig.records] == ["block"]
+
+
+def test_a_stream_that_is_over_holds_itself_no_more(wire: Callable[..., Wire]) -> None:
+    one, streams = wire(), []
+    one.on["request"] = lambda _: streams.extend(one.layer.streams.values())
+    for number in range(3):  # else it and all that its exchange held would wait for the collector
+        one.client(post(chat(f"words {number}")))
+        one.upstream(sized(REPLY))
+    assert one.to_client.count(b"HTTP/1.1 200") == 3 == len(streams) and not one.layer.streams
+    for stream_over in streams:
+        assert all(getattr(value, "__self__", None) is not stream_over for value in vars(stream_over).values())
+        assert stream_over.context.layers == []
+
+
+def test_what_comes_for_a_stream_that_is_over_is_an_error() -> None:
+    with pytest.raises(AssertionError, match="is over"):
+        list(upload._ended(None))

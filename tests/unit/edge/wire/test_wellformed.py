@@ -8,7 +8,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tutils
 
-from weir.edge.wire.wellformed import malformed
+from weir.edge.wire.wellformed import malformed, malformed_reply
 
 HOST = (b"Host", b"api.openai.com")
 
@@ -82,3 +82,34 @@ def test_many_parts_are_honest(good: http.Request) -> None:
 def test_a_head_that_would_hold_up_everybody_is_cut_short(bad: http.Request, why: str) -> None:
     assert malformed(bad) == why
     assert len(bad.data.path) <= 1000 and len(bad.headers.fields) <= 1000
+
+
+def reply(*fields: tuple[bytes, bytes], **changes: Any) -> http.Response:
+    return tutils.tresp(headers=http.Headers(fields), **changes)
+
+
+@pytest.mark.parametrize("status", [200, 101, 204, 599, 999])
+def test_honest_replies(status: int) -> None:
+    fields = ((b"X-Odd", b"\xff\ttab and \x01"), (b"Content-Length", b"7"))
+    given = reply(*fields, status_code=status)
+    assert malformed_reply(given) == "" and given.headers.fields == fields
+
+
+@pytest.mark.parametrize("status", [0, 42, 100, 103, 199, 1000])
+def test_a_reply_that_is_none(status: int) -> None:
+    assert malformed_reply(reply(status_code=status)) == "malformed reply"
+
+
+@pytest.mark.parametrize("fields", [((b"a b", b"c"),), ((b"Content-Length", b"5"),) * 2])
+def test_a_reply_with_a_bad_head(fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    assert malformed_reply(reply(*fields)) == "malformed reply"
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [(b"a\r\n b", b"a b"), (b"a\rX-B: c", b"a X-B: c"), (b"a\0b", b"a b"), (b"a \r\n\t b\n c", b"a b c")],
+)
+def test_line_breaks_in_a_reply_become_spaces(sent: bytes, read: bytes) -> None:
+    given = reply((b"X-A", sent), (b"X-C", b"d"), reason=sent)
+    assert malformed_reply(given) == ""
+    assert given.headers.fields == ((b"X-A", read), (b"X-C", b"d")) and given.data.reason == read

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from weir.model import Inspection, Usage
-from weir.providers.replies.notes import TEXT_CHARS_MAX, TOKENS_MAX, Notes, Place
+from weir.providers.replies.notes import TEXT_CHARS_MAX, TOKENS_MAX, Notes, Place, consistent
 from weir.providers.wire.pointers import REPLY_TEXTS_MAX
 from weir.providers.wire.values import COUNT_MAX
 
@@ -108,3 +110,12 @@ def test_arguments_share_the_bound_of_texts() -> None:
     notes.argue("0", "b" * 10)
     assert notes.reply().arguments == ("bbb",)
     assert notes.reply().reason == "text over the limit"
+
+
+def test_usage_that_agrees_with_itself_stays_the_object_it_is() -> None:
+    honest = Usage(input_tokens=9, output_tokens=5, cache_read_tokens=4, cache_write_tokens=5, reasoning_tokens=5)
+    assert consistent(honest) is honest
+    for lie in (replace(honest, input_tokens=8), replace(honest, output_tokens=4)):
+        assert consistent(lie) == honest
+    assert consistent(replace(honest, input_tokens=TOKENS_MAX + 1)).input_tokens == TOKENS_MAX
+    assert consistent(replace(honest, parts=(("audio_ms", COUNT_MAX + 1),))).parts == (("audio_ms", COUNT_MAX),)

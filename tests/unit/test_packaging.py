@@ -1,0 +1,33 @@
+"""The service file is one that systemd understands, and hardened."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_takes_the_service(tmp_path: Path) -> None:
+    text = (PACKAGING / "weir.service").read_text()
+    made = tmp_path / "weir.service"
+    made.write_text(text.replace("/usr/local/bin/weir", sys.executable))  # it must be there
+    done = subprocess.run(["systemd-analyze", "verify", made], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "weir.service" not in done.stderr, done.stderr
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", made],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert rated.returncode == 0, rated.stdout[-300:]  # exposure of 2.0 at most, of 10
+
+
+def test_the_container_has_no_root_and_no_index() -> None:
+    text = (PACKAGING / "Containerfile").read_text()
+    stage = text.rpartition("FROM ")[2]
+    assert "USER 10001" in stage and "index" not in text and "--require-hashes" in text
