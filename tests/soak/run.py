@@ -47,6 +47,11 @@ class _Soak:
         self.watch = Watch(site.weir.process.pid, site.options.workers, site.health)
         self.begun = time.monotonic()
 
+    def all_there(self) -> bool:
+        """Whether the ingester runs too, which starts after the first listener."""
+        self.watch.look()
+        return self.watch.ingester() is not None
+
     def load(self, seconds: float, *, trouble: bool) -> None:
         """Clients for that long, looked after."""
         self.site.begin(seconds)
@@ -102,7 +107,7 @@ def soak(folder: Path, options: Options, tell: Told, doubles: Doubles | None = N
     site = Site(folder, options, doubles)
     try:
         run = _Soak(site, tell)
-        run.watch.look()
+        until(run.all_there, "weir and its ingester to be at work", seconds=60)
         run.load(options.warm, trouble=False) if options.warm else None
         before_quiet = run.quiet()
         before, since = run.watch.now, time.monotonic()

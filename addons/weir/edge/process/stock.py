@@ -13,7 +13,7 @@ from mitmproxy.addonmanager import Loader
 
 from weir.edge.content.writing import UNSTARTED, why_not
 from weir.edge.content.writing import start as start_texts
-from weir.edge.process.proxy import WeirNextLayer
+from weir.edge.process.proxy import WeirNextLayer, spare_own
 from weir.edge.state import State
 from weir.edge.websockets import websocket
 from weir.edge.wire import failover, meter, socks, stream
@@ -52,6 +52,8 @@ class Stock:
         meter.install()
         websocket.install()
         socks.install()
+        if check := ctx.master.addons.get("errorcheck"):
+            spare_own(check)  # a request that fails while mitmdump is starting is refused, and no reason to end
 
     def configure(self, updated: set[str]) -> None:
         """Build once both options stand. A policy that can't be used stops mitmdump: nothing is served without one."""

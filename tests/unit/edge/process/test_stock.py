@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import mitmproxy.proxy.layers.http as http_layers
 import pytest
-from mitmproxy.addons import next_layer, proxyserver, tlsconfig
+from mitmproxy.addons import errorcheck, next_layer, proxyserver, tlsconfig
 
 from harness.rig import Rig, mitmproxy
 from weir.edge.process.stock import Built, Stock
@@ -88,6 +89,18 @@ def test_an_upstream_ca_given_to_mitmdump_is_trusted_too(mitmdump: Any, builder:
     mitmdump.configure(stock, weir_policy="enforce.yaml")
     assert builder.trusted == [tmp_path / "ca.pem"]
     assert mitmdump.options.ssl_verify_upstream_trusted_ca == str(builder.rig.state.upstream_bundle)
+
+
+@pytest.mark.parametrize(("who", "counts"), [("weir.chain", False), ("mitmproxy.addons.proxyserver", True)])
+def test_a_request_that_fails_early_ends_no_start(mitmdump: Any, builder: Builder, who: str, counts: bool) -> None:
+    check = errorcheck.ErrorCheck()
+    mitmdump.master.addons.add(check)
+    mitmdump.master.addons.add(Stock(builder, "observe.yaml"))
+    try:
+        logging.getLogger(who).error("said on purpose")
+        assert bool(check.logger.has_errored) == counts
+    finally:
+        check.finish()
 
 
 def test_what_cannot_be_used_stops_mitmdump(
