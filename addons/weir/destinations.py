@@ -95,13 +95,16 @@ class Guard:
         self._private, self._metadata, self._loopback = private, metadata, loopback
         self._exempt: tuple[Network, ...] = tuple(network(text) for text in exempt)
 
-    def refuses(self, address: str, *, ai: bool, local: bool) -> str:
+    def refuses(self, address: str, *, ai: bool, local: bool, here: bool = False) -> str:
         """What is wrong with connecting to ``address``: its kind; "" when it may be done.
 
         ``ai``: for an exchange with an AI service. ``local``: for a client on the proxy's own machine, who could go to
-        a loopback address without a proxy.
+        a loopback address without a proxy. ``here``: it is an address of that machine, where whoever connects from
+        within is met by no firewall, as at a loopback address.
         """
         kind = kind_of(address)
+        if here and not local and kind != METADATA:
+            kind = LOOPBACK
         if not kind or self._exempted(address):
             return ""
         if kind == METADATA:

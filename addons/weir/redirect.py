@@ -4,6 +4,8 @@ Everything stands in one table, so that one transaction of ``nft -f`` puts all o
 away, and nothing of anybody else's is touched. No kernel setting has to be changed for it:
 
 - connections that are led here end here, so they need no forwarding;
+- web traffic is never passed on: what was open before the rules, and is known to the kernel as it stood then, would go
+  past them for as long as it lives, so it is reset;
 - what makes a router tell clients of a shorter way, past it, is dropped where it would leave: for IPv6 no setting does
   that;
 - a worker's port takes only what was led to it. A connection straight to it would name weir as its destination, and
@@ -22,6 +24,10 @@ __all__ = ["NAME", "Plan", "forwarding_off", "quiet_ports", "removal", "rules", 
 NAME = "inet weir"
 _WEB = "tcp dport { 80, 443 }"
 _QUIC = "udp dport 443 reject"
+_STRAY = f"ct state invalid {_WEB} drop"  # of a connection that is led, too: it is nobody's reason to reset that one
+_UNLED = f"{_WEB} reject with tcp reset"
+# The kernel's own last words for a connection of weir's have no user, and nothing is pushed in them.
+_OWN_UNLED = f"tcp flags psh {_UNLED}"
 _NEAR = "fib daddr type { local, broadcast, multicast } return"
 _LISTENS = "0A"  # in /proc/net/tcp, where words of an address have their bytes turned round
 _LOOPBACK = re.compile("[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F")
@@ -64,12 +70,12 @@ def rules(plan: Plan) -> str:
     if plan.gateway:
         led = [_NEAR, *spared, f"{_WEB} {_to(plan.ports)}"]
         chains.append(("arriving", "type nat hook prerouting priority dstnat", led))
-        chains.append(("passing", "type filter hook forward priority filter", [*spared, _QUIC]))
+        chains.append(("passing", "type filter hook forward priority filter", [*spared, _QUIC, _STRAY, _UNLED]))
     if plan.owner is not None:
         own = f"meta skuid {plan.owner} return"
         led = [own, _NEAR, *spared, f"{_WEB} {_to(plan.ports)}"]
         chains.append(("leaving", "type nat hook output priority -100", led))
-        chains.append(("left", "type filter hook output priority filter", [own, _NEAR, *spared, _QUIC]))
+        chains.append(("left", "type filter hook output priority filter", [own, _NEAR, *spared, _QUIC, _OWN_UNLED]))
     if plan.gateway:
         shorter = ["icmp type redirect drop", "icmpv6 type nd-redirect drop"]
         chains.append(("shown", "type filter hook output priority filter", shorter))

@@ -47,6 +47,15 @@ def test_what_is_refused(address: str, *, ai: bool, local: bool, wrong: str) -> 
     assert Guard(False, False, False).refuses(address, ai=ai, local=local) == ""
 
 
+@pytest.mark.parametrize("address", ["10.1.2.3", "8.8.8.8"])
+def test_an_address_of_the_proxys_own_machine_is_as_its_loopback(address: str) -> None:
+    assert Guard().refuses(address, ai=False, local=False, here=True) == LOOPBACK
+    assert Guard().refuses(address, ai=False, local=True, here=True) == ""
+    assert Guard(loopback=False).refuses(address, ai=False, local=False, here=True) == ""
+    assert Guard(exempt=[address]).refuses(address, ai=False, local=False, here=True) == ""
+    assert Guard().refuses("169.254.169.254", ai=False, local=False, here=True) == METADATA
+
+
 def test_exceptions() -> None:
     guard = Guard(exempt=["10.1.0.0/16", "fd12::/32", "127.0.0.1/32"])
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "fd12::7", "127.0.0.1"):

@@ -27,6 +27,22 @@ def test_systemd_takes_the_service(tmp_path: Path) -> None:
     assert rated.returncode == 0, rated.stdout[-300:]  # exposure of 2.0 at most, of 10
 
 
+def test_the_service_leaves_weir_its_own_bound_on_dumps() -> None:
+    """A crash's memory goes to programs that collect it unless the bound is 1, see ``core(5)``: weir sets that, if it
+    may, for all that it starts."""
+    text = (PACKAGING / "weir.service").read_text()
+    (allowed,) = (line.partition("=")[2] for line in text.splitlines() if line.startswith("LimitCORE="))
+    under = f"import resource; resource.setrlimit(resource.RLIMIT_CORE, ({allowed}, {allowed}))"
+    then = "from weir.edge.process.dumps import forbid_dumps; forbid_dumps()"
+    child = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    show = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    environment = {"PYTHONPATH": str(PACKAGING.parent / "addons")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{under}; {then}; {show}"], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert done.stdout == "(1, 1)\n", done.stdout + done.stderr
+
+
 def test_the_container_has_no_root_and_no_index() -> None:
     text = (PACKAGING / "Containerfile").read_text()
     stage = text.rpartition("FROM ")[2]

@@ -30,6 +30,8 @@ table inet weir {
 		ip daddr { 10.0.0.0/8, 192.0.2.7/32 } return
 		ip6 daddr { fd00::/8 } return
 		udp dport 443 reject
+		ct state invalid tcp dport { 80, 443 } drop
+		tcp dport { 80, 443 } reject with tcp reset
 	}
 
 	chain leaving {
@@ -48,6 +50,7 @@ table inet weir {
 		ip daddr { 10.0.0.0/8, 192.0.2.7/32 } return
 		ip6 daddr { fd00::/8 } return
 		udp dport 443 reject
+		tcp flags psh tcp dport { 80, 443 } reject with tcp reset
 	}
 
 	chain shown {
@@ -155,7 +158,7 @@ def test_nft_takes_every_form_again_and_again_and_leaves_others_alone() -> None:
 
 
 @pytest.fixture
-def one_lan() -> Iterator[tuple[Space, Space]]:
+def one_lan() -> Iterator[tuple[Space, Space, Space]]:
     """A client and its gateway in one LAN with the router that the gateway itself goes through."""
     with ExitStack() as ends:
         client, gateway, router = (ends.enter_context(Space(name)) for name in ("lan-c", "lan-g", "lan-r"))
@@ -169,16 +172,16 @@ def one_lan() -> Iterator[tuple[Space, Space]]:
         gateway.set(ipv4__ip_forward=1)
         client.ip("route", "add", "default", "via", "10.78.0.1")
         gateway.ip("route", "add", "default", "via", "10.78.0.3")
-        yield client, gateway
+        yield client, gateway, router
 
 
 @pytest.mark.needs("nft")
 @pytest.mark.needs("ip")
 @needed
 @pytest.mark.parametrize("ruled", [False, True])
-def test_clients_are_not_shown_the_way_past_the_gateway(one_lan: tuple[Space, Space], ruled: bool) -> None:
+def test_clients_are_not_shown_the_way_past_the_gateway(one_lan: tuple[Space, Space, Space], ruled: bool) -> None:
     """Any datagram would do: the kernel tells its sender of the router, and web traffic goes there from then on."""
-    client, gateway = one_lan
+    client, gateway, _ = one_lan
     if ruled:
         assert gateway.run("nft", "-f", "-", given=rules(Plan((8081,)))).returncode == 0
 
@@ -193,6 +196,33 @@ def test_clients_are_not_shown_the_way_past_the_gateway(one_lan: tuple[Space, Sp
 
     client.within(poke)
     assert ("redirected" in client.run("ip", "route", "get", "203.0.113.5").stdout) is not ruled
+
+
+@pytest.mark.needs("nft")
+@pytest.mark.needs("ip")
+@needed
+@pytest.mark.parametrize("on", ["client", "gateway"])
+def test_what_stood_before_the_rules_did_goes_no_further(on: str, one_lan: tuple[Space, Space, Space]) -> None:
+    """Where a firewall has the kernel know of connections, it leads each of them as it did when that one was opened."""
+    client, gateway, router = one_lan
+    known = "table inet others { chain known { type filter hook output priority 10; ct state established accept; };"
+    known += " chain passed { type filter hook forward priority 10; ct state established accept; }; }"
+    assert gateway.run("nft", "-f", "-", given=known).returncode == 0
+    where = client if on == "client" else gateway
+    with router.listen("203.0.113.5", 443) as listener:
+        near = where.within(lambda: socket.create_connection(("203.0.113.5", 443), 5))
+        far, _ = listener.accept()
+        with near, far:
+            near.settimeout(5)
+            far.settimeout(1)
+            near.sendall(b"before")
+            assert far.recv(10) == b"before"
+            assert gateway.run("nft", "-f", "-", given=rules(Plan((8081,), True, 65534))).returncode == 0
+            near.sendall(b"after")
+            with pytest.raises(TimeoutError):
+                far.recv(10)
+            with pytest.raises(ConnectionResetError):
+                near.recv(10)
 
 
 def test_a_zone_brings_no_rules_of_its_own() -> None:

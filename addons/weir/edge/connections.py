@@ -62,7 +62,10 @@ class Connections:
     def next_layer(self, data: layer.NextLayer) -> Awaitable[None] | None:
         """Runs after the layer was chosen: a relay gets its first record before its first byte goes up."""
         if isinstance(data.layer, MeteredTCPLayer):
-            return self._begin(link_of(data.context.client), data.context.client)
+            link, address = link_of(data.context.client), data.context.server.address
+            if address and not link.host:  # neither a CONNECT nor TLS has named it
+                link.host, link.port = address[:2]
+            return self._begin(link, data.context.client)
         return None
 
     @guarded

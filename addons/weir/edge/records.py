@@ -23,6 +23,7 @@ from weir.usage.savings import cache_saved
 __all__ = ["connection_record", "event_record", "minimal_record", "reply_record", "request_record"]
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
+_LED = ("transparent", "wireguard")  # modes in which a connection's own end is where its client wanted to go
 
 
 def _brief(text: str, chars_max: int = 256) -> str:
@@ -224,6 +225,9 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
     """A connection without exchanges of its own: metered, refused, or failed."""
     who = link.principal
     extra = {name: value for name, value in (("tries", str(link.tries or "")), ("hint", link.hint)) if value}
+    # Who knows of no proxy has named nobody, and wanted to go where the kernel or the tunnel says.
+    led = client.sockname if client.proxy_mode.type_name in _LED and client.sockname else ("", 0)
+    host, port = (link.host, link.port) if link.host else led[:2]
     return AuditRecord(
         event_id=new_event_id(),
         exchange_id=link.exchange_id,
@@ -238,11 +242,11 @@ def connection_record(link: Link, client: connection.Client, kind: str, **fields
         user_groups=who.groups,
         auth_asked=link.auth_asked,
         process_name=link.process_name,
-        host=_brief(link.sni or link.host),
+        host=_brief(link.sni or host),
         service=link.service,
         service_status=link.service_status,
         src_ip=address_of(client),
-        port=link.port or None,
+        port=port or None,
         ts=link.started_us,
         req_bytes=link.bytes_up,
         resp_bytes=link.bytes_down,

@@ -24,8 +24,8 @@ from weir.identity.peers import STRENGTH, key_problem
 from weir.model import Principal
 
 __all__ = [
-    "DNS", "FIRST_PORT", "NoPeer", "PeersError", "TunnelPeer", "add", "as_bytes", "check_host", "client_config",
-    "load", "make_key", "peers_file", "public_of", "remove",
+    "DNS", "FIRST_PORT", "NoPeer", "PeersError", "TunnelPeer", "add", "addresses_of", "as_bytes", "check_host",
+    "client_config", "load", "make_key", "peers_file", "public_of", "remove",
 ]  # fmt: skip
 
 FIRST_PORT = 51820
@@ -62,8 +62,8 @@ class TunnelPeer:
 
     @property
     def addresses(self) -> tuple[str, str]:
-        """What it calls itself inside of the tunnel, IPv4 and IPv6; proves nothing."""
-        return str(_V4 + self.number), str(_V6 + self.number)
+        """What it is called inside of the tunnel, IPv4 and IPv6, whatever it calls itself."""
+        return addresses_of(self.number)
 
     @property
     def principal(self) -> Principal:
@@ -71,6 +71,11 @@ class TunnelPeer:
         return Principal(
             user=self.user, team=self.team, app=self.app, device=self.device, method="peer", strength=STRENGTH
         )
+
+
+def addresses_of(number: int) -> tuple[str, str]:
+    """The addresses of the peer with this number; 0 is nobody's."""
+    return str(_V4 + number), str(_V6 + number)
 
 
 def peers_file(data: Path) -> Path:

@@ -75,6 +75,7 @@ def start(doubles: Doubles, tmp_path: Path) -> Iterator[Callable[..., House]]:
 
     def begin(section: dict[str, Any], *, first: str = "", **changes: Any) -> House:
         program = ["-c", f"{first}\nfrom weir.cli import main\nmain()"] if first else ["-m", "weir.cli"]
+        changes = {"dlp__processes": 0, **changes}
         policy = write_policy(tmp_path / "policy.yaml", "enforce", identity=section, **changes)
         environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
         weir = Weir(

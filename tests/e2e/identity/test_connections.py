@@ -101,7 +101,7 @@ def test_a_client_that_does_not_trust_the_proxy_is_recorded_without_a_request(pl
 def handshake(place: Place, port: int, *more: str) -> str:
     """What OpenSSL says of a handshake with that port."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(place.house.weir.ca), *more]
-    return subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=20).stdout
+    return subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=60).stdout
 
 
 def test_the_proxy_asks_for_certificates_of_the_policys_ca_and_speaks_http1(place: Place) -> None:
@@ -153,7 +153,7 @@ def test_a_policy_without_certificates_asks_for_none(shared_house: House) -> Non
         "-CAfile",
         str(shared_house.weir.ca),
     ]
-    said = subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=20).stdout
+    said = subprocess.run(command, input="", capture_output=True, text=True, errors="replace", timeout=60).stdout
     assert "No client certificate CA names sent" in said and "Verify return code: 0 (ok)" in said
 
 
@@ -262,5 +262,5 @@ def test_a_wireguard_peer_is_its_key_whatever_address_it_claims(
     assert {(row["user"], row["team"], row["auth_method"], row["auth_strength"]) for row in rows} == {
         ("ada", "research", "peer", 2)
     }
-    assert {row["src_ip"] for row in rows} == {"10.0.0.1", "10.20.0.5"}
+    assert {row["src_ip"] for row in rows} == {"10.77.1.0"}, "weir has given this key no address: nobody's stands there"
     assert not any(got.header("proxy-authorization") for got in doubles.requests())

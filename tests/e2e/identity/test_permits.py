@@ -20,7 +20,7 @@ from e2e.identities import (
 from e2e.raw import open_line, post
 from e2e.support import House, chat_body, command, issue, only_http2
 from harness.doubles import Doubles
-from harness.processes import until
+from harness.processes import PATIENCE_S, until
 
 pytestmark = pytest.mark.xdist_group("identity-permits")
 
@@ -140,7 +140,7 @@ def test_a_connection_that_is_not_looked_into_ends_with_its_caller(changing: Hou
 
         assert passes() and passes()
         command("identity", "remove", "jane", "--users", users)
-        until(lambda: not passes(), "the end of her connection", seconds=20, every=0.5)
+        until(lambda: not passes(), "the end of her connection", every=0.5)
     row = house.only("meter")
     assert (row["user"], row["rule_id"], row["action"]) == ("jane", "identity-required", "block")
     assert row["resp_bytes"] > 0 and "basic" in row["reason"]
@@ -153,7 +153,7 @@ def test_a_refusal_on_http2_leaves_the_connection_to_others(house: House) -> Non
         key = {"authorization": f"Bearer {house.doubles.keys['openai']}", "content-type": "application/json"}
         for path, status in (("embeddings", 403), ("chat/completions", 200), ("embeddings", 403)):
             body = chat_body("x" * 100_000)
-            reply = client.post(f"https://{AI}/v1/{path}", content=body, headers=key, timeout=20)
+            reply = client.post(f"https://{AI}/v1/{path}", content=body, headers=key, timeout=PATIENCE_S)
             assert (reply.status_code, reply.http_version) == (status, "HTTP/2")
     assert len(house.doubles.requests()) == 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from e2e.place import HOST, free_port
 from e2e.raw import post
-from e2e.support import House, chat_body, command
+from e2e.support import House, chat_body, command, issue
 from harness.canary import CANARIES
 from harness.clients import trust
 from harness.doubles import Doubles
@@ -21,6 +21,7 @@ from harness.wireguard import Stream, Tunnel, datagram
 pytestmark = pytest.mark.xdist_group("identity-connections")
 
 ADDRESS = "198.51.100.7"
+CONNECTIONS_MAX = 4
 HTTPS_RECORD = b"\x12\x34\x01\x00" + b"\0\1" + bytes(6) + b"\3api\6openai\3com\0" + b"\0\x41\0\1"
 
 
@@ -51,17 +52,18 @@ def place(
         data.mkdir(mode=0o700)
         for name in ("ada", "bob"):
             peers[name] = peer(data, name, "--user", name, "--port", str(free_port(socket.SOCK_DGRAM)))
-        return {"identity": {"required": True}}
+        return {"identity": {"required": True}, "limits": {"client_connections_max": CONNECTIONS_MAX}}
 
     resolve = ("--resolve", f"{ADDRESS}:443:127.0.0.1:{shared_doubles.tls}")
     yield start_module_house(key=False, options=["--mode", "wireguard", *resolve], prepare=prepare)
 
 
-def ask(place: House, through: Tunnel, source: str = "10.77.1.1") -> bytes:
+def ask(place: House, through: Tunnel, source: str = "10.77.1.1", key: str = "") -> bytes:
     context = trust(place.weir.ca)
     context.set_alpn_protocols(["http/1.1"])
     more = "Connection: close\r\n"
-    request = post(HOST, "/v1/chat/completions", chat_body("How high?"), place.doubles.keys["openai"], more=more)
+    key = key or place.doubles.keys["openai"]
+    request = post(HOST, "/v1/chat/completions", chat_body("How high?"), key, more=more)
     return Stream(through, source, (ADDRESS, 443)).exchange(context, HOST, request)
 
 
@@ -81,7 +83,31 @@ def test_two_peers_are_two_people_even_from_one_address(place: House, peers: dic
     assert sorted((row["user"], row["auth_method"], row["auth_strength"]) for row in rows) == [
         ("ada", "peer", 2), ("bob", "peer", 2)
     ]  # fmt: skip
-    assert {row["src_ip"] for row in rows} == {"10.77.1.1"}
+    assert {row["user"]: row["src_ip"] for row in rows} == {
+        name: peers[name]["Address"].partition("/")[0] for name in ("ada", "bob")
+    }
+
+
+def test_no_address_that_a_peer_claims_lets_a_virtual_key_in(place: House, peers: dict[str, dict[str, str]]) -> None:
+    """A stolen key that is good in one network only, used by a peer that writes that network into its packets."""
+    place.begin()
+    elsewhere, here = (issue(place.weir.data, "--networks", f"{one}/32") for one in ("10.20.3.4", "10.77.1.1"))
+    through = tunnel(peers["ada"])
+    assert ask(place, through, "10.20.3.4", elsewhere).startswith(b"HTTP/1.1 401 ")
+    assert ask(place, through, "10.20.3.4", here).startswith(b"HTTP/1.1 200 ")
+    through.close()
+    assert {row["src_ip"] for row in place.until(1, "block")} == {"10.77.1.1"}
+
+
+def test_no_peer_crowds_out_another_by_its_address(place: House, peers: dict[str, dict[str, str]]) -> None:
+    theirs = peers["bob"]["Address"].partition("/")[0]
+    ada, bob = tunnel(peers["ada"]), tunnel(peers["bob"])
+    crowd = [Stream(ada, theirs, (ADDRESS, 443)) for _ in range(CONNECTIONS_MAX)]
+    for one in crowd:
+        one.send(b"\x16\x03\x01")
+    assert ask(place, bob, theirs).startswith(b"HTTP/1.1 200 ")
+    ada.close()
+    bob.close()
 
 
 def test_a_key_opens_no_other_port(
@@ -126,7 +152,9 @@ def test_peers_come_and_go_while_weir_runs(
     through.close()
     assert {row["user"] for row in place.until(1, "response")} == {"eve"}
     command("wireguard", "peer", "remove", "bob", "--data", str(data))
-    until(lambda: any("WireGuard peers changed: 2" in row["reason"] for row in place.weir.records()), "bob gone")
+    until(
+        lambda: any("WireGuard peers changed: 2" in row.get("reason", "") for row in place.weir.records()), "bob gone"
+    )
     monkeypatch.setattr("harness.wireguard._TIMEOUT_S", 2.0)
     unanswered(peers["bob"])
     with pytest.raises((TimeoutError, OSError)):  # what he had open leads nowhere

@@ -14,11 +14,14 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from e2e.support import issue
 from harness.doubles import Doubles
@@ -29,8 +32,8 @@ from weir.datadir import DataDir
 from weir.tls.ca import ensure_ca
 
 __all__ = [
-    "CLIENT", "CLIENT6", "CROOK", "GATEWAY", "HONEST", "HONEST6", "NOBODY", "PORTS", "Site", "names", "taking", "up",
-    "weirs", "wire",
+    "CLIENT", "CLIENT6", "CROOK", "GATEWAY", "HONEST", "HONEST6", "NOBODY", "PORTS", "Site", "in_pieces", "named",
+    "names", "taking", "up", "weirs", "wire",
 ]  # fmt: skip
 
 PORTS = (8081, 8082)
@@ -94,6 +97,52 @@ class Site:
             *options,
             url,
         )
+
+
+@contextlib.contextmanager
+def named(**hosts: str) -> Iterator[None]:
+    """Names that this process finds where they are said to be; dots are written as underscores."""
+    places = {name.replace("_", "."): address for name, address in hosts.items()}
+    real = socket.getaddrinfo
+
+    def found(host: Any, *rest: Any, **more: Any) -> Any:
+        return real(places.get(host, host), *rest, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", found)
+        yield
+
+
+def in_pieces(line: socket.socket, context: ssl.SSLContext, host: str, said: Sequence[bytes]) -> bytes:
+    """What is answered over TLS to a client whose ClientHello comes in two pieces, and then those of ``said``."""
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    into, out, first = ssl.MemoryBIO(), ssl.MemoryBIO(), True
+    end = context.wrap_bio(into, out, server_hostname=host)
+
+    def send() -> None:
+        nonlocal first
+        data = out.read()
+        for piece in (data[:2], data[2:]) if first else (data,):
+            line.sendall(piece)
+            time.sleep(0.05)  # or both are read at once
+        first = False
+
+    def turn[T](act: Callable[[], T]) -> T:
+        while True:
+            try:
+                return act()
+            except ssl.SSLWantReadError:
+                send()
+                data = line.recv(65536)
+                if not data:
+                    raise ConnectionResetError from None
+                into.write(data)
+
+    turn(end.do_handshake)
+    for piece in said:
+        end.write(piece)
+        send()
+    return turn(lambda: end.read(65536))
 
 
 def wire(client: Space, gateway: Space, upstream: Space) -> None:

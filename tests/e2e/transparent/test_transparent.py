@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from e2e.raw import post
 from e2e.support import ADDRESS, chat_body
 from e2e.transparent.machines import (
     CLIENT,
@@ -22,6 +22,8 @@ from e2e.transparent.machines import (
     NOBODY,
     PORTS,
     Site,
+    in_pieces,
+    named,
     names,
     up,
 )  # fmt: skip
@@ -40,20 +42,6 @@ def asks(site: Site, text: str = "How high is the river?") -> list[str]:
     """curl's options for a chat with the virtual key."""
     key, kind = f"Authorization: Bearer {site.key}", "Content-Type: application/json"
     return ["-H", key, "-H", kind, "--data-binary", chat_body(text).decode()]
-
-
-@contextlib.contextmanager
-def named(**hosts: str) -> Iterator[None]:
-    """Names that this process finds where they are said to be; dots are written as underscores."""
-    places = {name.replace("_", "."): address for name, address in hosts.items()}
-    real = socket.getaddrinfo
-
-    def found(host: Any, *rest: Any, **more: Any) -> Any:
-        return real(places.get(host, host), *rest, **more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", found)
-        yield
 
 
 def test_curl_is_inspected_and_gets_the_companys_key(site: Site) -> None:
@@ -112,6 +100,47 @@ def test_the_anthropic_sdk(site: Site) -> None:
     assert reply.content
     assert site.doubles.keys["anthropic"] in str(site.doubles.only("api.anthropic.com").headers)
     assert site.only("response")["service"] == "anthropic"
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["hello", "request"])
+def test_who_begins_in_pieces_is_inspected_all_the_same(at: int, site: Site) -> None:
+    """Of a few bytes nobody can say what they are; the connection goes to an address, which is no host to decrypt."""
+    request = post("api.openai.com", "/v1/chat/completions", chat_body(f"Thank {ADDRESS}."), site.key)
+    context = trust(site.public / "weir.pem")  # names no protocol within TLS: what is said there has to tell
+
+    def ask() -> bytes:
+        with socket.create_connection((HONEST, 443), 10) as line:
+            return in_pieces(line, context, "api.openai.com", [request[:at], request[at:]] if at else [request])
+
+    assert site.client.within(ask).startswith(b"HTTP/1.1 200 ")
+    assert ADDRESS not in site.doubles.only("api.openai.com").body.decode()
+    assert site.only("response")["inspection"] == "inspected"
+
+
+def test_what_is_no_request_within_tls_goes_nowhere(site: Site) -> None:
+    """Servers pass over an empty line before a request; a relay of it would be one that nobody reads."""
+    request = post("api.openai.com", "/v1/chat/completions", chat_body("How high?"), site.doubles.keys["openai"])
+
+    def ask() -> None:
+        with socket.create_connection((HONEST, 443), 10) as line:
+            in_pieces(line, trust(site.public / "weir.pem"), "api.openai.com", [b"\r\n" + request])
+
+    with pytest.raises((ConnectionResetError, ssl.SSLError)):
+        site.client.within(ask)
+    row = site.only("error")
+    assert (row["host"], row["inspection"]) == ("api.openai.com", "failed")
+    assert site.doubles.connections() == []
+
+
+def test_what_is_neither_tls_nor_http_is_recorded_with_where_it_went(site: Site) -> None:
+    def say() -> None:
+        with socket.create_connection((HONEST, 443), 10) as line:
+            line.sendall(b"\0\1\2\3 no protocol")
+            line.recv(100)
+
+    site.client.within(say)
+    row = site.only("meter")
+    assert (row["host"], row["port"], row["inspection_reason"]) == (HONEST, 443, "not HTTP")
 
 
 def test_a_host_in_no_catalogue_passes_metered(site: Site) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mitmproxy import connection, tls
 from mitmproxy.proxy import context, layer
+from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from harness.rig import Rig, mitmproxy
@@ -66,6 +67,29 @@ def test_a_relay_begins_when_its_layer_is_chosen(rig: Rig, connections: Connecti
     connections.next_layer(chosen)
     connections.next_layer(chosen)
     assert [(r.kind, r.inspection_reason) for r in rig.records] == [("request", "not HTTP")]
+
+
+def test_a_relay_that_nobody_has_named_is_recorded_with_its_address(
+    rig: Rig, connections: Connections, client: connection.Client
+) -> None:
+    """SOCKS, the redirect and WireGuard give weir an address; without TLS and HTTP nobody says more."""
+    with mitmproxy() as found:
+        where = context.Context(client, found.options)
+    where.server.address = ("203.0.113.9", 443)
+    chosen = layer.NextLayer(where)
+    chosen.layer = MeteredTCPLayer(where)
+    connections.next_layer(chosen)
+    assert [(r.kind, r.host, r.port) for r in rig.records] == [("request", "203.0.113.9", 443)]
+
+
+@pytest.mark.parametrize(("mode", "told"), [("transparent", ("203.0.113.9", 443)), ("regular", ("", None))])
+def test_what_was_no_request_is_recorded_with_where_it_was_led_from(
+    mode: str, told: tuple[str, int | None], rig: Rig, connections: Connections, client: connection.Client
+) -> None:
+    client.proxy_mode, client.sockname = ProxyMode.parse(mode), ("203.0.113.9", 443)
+    link_of(client).broken = "malformed request"
+    connections.client_disconnected(client)
+    assert [(r.kind, r.host, r.port) for r in rig.records] == [("error", *told)]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_what_the_loop_may_look_at(found: Exchange, light: bool) -> None:
 
 def test_files_become_texts_of_the_trace() -> None:
     one = trace(exchange(Attachment("/a", papers.PNG + b"a readable caption")))
-    read_files(one, time.monotonic() + 5)
+    read_files(one, time.monotonic() + 60)
     assert (one.inspection, one.reason) == (Inspection.PARTIAL, "image")
     assert any("a readable caption" in segment.text for segment in one.exchange.segments)
 
@@ -52,7 +52,7 @@ def test_files_become_texts_of_the_trace() -> None:
 def test_what_failed_before_stays_told() -> None:
     one = trace(exchange(Attachment("/a", papers.PNG)), failed="identity")
     one.inspection, one.reason = Inspection.FAILED, "identity"
-    read_files(one, time.monotonic() + 5)
+    read_files(one, time.monotonic() + 60)
     assert (one.inspection, one.reason) == (Inspection.FAILED, "identity")
 
 
@@ -74,5 +74,5 @@ def test_documents_within_texts_are_no_work_for_the_loop() -> None:
     found = exchange(texts=(f"This is it: {coded}",))
     assert not is_light(found)
     one = trace(found)
-    read_files(one, time.monotonic() + 5)
+    read_files(one, time.monotonic() + 60)
     assert any("alder-brook" in segment.text for segment in one.exchange.segments), one.reason

@@ -125,10 +125,11 @@ class Destinations:
         gently, own_port = snapshot.settings.mode != "enforce", address[1] in _ports(client)
 
         def wrong(ip: str) -> str:
-            if own_port and is_here(ip):
+            here = (own_port or not local) and is_here(ip)
+            if own_port and here:
                 return _ITSELF
-            kind = snapshot.destinations.refuses(ip, ai=ai, local=local)
-            if kind and gently and not snapshot.destinations.refuses(ip, ai=False, local=local):
+            kind = snapshot.destinations.refuses(ip, ai=ai, local=local, here=here)
+            if kind and gently and not snapshot.destinations.refuses(ip, ai=False, local=local, here=here):
                 return ""  # told in the record of the exchange
             return kind
 

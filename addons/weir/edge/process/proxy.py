@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,10 @@ __all__ = [
 
 _PLAIN = (bool, int, float, str, type(None))
 _TLS_RECORD_HEAD = 5  # bytes needed to tell a ClientHello from anything else
+_TOO_SHORT = re.compile(rb"[\x14-\x18]\x03?|[A-Za-z]{1,15}")  # to say that it is no ClientHello, or no request
+# Servers take a ClientHello in a record of a version that there is none of, and some one after an alert.
+_DISGUISED = re.compile(rb"[\x14-\x18]\x03")
+_ODD_TLS = "TLS that begins as no client's does"
 
 
 class PlainOptions(Options):
@@ -46,7 +51,8 @@ class PlainOptions(Options):
 
 
 class WeirNextLayer(next_layer.NextLayer):
-    """As mitmproxy's, but a connection that must be decrypted can't become a raw relay by starting oddly."""
+    """As mitmproxy's, but a connection that must be decrypted can't become a raw relay by starting oddly, and none by
+    starting slowly: where a client chose an address, what it says first is all that tells which host it is for."""
 
     name = "nextlayer"
 
@@ -65,16 +71,21 @@ class WeirNextLayer(next_layer.NextLayer):
 
     def _next_layer(self, ctx: context.Context, data_client: bytes, data_server: bytes) -> layer.Layer | None:
         destination = ctx.server.address[0] if ctx.server.address and ctx.layers else ""
-        watched = bool(destination) and ctx.client.transport_protocol == "tcp" and self.must_decrypt(destination)
+        tcp = bool(destination) and ctx.client.transport_protocol == "tcp"
+        # Within TLS the client has named the host, whatever the connection's own end is.
+        watched = tcp and (self.must_decrypt(destination) or bool(ctx.client.sni and self.must_decrypt(ctx.client.sni)))
         if watched and 0 < len(data_client) < _TLS_RECORD_HEAD:
+            raise next_layer.NeedsMoreData
+        if tcp and not data_server and _TOO_SHORT.fullmatch(data_client):
             raise next_layer.NeedsMoreData
         chosen = super()._next_layer(ctx, data_client, data_server)
         if isinstance(chosen, layers.DNSLayer) and ctx.client.transport_protocol == "tcp":
             chosen = meter.MeteredTCPLayer(ctx, ignore=True)  # a tunnel to port 53 would pass uncounted and unrecorded
-        if watched and data_client and isinstance(chosen, meter.MeteredTCPLayer):
+        disguised = tcp and _DISGUISED.match(data_client)
+        if (disguised or (watched and data_client)) and isinstance(chosen, meter.MeteredTCPLayer):
             link = link_of(ctx.client)
             link.refused, link.metered = True, False
-            link.failed = "neither TLS nor HTTP to a host that is decrypted"
+            link.failed = _ODD_TLS if disguised else "neither TLS nor HTTP to a host that is decrypted"
         return chosen
 
 

@@ -2,6 +2,9 @@
 
 ``--mode wireguard`` stands for all of them. What mitmproxy's own server does at its start is not done for them: it
 keeps a private key of the client beside its own, and says it in the log.
+
+A peer writes any address into its packets. Whoever counts connections, asks whether a virtual key may come from there
+or reads the audit would take its word, so a connection has the address that weir gave to the peer's key instead.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 
 import mitmproxy_rs
 from mitmproxy import ctx
+from mitmproxy.proxy import context, layer
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance, WireGuardServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -22,14 +26,16 @@ from weir.edge import records
 from weir.edge.net import Net
 from weir.edge.state import State
 from weir.edge.wire.tunneldns import Names
-from weir.identity.tunnelpeers import PeersError, TunnelPeer, load, peers_file
+from weir.identity.tunnelpeers import PeersError, TunnelPeer, addresses_of, load, peers_file
 
 __all__ = ["Tunnels", "install"]
 
 log = logging.getLogger("weir")
 POLL_S = 1.0
 MODE = "wireguard"
+_UNNUMBERED = addresses_of(0)  # of a peer that is none of the data directory's
 _stock_start = WireGuardServerInstance._start
+_stock_top = WireGuardServerInstance.make_top_layer
 
 
 def _data_of(peer: TunnelPeer) -> str:
@@ -49,16 +55,22 @@ async def _start(self: Any) -> None:
     if own is None or peer is None:
         return await _stock_start(self)
     self.server_key, self.client_key, self.pubkey = own.key, "", peer.key
-    self.principal = peer.principal
+    self.principal, self.addresses = peer.principal, peer.addresses
     await AsyncioServerInstance._start(self)
     return None
+
+
+def _top(self: Any, about: context.Context) -> layer.Layer:
+    address, port = about.client.peername[:2]
+    about.client.peername = (getattr(self, "addresses", _UNNUMBERED)[":" in address], port)
+    return _stock_top(self, about)
 
 
 async def _listen(self: Any, host: str, port: int) -> object:
     async def datagrams(stream: mitmproxy_rs.Stream) -> None:
         own = _own()
         names = own.names if own else Names(())
-        await names.serve(stream, stream.get_extra_info("sockname")[1])
+        await names.serve(stream, stream.get_extra_info("sockname")[1], self.pubkey)
 
     return await mitmproxy_rs.wireguard.start_wireguard_server(
         host, port, self.server_key, [self.pubkey], self.handle_stream, datagrams
@@ -68,6 +80,7 @@ async def _listen(self: Any, host: str, port: int) -> object:
 def install() -> None:
     """Have mitmproxy start its WireGuard servers our way."""
     WireGuardServerInstance._start = _start  # type: ignore[method-assign]
+    WireGuardServerInstance.make_top_layer = _top  # type: ignore[assignment,method-assign]
     WireGuardServerInstance.start_udp_based_server = _listen  # type: ignore[assignment]
 
 

@@ -32,6 +32,15 @@ def found(*addresses: str) -> list[Any]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 80)) for one in addresses]
 
 
+def test_a_client_of_this_machine_needs_no_proxy_to_reach_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "is_here", lambda ip: ip == "10.0.0.1")
+    rig = Rig(tmp_path)
+    one = data("10.0.0.1", peer="10.0.0.1")
+    Destinations(rig.state, Resolve({})).server_connect(one)
+    assert one.server.error is None
+    rig.close()
+
+
 @pytest.mark.parametrize(
     ("peer", "local"), [("127.0.0.1", True), ("::1", True), ("10.0.0.1", True), ("10.1.2.3", False)]
 )
@@ -116,14 +125,17 @@ def test_a_relay_is_closed_and_says_why(tmp_path: Path) -> None:
         ("OWN", [], 8080, REFUSED),
         ("::ffff:OWN", [], 8080, REFUSED),
         ("weir.example", ["OWN"], 8080, REFUSED),
-        ("OWN", [], 8081, ["OWN"]),
+        ("OWN", [], 8081, REFUSED),
+        ("weir.example", ["OWN"], 8081, REFUSED),
+        ("weir.example", ["OWN", "198.51.100.7"], 8081, ["198.51.100.7"]),
         ("weir.example", ["198.51.100.7"], 8080, ["198.51.100.7"]),
     ],
 )
-def test_nobody_is_led_to_weirs_own_listener(
+def test_nobody_is_led_to_weirs_own_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, answer: list[str], port: int, left: object
 ) -> None:
-    """What comes out there would come from this machine: its loopback would be open to all, and its names theirs."""
+    """What comes out there would come from this machine: its loopback would be open to all, and its names theirs. And
+    no firewall looks at what it sends to itself, whatever the address."""
     monkeypatch.setattr(module, "is_here", lambda ip, real=module.is_here: ip.endswith("10.0.0.1") or real(ip))
     rig = Rig(tmp_path)
     one = data(host.replace("OWN", "10.0.0.1"))

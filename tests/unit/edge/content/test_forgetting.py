@@ -76,7 +76,7 @@ def test_it_looks_by_itself(told: Callable[..., Any], monkeypatch: pytest.Monkey
         watch = Forgetting(rig.state)
         await watch.running()
         KeyStore(rig.state.data.path / "content").erase("conversation", conversation, now_us())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(rig.state.conversations):  # noqa: ASYNC110  another thread forgets
                 await asyncio.sleep(0.01)
         await watch.done()

@@ -99,7 +99,7 @@ def test_texts_that_a_kill_took_are_told_by_the_next_start(keeping: Make) -> Non
     lost = [new_event_id() for _ in range(3)]
     for event_id in lost:
         spool.put(AuditRecord(event_id=event_id, kind="request", ts=now_us(), content_ct_hash="ab" * 32))
-    assert spool.close(5)
+    assert spool.close(60)
     directory = state.data.path / "content"
     boots = Boots(directory)
     boots.begun(f"{state.data.proxy_id}-killed")

@@ -24,7 +24,7 @@ def spool(tmp_path: Path) -> Iterator[CountedSpool]:
 def test_both_ways_in_are_counted_and_written(spool: CountedSpool, tmp_path: Path) -> None:
     spool.put(AuditRecord(kind="response", http_status=200))
     asyncio.run(spool.durable(AuditRecord(kind="block", http_status=403)))
-    assert spool.flush(10.0)
+    assert spool.flush(60)
     assert {key[0]: n for key, n in spool.counts.ended.items()} == {"response": 1, "block": 1}
     assert sorted(row["kind"] for row in replay(tmp_path / "spool")) == ["block", "response"]
     assert (spool.counts.untaken, spool.queue_max) == (0, 10)

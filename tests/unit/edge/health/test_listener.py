@@ -32,14 +32,14 @@ def counted(rig: Rig, tmp_path: Path) -> Any:
 
 def _get(address: tuple[str, int], path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{address[0]}:{address[1]}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{address[0]}:{address[1]}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 async def _until_ready(address: tuple[str, int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await asyncio.to_thread(_get, address, "/readyz"))[0] != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -141,7 +141,7 @@ def test_the_store_of_budgets_is_asked_before_the_first_request(make_rig: Any, t
     async def work() -> str:
         health = Health(rig.state, tcp("127.0.0.1", 0))
         await health.running()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while health._looked.at == 0.0:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await health.done()

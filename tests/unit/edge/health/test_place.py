@@ -36,15 +36,15 @@ def test_a_unix_socket_takes_the_place_of_one_that_was_left_and_is_private(tmp_p
         await server.start(unix(path))
         try:
             with pytest.raises(ConnectionError):
-                await ask(path, "/x" * 100, timeout_s=5.0, bytes_max=100)
-            return [await ask(path, "/families", timeout_s=5.0, bytes_max=10_000)]
+                await ask(path, "/x" * 100, timeout_s=60.0, bytes_max=100)
+            return [await ask(path, "/families", timeout_s=60.0, bytes_max=10_000)]
         finally:
             await server.close()
 
     assert asyncio.run(work()) == [(200, b"/families")]
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(OSError):
-        asyncio.run(ask(path, "/healthz", timeout_s=5.0, bytes_max=100))
+        asyncio.run(ask(path, "/healthz", timeout_s=60.0, bytes_max=100))
 
 
 def test_who_says_nothing_or_no_http_is_not_waited_for(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_who_says_nothing_or_no_http_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(TimeoutError):
             await ask(tmp_path / "silent", "/healthz", timeout_s=0.1, bytes_max=100)
         with pytest.raises(ConnectionError):
-            await ask(tmp_path / "other", "/healthz", timeout_s=5.0, bytes_max=100)
+            await ask(tmp_path / "other", "/healthz", timeout_s=60.0, bytes_max=100)
         silent.close()
         server.close()
 

@@ -28,7 +28,7 @@ def _with(server: Server, talk: Talk) -> bytes:
         await server.start(tcp("127.0.0.1", 0))
         assert server.address is not None
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 return await talk(server.address)
         finally:
             await server.close()

@@ -155,7 +155,7 @@ def test_other_commands_can_read_how_it_stands(rig: Rig, tmp_path: Path) -> None
         assert file.stat().st_mode & 0o077 == 0
         await addon.done()
 
-    asyncio.run(asyncio.wait_for(run(), 10))
+    asyncio.run(asyncio.wait_for(run(), 60))
     until(lambda: not file.exists(), "the file's end")
 
 
@@ -179,6 +179,6 @@ def test_a_surprise_does_not_end_the_telling(
         await asyncio.to_thread(until, file.exists, "the file")
         await addon.done()
 
-    asyncio.run(asyncio.wait_for(run(), 10))
+    asyncio.run(asyncio.wait_for(run(), 60))
     assert caplog.text.count("RuntimeError at keyhealth.py:") + caplog.text.count("RuntimeError at test_keyh") == 1
     assert "canary" not in caplog.text

@@ -125,7 +125,7 @@ def during(rig: Rig, body: Callable[[Keyholders], Any]) -> None:
         holders: Keyholders = rig.addon("keyholders")
         holders.running()
         try:
-            await asyncio.wait_for(body(holders), 20)
+            await asyncio.wait_for(body(holders), 60)
         finally:
             await holders.done()
 

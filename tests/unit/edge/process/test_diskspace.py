@@ -65,7 +65,7 @@ def test_it_looks_as_long_as_weir_runs(rig: Rig, monkeypatch: pytest.MonkeyPatch
 
     async def run() -> None:
         await watch.running()
-        await asyncio.wait_for(told.wait(), 5)
+        await asyncio.wait_for(told.wait(), 60)
         await watch.done()
 
     asyncio.run(run())

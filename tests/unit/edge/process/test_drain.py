@@ -88,7 +88,7 @@ def test_it_waits_for_what_runs_and_no_longer(house: House) -> None:
         await asyncio.sleep(0.01)
         assert not ending.done() and "audit closed" not in house.steps
         trace.closed = True
-        await asyncio.wait_for(ending, 10)
+        await asyncio.wait_for(ending, 60)
 
     asyncio.run(main())
     assert house.steps[-1] == "audit closed"
@@ -104,7 +104,7 @@ def test_it_does_not_wait_for_ever(house: House, caplog: pytest.LogCaptureFixtur
     started = time.monotonic()
     with caplog.at_level(logging.WARNING):
         asyncio.run(house.addon.done())
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     assert cancelled == ["shutting down"] and house.steps[-1] == "audit closed"
     assert "1 exchanges were still running" in caplog.text
 

@@ -78,6 +78,44 @@ def test_a_slow_start_to_a_decrypted_host_is_waited_for(chooser: WeirNextLayer, 
         chooser._next_layer(tunnel(chooser, DECRYPTED), data, b"")
 
 
+@pytest.mark.parametrize("data", [b"\x16", b"\x16\x03", b"\x15", b"G", b"POST", b"PROPPATCH"])
+def test_a_start_that_may_be_tls_or_a_request_is_waited_for_wherever_it_goes(
+    data: bytes, chooser: WeirNextLayer
+) -> None:
+    """To an address goes anything: two bytes of a ClientHello, and then the rest, would pass with a name unread."""
+    with pytest.raises(next_layer.NeedsMoreData):
+        chooser._next_layer(tunnel(chooser, "203.0.113.9"), data, b"")
+
+
+@pytest.mark.parametrize("data", [b"\x16\x04", b"\x13\x03", b"\0", b"*1", b"EHLO\n", b"AUTH-x", b"A" * 16])
+def test_a_start_that_is_neither_is_relayed_at_once(data: bytes, chooser: WeirNextLayer) -> None:
+    assert isinstance(chooser._next_layer(tunnel(chooser, "203.0.113.9"), data, b""), meter.MeteredTCPLayer)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x04", b"\x16\x03\x7f", b"\x15\x03\x01\0\2\1\x5a\x16\x03\x01", b"\x14\x03\x03"]
+)
+def test_tls_that_servers_read_and_weir_does_not_goes_nowhere(data: bytes, chooser: WeirNextLayer) -> None:
+    where = tunnel(chooser, "203.0.113.9")
+    assert isinstance(chooser._next_layer(where, data + bytes(40), b""), meter.MeteredTCPLayer)
+    link = link_of(where.client)
+    assert (link.refused, link.metered, link.failed) == (True, False, "TLS that begins as no client's does")
+
+
+@pytest.mark.parametrize(("sni", "refused"), [(DECRYPTED, True), ("shop.example", False)])
+def test_within_tls_the_name_counts_that_it_was_opened_with(sni: str, refused: bool, chooser: WeirNextLayer) -> None:
+    """In transparent mode, and after a CONNECT to an address, the connection's own end says nothing of the host."""
+    where = tunnel(chooser, "203.0.113.9")
+    where.client.sni = sni
+    chosen = chooser._next_layer(where, b"\r\nPOST /v1/chat/completions HTTP/1.1\r\n", b"")
+    assert isinstance(chosen, meter.MeteredTCPLayer)
+    link = link_of(where.client)
+    assert (link.refused, link.failed != "") == (refused, refused)
+    if refused:
+        with pytest.raises(next_layer.NeedsMoreData):
+            chooser._next_layer(where, b"P\r", b"")
+
+
 def test_a_client_hello_is_still_tls(chooser: WeirNextLayer) -> None:
     where = tunnel(chooser, DECRYPTED)
     chosen = chooser._next_layer(where, b"\x16\x03\x01\x00\x05\x01", b"")

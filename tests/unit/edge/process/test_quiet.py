@@ -34,18 +34,18 @@ def test_what_waits_to_be_read_or_taken_is_no_rest() -> None:
 
         server = await asyncio.start_server(take, "127.0.0.1", 0)
         _reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not accepted:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         (theirs,) = accepted
         assert all_quiet([handler(3.0, theirs)], 2.0)
         theirs.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(b"GET")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while all_quiet([handler(3.0, theirs)], 2.0):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         theirs.transport.resume_reading()  # type: ignore[attr-defined]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not all_quiet([handler(3.0, theirs)], 2.0):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         theirs.write(bytes(20_000_000))

@@ -42,7 +42,7 @@ class Watched:
         async def main() -> None:
             await self.addon.running()
             try:
-                await asyncio.wait_for(body(), 20)
+                await asyncio.wait_for(body(), 60)
             finally:
                 await self.addon.done()
 

@@ -15,9 +15,9 @@ from weir.sections_limits import Queues
 def test_runs_and_passes_errors_on() -> None:
     async def main() -> None:
         workers = Workers(1)
-        assert await workers.run(lambda a, b: a + b, 1, 2, timeout_s=5) == 3
+        assert await workers.run(lambda a, b: a + b, 1, 2, timeout_s=60) == 3
         with pytest.raises(ZeroDivisionError):
-            await workers.run(lambda: 1 / 0, timeout_s=5)
+            await workers.run(lambda: 1 / 0, timeout_s=60)
         workers.close()
 
     asyncio.run(main())
@@ -28,16 +28,16 @@ def test_a_slow_job_times_out_and_the_queue_is_bounded() -> None:
         gate = threading.Event()
         workers = Workers(1, queue_max=2)
         slow = asyncio.create_task(workers.run(gate.wait, timeout_s=0.05))
-        queued = asyncio.create_task(workers.run(gate.wait, timeout_s=5))
+        queued = asyncio.create_task(workers.run(gate.wait, timeout_s=60))
         await asyncio.sleep(0)
         assert workers.depths()["work"] == (2, 2)
         with pytest.raises(WorkersBusy):
-            await workers.run(gate.wait, timeout_s=5)
+            await workers.run(gate.wait, timeout_s=60)
         with pytest.raises(WorkersTimeout):
             await slow
         gate.set()
         await queued
-        assert await workers.run(lambda: "again", timeout_s=5) == "again"
+        assert await workers.run(lambda: "again", timeout_s=60) == "again"
         workers.close()
 
     asyncio.run(main())
@@ -57,7 +57,7 @@ class Held:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  threads tell no loop
             await asyncio.sleep(0.001)
 
@@ -71,8 +71,8 @@ def test_a_full_lane_leaves_the_others_free() -> None:
         held, workers = Held(), lanes(a=Lane(1, 9), b=Lane(1, 9))
         stuck = [asyncio.create_task(workers.run(held, str(n), timeout_s=20, lane="a")) for n in range(5)]
         await until(lambda: bool(held.begun))
-        assert await workers.run(lambda: "b", timeout_s=5, lane="b") == "b"
-        assert await workers.run(lambda: "work", timeout_s=5) == "work"
+        assert await workers.run(lambda: "b", timeout_s=60, lane="b") == "b"
+        assert await workers.run(lambda: "work", timeout_s=60) == "work"
         held.gate.set()
         assert await asyncio.gather(*stuck) == list("01234")
         workers.close()
@@ -87,7 +87,7 @@ def test_one_owner_has_a_share_and_another_is_served_at_once() -> None:
         await until(lambda: len(held.begun) == 2)
         with pytest.raises(WorkersBusy):  # two run, three wait: that is the owner's part of the queue
             await workers.run(held, "6", timeout_s=20, lane="a", owner="x")
-        assert await workers.run(lambda: "y", timeout_s=5, lane="a", owner="y") == "y"
+        assert await workers.run(lambda: "y", timeout_s=60, lane="a", owner="y") == "y"
         assert len(held.begun) == 2
         held.gate.set()
         assert await asyncio.gather(*stuck) == list("01234")
@@ -160,10 +160,10 @@ def test_what_work_raises_is_what_the_caller_gets() -> None:
     async def main() -> None:
         workers = Workers()
         with pytest.raises(TimeoutError) as raised:
-            await workers.run(late, timeout_s=5, lane="dlp")
+            await workers.run(late, timeout_s=60, lane="dlp")
         assert not isinstance(raised.value, WorkersTimeout)
         with pytest.raises(KeyError):
-            await workers.run(late, timeout_s=5, lane="nowhere")
+            await workers.run(late, timeout_s=60, lane="nowhere")
         workers.close()
 
     asyncio.run(main())

@@ -130,7 +130,7 @@ class Bench:
             await self.handler.server_event(events.DataReceived(self.client, b"%d" % number))
 
     async def settled(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.heard) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             await asyncio.sleep(0.001)

@@ -22,7 +22,7 @@ from weir.edge.process.fleet.health import FleetHealth
 
 def ask(address: tuple[str, int]) -> list[str]:
     try:
-        with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/readyz", timeout=20) as reply:
+        with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/readyz", timeout=60) as reply:
             return [one["code"] for one in json.load(reply)["reasons"]]
     except urllib.error.HTTPError as error:
         return [one["code"] for one in json.load(error)["reasons"]]
@@ -36,7 +36,7 @@ async def test_it_tells_of_the_fleet_itself(tmp_path: Path, monkeypatch: pytest.
     address = told(run)
     assert address is not None and await asyncio.to_thread(ask, address) == ["starting"]
     url = f"http://{address[0]}:{address[1]}/healthz"
-    assert (await asyncio.to_thread(urllib.request.urlopen, url, timeout=20)).status == 200, "who starts is alive"
+    assert (await asyncio.to_thread(urllib.request.urlopen, url, timeout=60)).status == 200, "who starts is alive"
     sockets.append(run / "health-1.sock")
     assert await asyncio.to_thread(ask, address) == ["no-answer"]
     ingester.runs = False
@@ -68,7 +68,7 @@ async def test_what_workers_report_is_in_the_sums(tmp_path: Path, caplog: pytest
     address = told(run)
     assert address is not None
     url = f"http://{address[0]}:{address[1]}/metrics"
-    numbers = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=20).read().decode())
+    numbers = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=60).read().decode())
     assert "weir_exchanges_total 10.0" in numbers and BOOT not in numbers
     assert caplog.text.count("was not understood") == 1
     await health.done()

@@ -95,7 +95,7 @@ class Run:
         return [one["pid"] for one in self.told()["workers"]]
 
     async def until(self, wanted: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not wanted():
                 assert not self.task.done(), self.task
                 await asyncio.sleep(0.01)
@@ -106,7 +106,7 @@ class Run:
 
     async def end(self) -> int:
         os.kill(os.getpid(), signal.SIGTERM)
-        return await asyncio.wait_for(self.task, 30)
+        return await asyncio.wait_for(self.task, 60)
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +191,7 @@ async def test_a_restart_is_one_after_the_other_and_needs_new_ones_that_start(
 async def test_a_fleet_that_cannot_start_says_so(tmp_path: Path, bound: list[Bound]) -> None:
     (tmp_path / "refuse").touch()
     run = Run(tmp_path, bound)
-    assert await asyncio.wait_for(run.task, 30) == 4
+    assert await asyncio.wait_for(run.task, 60) == 4
     assert run.beside.steps == ["done"]
 
 

@@ -31,7 +31,7 @@ async def test_one_that_is_stopped_is_killed_and_told() -> None:
         await member.start([sys.executable, "-c", BEATS], 4, [], -1)
         members.append(member)
     stopped, well, old, leaves = members
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not all(one.ready == {} and (one.beat or one is old) for one in members):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         leaves.leaving = True
