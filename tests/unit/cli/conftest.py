@@ -125,7 +125,7 @@ def store(tmp_path: Path, made: Path) -> Path:
     spool.start()
     for record in records():
         spool.put(record)
-    assert spool.close(10)
+    assert spool.close(60)
     with Ingester(data / "spool", data / "audit") as ingester:
         assert ingester.run_once() == 4
     shutil.copytree(data, made, symlinks=True)

@@ -44,7 +44,7 @@ def test_add_takes_the_password_from_stdin(process: Process, users: Path) -> Non
 
 def until_hidden(terminal: int) -> None:
     """Wait until the program has turned the echo off, which throws away what was typed before."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while termios.tcgetattr(terminal)[3] & termios.ECHO:
         assert time.monotonic() < deadline, "the prompt shows what is typed"
         time.sleep(0.01)
@@ -64,7 +64,7 @@ def test_add_asks_hidden_and_twice_on_a_terminal(users: Path) -> None:
                 seen += os.read(ours, 1024)
             until_hidden(ours)
             os.write(ours, b"hunter2-long\n")
-        out, _ = running.communicate(timeout=30)
+        out, _ = running.communicate(timeout=60)
     while select.select([ours], [], [], 0)[0]:
         seen += os.read(ours, 1024)
     for end in (ours, theirs):

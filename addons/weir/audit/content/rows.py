@@ -55,8 +55,8 @@ def rows_about(
         WHERE e.event_id IN (SELECT event_id FROM named)
             OR e.exchange_id IN (SELECT exchange_id FROM named WHERE exchange_id IS NOT NULL)
         ORDER BY e.ts, e.seq LIMIT ?"""
-    found = _asked(data_dir, query, [*values, limit])
     late = list(unread(data_dir))
+    found = _asked(data_dir, query, [*values, limit])
     begun, ended = _us(since), _us(until)
     mine = {
         _exchange(row)
@@ -74,23 +74,30 @@ def row_of(data_dir: Path, name: str) -> list[dict[str, Any]]:
     """The event of this id, or the events of the exchange of this id that bear texts. Raises as ``rows_about``."""
     query = f"""SELECT {_COLUMNS} FROM events e
         WHERE e.event_id = ?::UUID OR (e.exchange_id = ?::UUID AND e.content_ct_hash <> '') ORDER BY e.ts, e.seq"""
+    late = [
+        row
+        for row in unread(data_dir)
+        if row["event_id"] == name or (_exchange(row) == name and row.get("content_ct_hash"))
+    ]
     found = _asked(data_dir, query, [name, name])
     known = {row["event_id"] for row in found}
-    late = (row for row in unread(data_dir) if row["event_id"] not in known)
-    found += [row for row in late if row["event_id"] == name or (_exchange(row) == name and row.get("content_ct_hash"))]
+    found += [row for row in late if row["event_id"] not in known]
     return [row for row in found if row["event_id"] == name] or found
 
 
 def conversations_of(data_dir: Path, user: str) -> set[str]:
     """Every conversation that the audit knows of a user. Raises as ``rows_about``."""
+    names = {row.get("conversation_id") for row in unread(data_dir) if row.get("user") == user}
     rows = _asked(data_dir, 'SELECT DISTINCT conversation_id FROM events WHERE "user" = ?', [user])
-    names = {row["conversation_id"] for row in rows}
-    names |= {row.get("conversation_id") for row in unread(data_dir) if row.get("user") == user}
+    names |= {row["conversation_id"] for row in rows}
     return {name for name in names if name}
 
 
 def unread(data_dir: Path) -> Iterator[dict[str, Any]]:
-    """The spool's records that no ingester has brought into the store yet, times as microseconds. Raises OSError."""
+    """The spool's records that no ingester has brought into the store yet, times as microseconds. Raises OSError.
+
+    To be read before the store is asked: what an ingester takes over in between is in both, else it were in neither.
+    """
     cursor = Cursor.load(data_dir / "audit" / "cursor.json")
     offsets = cursor.offsets if cursor is not None else {}
     for paths in segments(data_dir / "spool").values():

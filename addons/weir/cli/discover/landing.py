@@ -245,18 +245,18 @@ def _imports(data: Path) -> dict[str, tuple[int, int]]:
     from weir.audit.store import database as store
 
     found: dict[str, tuple[int, int]] = {}
+    if (data / "spool").is_dir():  # before the store is asked, for an ingester may take over in between
+        for row in unread(data):
+            extra = row.get("extra") or ""
+            if row.get("kind") == "config" and '"import"' in extra:
+                told = json.loads(extra)
+                found[str(told.get("import"))] = (int(row.get("ts") or 0), int(told.get("bytes") or 0))
     if (data / "audit" / "cursor.json").exists():
         query = (
             "SELECT extra->>'$.import', epoch_us(ts), try_cast(extra->>'$.bytes' AS BIGINT) FROM events "
             "WHERE kind = 'config' AND contains(extra::VARCHAR, '\"import\"')"
         )
         found.update((digest, (at, size or 0)) for digest, at, size in store.sql(data, query)[1] if digest)
-    if (data / "spool").is_dir():
-        for row in unread(data):
-            extra = row.get("extra") or ""
-            if row.get("kind") == "config" and '"import"' in extra:
-                told = json.loads(extra)
-                found[str(told.get("import"))] = (int(row.get("ts") or 0), int(told.get("bytes") or 0))
     return found
 
 

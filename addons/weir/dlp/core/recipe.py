@@ -17,7 +17,7 @@ from weir.dlp.rulebook.rules import load_rules
 
 __all__ = ["Made", "Recipe"]
 
-_FORMAT = "4"  # raise when the same rules would give other findings
+_FORMAT = "5"  # raise when the same rules would give other findings
 _VERSION_HEX = 16
 
 

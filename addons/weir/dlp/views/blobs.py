@@ -199,7 +199,7 @@ def _decode(run: bytes, left: Callable[[], int]) -> Iterator[_Found]:
         yield from _texts("hex", binascii.unhexlify(run[place:even]), place, 2, 1, left())
         hexed += end - place
         place = end
-    if hexed * 2 > len(run):
+    if len(run) - hexed < RUN_MIN:  # more may be base64 filled up with zeros, which are "AAAA" there
         return
     if run.count(b"-") * 4 >= len(run) and (match := _PAIRS.search(run)) is not None:
         data = binascii.unhexlify(b"".join(pair[1] for pair in _PAIR.finditer(run, *match.span())))

@@ -66,7 +66,7 @@ class Shelf:
         sealed = seal(writer, content, **given)
         assert sealed is not None
         assert writer.put(sealed)
-        assert writer.flush(5)
+        assert writer.flush(60)
         return sealed
 
     def files(self) -> list[Path]:

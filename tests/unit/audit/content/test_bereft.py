@@ -32,7 +32,7 @@ def boot(root: Path, name: str, rows: list[tuple[str, str]], **given: int) -> li
     spool.start()
     for event_id, ct_hash in rows:
         spool.put(AuditRecord(event_id=event_id, kind="request", ts=now_us(), content_ct_hash=ct_hash or None))
-        assert spool.flush(5)
+        assert spool.flush(60)
     spool.close(5)
     (root / "content").mkdir(exist_ok=True)
     Boots(root / "content").begun(f"p-{name}")

@@ -15,7 +15,7 @@ from .conftest import Shelf
 
 def durable(spool: Spool, record: AuditRecord) -> None:
     spool.put(record)
-    assert spool.flush(5)
+    assert spool.flush(60)
 
 
 def test_an_erasure_is_recorded_and_the_chain_still_verifies(shelf: Shelf, spool: Spool) -> None:

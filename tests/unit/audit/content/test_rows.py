@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from weir.audit.content import rows as rows_module
 from weir.audit.content.erase import reading_record
 from weir.audit.content.reader import Gone, Opened
 from weir.audit.content.rows import conversations_of, row_of, rows_about, unread
@@ -40,7 +42,7 @@ def test_a_timeline_out_of_the_store(shelf: Shelf, spool: Spool) -> None:
     spool.put(AuditRecord(event_id=new_event_id(), kind="response", ts=now_us(), tool_calls=calls, **who))  # type: ignore[arg-type]
     spool.put(AuditRecord(event_id=new_event_id(), exchange_id=new_event_id(), kind="request", ts=1, user="bert"))
     spool.put(reading_record(kept.event_id, exchange, by="ops", reason="case 9", outcome="opened"))
-    assert spool.flush(5)
+    assert spool.flush(60)
     ingest(shelf.root)
     for asked in ({"user": "anna"}, {"conversation": "c1"}, {"app": "bot", "user": "anna"}):
         rows = rows_about(shelf.root, **asked)
@@ -65,7 +67,7 @@ def test_a_period_and_a_number_bound_it(shelf: Shelf, spool: Spool) -> None:
     now = now_us()
     for hours in range(5):
         spool.put(AuditRecord(event_id=new_event_id(), kind="request", ts=now - hours * 3_600_000_000, user="anna"))
-    assert spool.flush(5)
+    assert spool.flush(60)
     ingest(shelf.root)
     moment = datetime.fromtimestamp(now / 1e6, UTC).replace(tzinfo=None)
     since = moment - timedelta(hours=2, minutes=30)
@@ -81,18 +83,50 @@ def test_somebody_must_be_named(tmp_path: Path) -> None:
         rows_about(tmp_path)
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["before the store answers", "after it"])
+def test_what_the_ingester_takes_over_at_that_moment_is_there_once(
+    shelf: Shelf, spool: Spool, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    ask = rows_module._asked
+
+    def asked(*given: Any) -> list[dict[str, Any]]:
+        if first:
+            ingest(shelf.root)
+        found = ask(*given)
+        if not first:
+            ingest(shelf.root)
+        return found
+
+    monkeypatch.setattr(rows_module, "_asked", asked)
+    ingest(shelf.root)
+
+    def put(talk_id: str) -> str:
+        event = new_event_id()
+        who = {"exchange_id": new_event_id(), "user": "anna", "conversation_id": talk_id}
+        spool.put(AuditRecord(event_id=event, kind="request", ts=now_us(), content_ct_hash="ab", **who))  # type: ignore[arg-type]
+        assert spool.flush(60)
+        return event
+
+    one = put("c1")
+    assert [row["event_id"] for row in row_of(shelf.root, one)] == [one]
+    two = put("c2")
+    assert [row["event_id"] for row in rows_about(shelf.root, user="anna")] == [one, two]
+    put("c3")
+    assert conversations_of(shelf.root, "anna") == {"c1", "c2", "c3"}
+
+
 def test_what_the_ingester_has_not_read_is_there_all_the_same(shelf: Shelf, spool: Spool) -> None:
     first, second, exchange = new_event_id(), new_event_id(), new_event_id()
     who = {"exchange_id": exchange, "user": "anna", "conversation_id": "c1"}
     spool.put(AuditRecord(event_id=first, kind="request", ts=now_us(), content_ct_hash="ab", **who))  # type: ignore[arg-type]
-    assert spool.flush(5)
+    assert spool.flush(60)
     assert [row["event_id"] for row in rows_about(shelf.root, user="anna")] == [first]
     ingest(shelf.root)
     spool.put(AuditRecord(event_id=second, kind="response", ts=now_us(), **{**who, "conversation_id": "c2"}))  # type: ignore[arg-type]
     spool.put(
         AuditRecord(event_id=new_event_id(), exchange_id=new_event_id(), kind="request", ts=now_us(), user="bert")
     )
-    assert spool.flush(5)
+    assert spool.flush(60)
     assert next(row["event_id"] for row in unread(shelf.root)) == second
     assert [row["event_id"] for row in rows_about(shelf.root, user="anna")] == [first, second]
     assert [row["event_id"] for row in row_of(shelf.root, second)] == [second]

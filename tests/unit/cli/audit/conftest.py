@@ -75,12 +75,12 @@ def make_kept(tmp_path: Path) -> Callable[..., Kept]:
             )  # fmt: skip
             assert sealed is not None and writer.put(sealed)
             records.append(replace(record, content_ct_hash=sealed.content_ct_hash))
-        assert writer.close(5)
+        assert writer.close(60)
         spool = Spool(data.spool, data.proxy_id, "0" * 16, segment_bytes_max=1 << 20)
         spool.start()
         for record in records:
             spool.put(record)
-        assert spool.close(5)
+        assert spool.close(60)
         kept = Kept(data.path, *records)
         if ingested:
             kept.ingest()

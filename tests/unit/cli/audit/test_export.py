@@ -33,7 +33,7 @@ def spooled(tmp_path: Path) -> Path:
     spool.start()
     for record in records():
         spool.put(record)
-    assert spool.close(10)
+    assert spool.close(60)
     return data
 
 

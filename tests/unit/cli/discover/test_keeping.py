@@ -14,10 +14,14 @@ from typing import Any
 
 import pytest
 
+from weir.audit.ingester.ingest import Ingester
+from weir.audit.record import AuditRecord, new_event_id
 from weir.audit.spool import room
+from weir.audit.spool.records import write_records
 from weir.audit.store import database as store
 from weir.cli.app import start
 from weir.cli.discover import landing
+from weir.datadir import DataDir
 
 BEGIN = int(time.time()) - 86_400 * 3
 
@@ -70,6 +74,31 @@ def test_a_directory_and_the_same_log_twice(data: Path, tmp_path: Path, capsys: 
     assert json.loads(out)["services"][0]["requests"] == 1
     assert "holds the same as" in err
     assert kept(data) == [("ann", 1)]
+
+
+def test_an_import_that_the_ingester_takes_over_at_that_moment_is_known(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ingest() -> None:
+        with Ingester(data / "spool", data / "audit") as ingester:
+            ingester.run_once()
+
+    ask, home = store.sql, DataDir(data)
+
+    def asked(*given: Any) -> Any:
+        found = ask(*given)
+        ingest()
+        return found
+
+    def write(**told: Any) -> None:
+        row = AuditRecord(event_id=new_event_id(), kind="config", ts=5, extra=json.dumps(told))
+        write_records(home.spool, home.proxy_id, [row])
+
+    write(other=1)
+    ingest()
+    write(**{"import": "of this file", "bytes": 7})
+    monkeypatch.setattr(store, "sql", asked)
+    assert landing._imports(data) == {"of this file": (5, 7)}
 
 
 def test_two_imports_wait_for_each_other(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

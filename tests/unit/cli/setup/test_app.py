@@ -53,7 +53,7 @@ def place(files: CaFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def asked(place: str, method: str, target: str, head: str = "") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(place, timeout=10)
+    connection = http.client.HTTPConnection(place, timeout=60)
     connection.putrequest(method, target, skip_host=bool(head))
     if head:
         connection.putheader("Host", head)

@@ -14,7 +14,7 @@ def detector(*keywords: str) -> SecretDetector:
 def test_it_speaks_for_its_rule() -> None:
     subject = detector()
     assert (subject.name, subject.severity) == ("secret/x", "high")
-    assert list(subject.find("a k_q7w2e9r1", Deadline(1.0))) == [(2, 12, 0.8)]
+    assert list(subject.find("a k_q7w2e9r1", Deadline(60))) == [(2, 12, 0.8)]
 
 
 def test_keywords_are_part_of_the_prefilter() -> None:

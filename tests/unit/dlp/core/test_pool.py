@@ -22,12 +22,11 @@ from weir.dlp.core.pool import GRACE_S, LOST, Helpers
 from weir.dlp.core.recipe import Recipe
 from weir.dlp.core.scan import LATE
 
-RECIPE = Recipe(entities=("EMAIL_ADDRESS",), fingerprint_key=b"pool-test")
 FILLER = "lorem ipsum dolor " * (HELPED_CHARS_MIN // 10)
 TEXT = f"{FILLER} to jane@acme.com"
 
 
-def until(holds: Callable[[], bool], seconds: float = 15) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
@@ -42,8 +41,21 @@ def gone(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine.load(entities=["EMAIL_ADDRESS"], fingerprint_key=b"pool-test", cache_entries=0, helpers=2)
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """As weir gives it: what one process has compiled the others read."""
+    folder = tmp_path_factory.mktemp("compiled")
+    return Recipe(entities=("EMAIL_ADDRESS",), fingerprint_key=b"pool-test", compiled=folder)
+
+
+@pytest.fixture(scope="module")
+def engine(recipe: Recipe) -> Iterator[Engine]:
+    made = Engine.load(
+        entities=recipe.entities,
+        fingerprint_key=recipe.fingerprint_key,
+        cache_entries=0,
+        helpers=2,
+        compiled=recipe.compiled,
+    )
     made.start()
     assert made.helpers is not None and made.helpers.wait(60)
     yield made
@@ -121,7 +133,7 @@ def test_one_that_hangs_is_killed_in_its_time(engine: Engine) -> None:
 
 def test_who_waits_for_a_busy_one_waits_no_longer_than_its_time(engine: Engine) -> None:
     helpers = helpers_of(engine)
-    taken = [helpers._idle.get(timeout=5) for _ in range(2)]
+    taken = [helpers._idle.get(timeout=60) for _ in range(2)]
     try:
         assert helpers.scan(TEXT.encode(), Deadline(0.05)) == helpers.scan(TEXT.encode(), Deadline(0.0))
         scan = helpers.scan(TEXT.encode(), Deadline(0.05))
@@ -149,8 +161,8 @@ def test_many_threads_at_once(engine: Engine) -> None:
     assert wrong == []
 
 
-def test_without_any_the_thread_scans() -> None:
-    helpers = Helpers(RECIPE, 1)
+def test_without_any_the_thread_scans(recipe: Recipe) -> None:
+    helpers = Helpers(recipe, 1)
     helpers.close()
     helpers.start()  # no more
     assert helpers.scan(b"x", None) is None and helpers.pids == ()
@@ -165,8 +177,8 @@ def test_a_recipe_that_does_not_load_leaves_the_thread(caplog: pytest.LogCapture
     helpers.close()
 
 
-def test_they_end_when_nobody_holds_them() -> None:
-    helpers = Helpers(RECIPE, 1)
+def test_they_end_when_nobody_holds_them(recipe: Recipe) -> None:
+    helpers = Helpers(recipe, 1)
     helpers.start()
     assert helpers.wait(60)
     pids = helpers.pids
@@ -176,16 +188,19 @@ def test_they_end_when_nobody_holds_them() -> None:
     assert until(lambda: all(map(gone, pids)))
 
 
-def test_they_end_with_weir_however_that_ends() -> None:
+def test_they_end_with_weir_however_that_ends(recipe: Recipe) -> None:
     code = (
         "import sys, time\n"
+        "from pathlib import Path\n"
         "from weir.dlp.core.pool import Helpers\n"
         "from weir.dlp.core.recipe import Recipe\n"
-        "helpers = Helpers(Recipe(entities=('EMAIL_ADDRESS',), fingerprint_key=b'k'), 2)\n"
+        "recipe = Recipe(entities=('EMAIL_ADDRESS',), fingerprint_key=b'pool-test', compiled=Path(sys.argv[1]))\n"
+        "helpers = Helpers(recipe, 2)\n"
         "helpers.start(); helpers.wait(60); print(*helpers.pids, flush=True); time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PROVIDER_KEY": "radioactive"}
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as process:
+    command = [sys.executable, "-c", code, str(recipe.compiled)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         pids = [int(pid) for pid in process.stdout.readline().split()]
         assert len(pids) == 3

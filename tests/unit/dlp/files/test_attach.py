@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import base64
-import time
 from dataclasses import replace
 
 import pytest
 
 from harness import papers
+from harness.effort import within
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.files import FileLimits, attach
 from weir.dlp.files.attach import FILE, holds_files
@@ -101,11 +101,9 @@ def test_words_that_look_like_the_beginning_of_a_document() -> None:
 
 
 def test_many_documents_in_texts_take_linear_time() -> None:
-    begun = time.process_time()
     for piece in ("H4sI", "H4sI\n", "JVBERi" + "A" * 30 + "\n", "UEsDB ", "N3q8rycc\\n"):
         said = Segment("/x", "user", piece * (400_000 // len(piece)))
-        attach(replace(exchange(), segments=(said,)), FileLimits())
-    assert time.process_time() - begun < 5
+        within(2, lambda said=said: attach(replace(exchange(), segments=(said,)), FileLimits()))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from harness.effort import within
 from weir.dlp.files.markup import attributes, has_entities, plain, xml_text
 
 
@@ -53,7 +52,4 @@ def test_entities() -> None:
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     text = piece * (400_000 // len(piece))
-    begun = time.process_time()
-    plain(text)
-    attributes(text)
-    assert time.process_time() - begun < 3
+    within(2, lambda: (plain(text), attributes(text)))

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import time
 import zlib
 
 import pytest
 
+from harness.effort import within
 from weir.dlp.files.job import FileLimits, Job, Stop
 from weir.dlp.files.pdfbytes import beside_pages
 
@@ -63,6 +63,4 @@ def test_bombs_end() -> None:
 
 @pytest.mark.parametrize("piece", [b"(", b"(a", b"\\(", b"<", b"<4", b"%", b"/", b"stream\n", b" BT", b"(()", b"obj<<"])
 def test_hostile_bytes_take_linear_time(piece: bytes) -> None:
-    begun = time.process_time()
-    read(piece * (400_000 // len(piece)))
-    assert time.process_time() - begun < 3
+    within(2, lambda: read(piece * (400_000 // len(piece))))

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from harness.effort import within
 from weir.dlp.core.patterns import Deadline, OutOfTime
 from weir.dlp.personal.cards import CardDetector, network_lengths
 from weir.dlp.personal.context import ContextWords
@@ -17,7 +16,7 @@ SHORT = "5018" + "00000009"
 
 
 def found(text: str) -> list[str]:
-    return [text[start:end] for start, end, score in CARDS.find(text, Deadline(2.0)) if score == 1.0]
+    return [text[start:end] for start, end, score in CARDS.find(text, Deadline(60)) if score == 1.0]
 
 
 def spaced(number: str, *sizes: int, mark: str = " ") -> str:
@@ -89,9 +88,7 @@ def test_no_networks(prefix: str) -> None:
 
 
 def test_hostile_digits_end_in_time() -> None:
-    begin = time.thread_time()
-    found("4111 " * 20_000)
-    assert time.thread_time() - begin < 2
+    within(2, lambda: found("4111 " * 20_000))
     with pytest.raises(OutOfTime):
         list(CARDS.find(VISA, Deadline(0)))
 

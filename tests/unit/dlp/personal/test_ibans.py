@@ -15,7 +15,7 @@ def detector(answer: bool | None = None) -> IbanDetector:
 
 
 def found(text: str, answer: bool | None = None) -> list[str]:
-    return [text[start:end] for start, end, _ in detector(answer).find(text, Deadline(2.0))]
+    return [text[start:end] for start, end, _ in detector(answer).find(text, Deadline(60))]
 
 
 @pytest.mark.parametrize(

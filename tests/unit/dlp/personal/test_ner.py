@@ -76,7 +76,7 @@ def test_offsets_hold_in_long_texts(pipeline: Path) -> None:
     assert len(set(starts) & {start for start, _ in spans}) > 690
 
 
-def test_the_engine_finds_them(pipeline: Path) -> None:
+def test_the_engine_finds_them(pipeline: Path, tmp_path: Path) -> None:
     person = load_ner(str(pipeline))
     assert isinstance(person, NerDetector)
     assert (person.name, person.severity, person.sources) == ("pii/PERSON", "medium", ())
@@ -89,10 +89,11 @@ def test_the_engine_finds_them(pipeline: Path) -> None:
         assert scan.complete, scan.reason
         return {(f.detector, text[f.start : f.end]) for f in scan.findings}
 
-    alone = Engine.load(fingerprint_key=b"unit-test-key", nlp=str(pipeline))
+    policy: dict[str, Any] = {"nlp": str(pipeline), "compiled": tmp_path}
+    alone = Engine.load(fingerprint_key=b"unit-test-key", **policy)
     assert alone.slow and told(alone) == expected
     assert {"pii/PERSON", "pii/LOCATION", "pii/NRP"} <= set(alone.detectors)
-    helped = Engine.load(fingerprint_key=b"unit-test-key", nlp=str(pipeline), cache_entries=0, helpers=1)
+    helped = Engine.load(fingerprint_key=b"unit-test-key", cache_entries=0, helpers=1, **policy)
     helped.start()
     try:
         assert helped.helpers is not None and helped.helpers.wait(60)

@@ -37,7 +37,7 @@ def detector(
 
 
 def found(subject: PatternDetector | BesideWords, text: str) -> list[tuple[str, float]]:
-    return [(text[start:end], score) for start, end, score in subject.find(text, Deadline(1.0))]
+    return [(text[start:end], score) for start, end, score in subject.find(text, Deadline(60))]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ RULES = [rule for rule in load_rules().rules if rule.category == "marking"]
 
 
 def found(text: str) -> set[str]:
-    return {rule.id.partition("/")[2] for rule in RULES if any(rule.spans(text, Deadline(1.0)))}
+    return {rule.id.partition("/")[2] for rule in RULES if any(rule.spans(text, Deadline(60)))}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
+from harness.effort import within
 from weir.dlp.core.patterns import Deadline
 from weir.dlp.core.reach import reach_of
 from weir.dlp.rulebook.rules import RuleError, RuleSet, load_rules
@@ -40,12 +40,8 @@ def test_the_built_in_rules() -> None:
 
 
 def test_the_built_in_rules_are_proved_in_no_time_and_read_in_less() -> None:
-    begin = time.process_time()
-    proved = load_rules(prove=True)
-    assert time.process_time() - begin < 5
-    begin = time.process_time()
-    known = load_rules()
-    assert time.process_time() - begin < 1
+    proved = within(5, lambda: load_rules(prove=True))
+    known = within(1, load_rules)
     assert known.digest == proved.digest
     for one, other in zip(known.rules, proved.rules, strict=True):
         assert (one.id, one.pattern.pattern, one.group, one.match) == (
@@ -90,7 +86,7 @@ rules:
 
 def hits(ruleset: RuleSet, name: str, text: str) -> list[str]:
     rule = next(rule for rule in ruleset.rules if rule.id == name)
-    return [text[start:end] for start, end in rule.spans(text, Deadline(1.0))]
+    return [text[start:end] for start, end in rule.spans(text, Deadline(60))]
 
 
 def test_a_regex_of_any_category(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def rule(regex: str = r"k_([0-9a-z]{8})", **fields: Any) -> SecretRule:
 
 
 def found(subject: SecretRule, text: str) -> list[str]:
-    return [text[start:end] for start, end in subject.spans(text, Deadline(1.0))]
+    return [text[start:end] for start, end in subject.spans(text, Deadline(60))]
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,14 @@ def test_what_swells_gives_its_beginning_and_then_raises() -> None:
         for piece in pieces_of(text, look(text), lambda: 4000):
             found.append(piece.text)
     assert found == ["abc " * 1000]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [DATA + bytes(1000), bytes(999) + DATA, bytes(999) + DATA + bytes(999), gzip.compress(DATA + bytes(1_000_000))],
+    ids=["behind", "before", "around", "packed"],
+)
+def test_zeros_hide_no_text(data: bytes) -> None:
+    """In base64 they are a run of "A", which might be hexadecimal."""
+    found = pieces(base64.b64encode(data).decode(), 2_000_000)
+    assert any(SAID in piece.text for piece in found)
