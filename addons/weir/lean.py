@@ -20,7 +20,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-__all__ = ["lean", "uncollected"]
+__all__ = ["import_late", "lean", "uncollected"]
 
 _lock = threading.RLock()
 
@@ -145,6 +145,28 @@ def lean(family: str, user: str = "", module: str = "", names: Sequence[str] = (
         if user:
             with _absent(module, names):
                 importlib.import_module(user)
+
+
+def import_late(user: str, module: str, name: str) -> ModuleType:
+    """``user``, which takes the class ``name`` from ``module`` for something that weir never has it do.
+
+    ``module`` is then imported when somebody makes one of these after all. `filelock`, which tldextract wants for a
+    cache on disk, hooks into every audit event of the interpreter, for as long as the process lives: 2 % of a request.
+    """
+    with _lock:
+        if user in sys.modules or module in sys.modules:
+            return importlib.import_module(user)
+
+        def make(*arguments: Any, **named: Any) -> Any:
+            return getattr(importlib.import_module(module), name)(*arguments, **named)
+
+        stand_in = ModuleType(module)
+        setattr(stand_in, name, make)
+        sys.modules[module] = stand_in
+        try:
+            return importlib.import_module(user)
+        finally:
+            del sys.modules[module]
 
 
 @contextmanager

@@ -42,10 +42,10 @@ class Scope(StrEnum):
 
     def name_of(self, principal: Principal) -> str:
         """What the caller is called at this scope; empty for the organisation and for whoever has no such name."""
-        return {
-            Scope.ORG: "", Scope.TEAM: principal.team, Scope.APP: principal.app,
-            Scope.KEY: principal.key_id, Scope.USER: principal.user,
-        }[self]  # fmt: skip
+        return "" if self is Scope.ORG else str(getattr(principal, _FIELDS[self]))
+
+
+_FIELDS = {Scope.TEAM: "team", Scope.APP: "app", Scope.KEY: "key_id", Scope.USER: "user"}  # of a principal
 
 
 class Unit(StrEnum):
@@ -66,7 +66,7 @@ class Window(StrEnum):
     def starts(self, at: int) -> int:
         """Where the window begins that holds the time ``at``."""
         if self is Window.MONTH:
-            return _micros(_date(at).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+            return _month(at // (3600 * SECOND))
         return at - at % (_LENGTHS[self] * SECOND)
 
     def ends(self, at: int) -> int:
@@ -86,6 +86,12 @@ def _date(at: int) -> datetime:
 
 def _micros(date: datetime) -> int:
     return (date - _EPOCH) // timedelta(microseconds=1)
+
+
+@lru_cache(64)
+def _month(hour: int) -> int:
+    """Where the month begins that holds this hour since 1970: every claim asks."""
+    return _micros(_date(hour * 3600 * SECOND).replace(day=1, hour=0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from weir.addresses import plain
 
@@ -77,6 +78,12 @@ class HostSet:
         return bool(self._exact or self._suffixes or self._globs)
 
 
+@lru_cache(maxsize=2)
+def _prepared(hosts: frozenset[str]) -> HostSet:
+    """The catalogue's thousands are the same in one policy after the other."""
+    return HostSet(hosts)
+
+
 class Interception:
     """The policy's ``intercept`` section, ready to be asked.
 
@@ -106,7 +113,7 @@ class Interception:
         self._threshold = int(sample_percent / 100 * 2**64)
         self._include = HostSet(include)
         self._exclude = HostSet(exclude)
-        self._hosts = HostSet(hosts)
+        self._hosts = _prepared(frozenset(hosts))
         self._tenants = HostSet(tenants)
         self._key = key
         self._clock = clock

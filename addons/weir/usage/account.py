@@ -114,6 +114,8 @@ def _says_something(usage: Usage) -> bool:
 
 
 def _as(usage: Usage, output_tokens: int, source: str) -> Usage:
+    if usage.output_tokens == output_tokens and usage.source == source:
+        return usage  # as mostly
     return replace(usage, output_tokens=output_tokens, source=source)
 
 

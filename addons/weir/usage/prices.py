@@ -109,6 +109,13 @@ def _level(standard: ModelPrice, step: tuple[Decimal, ...]) -> ModelPrice:
     return type(standard)(**flat)
 
 
+@cache
+def _ids() -> dict[str, str]:
+    """The library's name of each provider of ours."""
+    table = yaml.safe_load(_TABLE.read_text())["providers"]
+    return {str(ours): str(theirs) for ours, theirs in table.items()}
+
+
 class Prices:
     """Prices of models. Safe for use by several threads at once; nothing in it fetches anything."""
 
@@ -129,9 +136,7 @@ class Prices:
         genai-prices itself (0.4 s) is loaded with the first price unless ``warm``. Raises PriceListError for a vetted
         list that is damaged: prices that somebody chose are not silently replaced by others.
         """
-        table = yaml.safe_load(_TABLE.read_text())["providers"]
-        ids = {str(ours): str(theirs) for ours, theirs in table.items()}
-        prices = cls(ids, overrides, newest(folder) if folder is not None and folder.is_dir() else None)
+        prices = cls(_ids(), overrides, newest(folder) if folder is not None and folder.is_dir() else None)
         if warm:
             prices.warm()
         return prices

@@ -1,8 +1,8 @@
 """``audit.duckdb``: views over the Parquet files, readable with stock DuckDB at any moment while records come in.
 
 The file holds no data. It is built beside and renamed into place, and only when its definitions change, so that nobody
-who has it open is disturbed. DuckDB's views need absolute paths: when the directory was moved, the next ``ensure`` (any
-of weir's commands, or the ingester's start) builds the file anew for the new place.
+who has it open is disturbed. DuckDB's views need absolute paths, and all ask one macro for the place: when the
+directory was moved, the next ``ensure`` (any of weir's commands, or the ingester's start) gives the file a new one.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from weir.audit.store.visible import exchanges, visible
 
 __all__ = ["ask", "connect", "ensure", "path_of", "sql"]
 
+_PLACE = "weir_place"
+
 
 def path_of(data_dir: Path) -> Path:
     """Where the store of a data directory is."""
@@ -36,7 +38,7 @@ def path_of(data_dir: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Definitions:
-    """``anywhere``: what holds in every place. ``here``: what names this place's files."""
+    """``anywhere``: what holds in every place. ``here``: what names this one, and comes first."""
 
     anywhere: list[str]
     here: list[str]
@@ -44,24 +46,29 @@ class _Definitions:
     @property
     def versions(self) -> tuple[str, str]:
         """Of all, and of what holds in every place."""
-        every, anywhere = ("\n".join(some).encode() for some in ([*self.anywhere, *self.here], self.anywhere))
+        every, anywhere = ("\n".join(some).encode() for some in ([*self.here, *self.anywhere], self.anywhere))
         return hashlib.sha256(every).hexdigest(), hashlib.sha256(anywhere).hexdigest()
 
 
 def _definitions(files: ParquetFiles) -> _Definitions:
     real = {table: visible(files, table) for table in described.TABLES} | {EXCHANGES.name: exchanges(files)}
-    comments = {**described.TABLES, EXCHANGES.name: EXCHANGES.comment}
+    comments = {**described.TABLES, EXCHANGES.name: EXCHANGES.comment, "checkpoints": COMMENT}
     # DuckDB plans a view when it is made: over stand-ins without rows that takes a fifth of the time.
     anywhere = [f"CREATE VIEW {name} AS {described.bare(name)}" for name in real]
     anywhere.append(f"CREATE VIEW checkpoints AS {checkpoints_none()}")
     for view in (*VIEWS, *MACROS):
         anywhere += view.statements() if view.name != EXCHANGES.name else []
-    here = [f"CREATE OR REPLACE VIEW checkpoints AS {checkpoints_sql(files.root / LOG)}"]
-    here.append(f"COMMENT ON VIEW checkpoints IS {quote(COMMENT)}")
-    for name, select in real.items():
-        here.append(f"CREATE OR REPLACE VIEW {name} AS {select}")
-        here.append(f"COMMENT ON VIEW {name} IS {quote(comments[name])}")
+    for name, select in (real | {"checkpoints": checkpoints_sql(files.root / LOG)}).items():
+        anywhere.append(f"CREATE OR REPLACE VIEW {name} AS {_placeless(select, files.root)}")
+        anywhere.append(f"COMMENT ON VIEW {name} IS {quote(comments[name])}")
+    here = [f"CREATE OR REPLACE MACRO {_PLACE}() AS {quote(files.root)}"]
+    here.append(f"COMMENT ON MACRO {_PLACE} IS 'The directory that the files of all views are in.'")
     return _Definitions(anywhere, here)
+
+
+def _placeless(select: str, root: Path) -> str:
+    """The same, its files' directory asked of the macro: to plan these views anew takes longest of all."""
+    return select.replace(quote(f"{root}/")[:-1], f"{_PLACE}() || '/")
 
 
 def ensure(audit_dir: Path, engine: duckdb.DuckDBPyConnection | None = None) -> Path:
@@ -87,7 +94,7 @@ def ensure(audit_dir: Path, engine: duckdb.DuckDBPyConnection | None = None) -> 
                 _write(files.engine, moved, "moved", definitions.here, now)
                 moved.replace(target)
                 return target
-        _write(files.engine, made, "made", definitions.anywhere + definitions.here, now)
+        _write(files.engine, made, "made", definitions.here + definitions.anywhere, now)
         made.replace(target)
         return target
     finally:

@@ -23,7 +23,7 @@ from weir.dlp.personal.ibans import IbanDetector
 from weir.dlp.personal.packs import GENERIC, Entity, chosen, digest, load_packs
 from weir.dlp.personal.phones import PhoneDetector
 from weir.dlp.personal.pii import BesideWords, EmailDetector, PatternDetector, surely
-from weir.lean import lean
+from weir.lean import import_late, lean
 
 __all__ = ["DEFAULT_ENTITIES", "NER_ENTITIES", "UnknownEntity", "known_entities", "library_versions", "load_detectors"]
 
@@ -49,6 +49,7 @@ class UnknownEntity(ValueError):
     """An entity that nothing here finds. The message lists those there are."""
 
 
+@cache
 def library_versions() -> str:
     """The versions that decide what is found, the packs' included; part of the engine's version."""
     names = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
@@ -105,6 +106,7 @@ def _recognizer(name: str) -> Any:
 def _import_lean() -> None:
     # Two of its recognizers name a class whose module wants spaCy, to say in a signature what it holds.
     lean("presidio_analyzer", "presidio_analyzer.nlp_engine.nlp_artifacts", "spacy.tokens", ("Doc", "Span"))
+    import_late("tldextract", "filelock", "FileLock")
 
 
 def _of_entity(entity: Entity, threshold: float, regions: Sequence[str]) -> Iterator[Detector]:
@@ -219,8 +221,7 @@ def _checks(entity: str, recognizer: Any) -> tuple[Validate, Validate]:
 
 @cache
 def _email_check() -> Validate:
-    import tldextract
-
+    tldextract = import_late("tldextract", "filelock", "FileLock")
     # No URL to fetch from and no cache on disk: the list that ships with the package decides.
     extract = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True)
     extract("weir.example.com")  # reads the list now, not at the first message

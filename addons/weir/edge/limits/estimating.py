@@ -47,7 +47,9 @@ class Estimate:
         written = self.prompt if any(mark in (trace.body or b"") for mark in _CACHES) else 0
         use = Usage(self.prompt, self.output, cache_write_tokens=written, source="estimated")
         now, prices = datetime.now(UTC), trace.snapshot.prices
-        found = [prices.cost(provider, model, replace(use, tier=tier), now).nano_usd for tier in {"", _tier(trace)}]
+        tier = _tier(trace)
+        uses = (use, replace(use, tier=tier)) if tier else (use,)
+        found = [prices.cost(provider, model, each, now).nano_usd for each in uses]
         known = [nano for nano in found if nano is not None]
         return min(max(known), AMOUNT_MAX) if known else None
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from weir.lean import import_late
+
 __all__ = ["HostIndex", "overlap", "problem", "public_suffix"]
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
@@ -45,8 +47,8 @@ def public_suffix(pattern: str) -> str:
 @functools.cache
 def _suffixes(given_out: bool) -> Callable[[str], Any]:
     """Takes a name apart at its public suffix; ``given_out``: the domains of customers count as such too."""
-    import tldextract  # here, since it costs a tenth of a second that bundled files need not
-
+    # Here, since it costs a tenth of a second that bundled files need not.
+    tldextract = import_late("tldextract", "filelock", "FileLock")
     made: Callable[[str], Any] = tldextract.TLDExtract(
         cache_dir=None, suffix_list_urls=(), include_psl_private_domains=given_out
     )
