@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, settings
 from harness import forking, precompiled
 from harness.canary import CANARIES, assert_no_canaries
 from harness.doubles import Doubles
+from harness.patterns import Kept
 from harness.remembered import remember
 from harness.stores import copies
 from harness.weir import PROVIDER_HOSTS, Weir, write_policy
@@ -36,19 +37,9 @@ settings.load_profile("unhurried")
 
 _FOLDER = "WEIR_TEST_RUN"
 _WORKER = "PYTEST_XDIST_WORKER"
-_KEPT_MAX = 40  # some two megabytes each
 
 
-class _Kept(dict[bytes, compiled.Compiled]):
-    """Compiled patterns outlive the engines of a test: the next test mostly wants the same ones."""
-
-    def __setitem__(self, digest: bytes, made: compiled.Compiled) -> None:
-        while len(self) >= _KEPT_MAX:
-            del self[next(iter(self))]
-        super().__setitem__(digest, made)
-
-
-compiled._in_use = _Kept()
+compiled._in_use = _patterns = Kept()
 typer.main.get_command = cache(typer.main.get_command)  # commands made of functions: the same for each call
 remember()  # weir's own rules and catalogue
 forking.install()
@@ -69,10 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if _WORKER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="weir-tests-"))
         os.environ[_FOLDER] = str(folder)
-        for name in ("artefacts", "private"):
+        for name in ("artefacts", "private", "private/patterns"):
             (folder / name).mkdir(mode=0o700)
     else:
         precompiled.compile_mine(config, config.rootpath)
+    _patterns.folder = _run_folder() / "private" / "patterns"
 
 
 @pytest.hookimpl(trylast=True)

@@ -85,6 +85,30 @@ def test_a_program_finds_what_it_would_find_in_a_new_process(script: Path, code:
     assert fork["parent"] == os.getpid() and fork["given"] == "given" and fork["leads"] is session
 
 
+def test_files_to_pass_on_have_the_numbers_that_they_had(script: Path, tmp_path: Path) -> None:
+    with (tmp_path / "one").open("w") as one, (tmp_path / "two").open("w") as two:
+        passed = (two.fileno(), os.dup2(one.fileno(), 200, inheritable=False))
+        try:
+            before = forking.forked
+            fork = _told(script, 0, pass_fds=passed)
+            assert forking.forked == before + 1
+            with forking.really_new():
+                new = _told(script, 0, pass_fds=passed)
+        finally:
+            os.close(200)
+    assert {*map(str, passed)} < {*fork["files"]} and len(fork["files"]) == len(new["files"]) == 6  # one lists them
+
+
+def test_where_no_language_is_said_it_is_the_one_that_python_takes(script: Path) -> None:
+    said = {name: value for name, value in ENVIRONMENT.items() if name not in forking._SAME}
+    before = forking.forked
+    fork = _told(script, 0, env=said)
+    assert forking.forked == before + (forking._locale(os.environ) == "C.UTF-8")
+    with forking.really_new():
+        new = _told(script, 0, env=said)
+    assert (fork["environ"], fork["streams"]) == (new["environ"], new["streams"])
+
+
 def test_commands_answer_alike(how: str, tmp_path: Path) -> None:
     def weir(*words: str) -> tuple[int, str, str]:
         command = [sys.executable, "-m", "weir.cli", *words]

@@ -6,6 +6,7 @@ import base64
 import gzip
 import marshal
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,11 @@ import yaml
 import zstandard
 from _pytest.assertion import rewrite
 
-from harness import precompiled
+from harness import precompiled, stores
 from harness.canary import Canaries, assert_no_canaries
 from harness.processes import ROOT, Process, until
 from harness.weir import write_policy
+from weir.audit.store import database
 
 VALUE = 'zq-7"Kpä/secret+value=='
 
@@ -199,3 +201,30 @@ def test_what_is_compiled_ahead_is_what_pytest_and_python_take(pytestconfig: pyt
     code = rewrite._read_pyc(tested, tmp_path / "__pycache__" / made[0])
     assert code is not None and "@pytest_ar" in code.co_names, "its asserts are pytest's"
     assert marshal.loads((tmp_path / "__pycache__" / made[1]).read_bytes()[16:]).co_names == ("two",)
+
+
+class _Killed(BaseException):
+    """Like `kill -9`: nobody behind it gets to tidy up."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 10])
+def test_who_is_killed_over_a_copied_store_leaves_no_half_a_file(
+    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied, copy = 0, shutil.copyfile
+
+    def cut_short(source: str | Path, target: str | Path, **more: bool) -> object:
+        nonlocal copied
+        copied += 1
+        if copied > after:
+            Path(target).touch()
+            raise _Killed
+        return copy(source, target, **more)
+
+    with monkeypatch.context() as patched, pytest.raises(_Killed):
+        stores.begun(tmp_path / "other")  # what is copied is there
+        patched.setattr(shutil, "copyfile", cut_short)
+        stores.begun(tmp_path / "audit")
+    database.ensure(tmp_path / "audit")
+    with database.connect(tmp_path) as store:
+        assert store.execute("SELECT count(*) FROM events").fetchone() == (0,)

@@ -62,7 +62,7 @@ def test_first_start_sets_up_and_the_second_is_quick(checkout: Path) -> None:
     begun = time.monotonic()
     assert run(checkout, "again") == (0, "ran again\n", "")
     assert start(checkout, "up", script="redirect").communicate(timeout=100) == ("ran redirect up\n", "")
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     entry = subprocess.run([checkout / ".venv" / "bin" / "weir", "x"], capture_output=True, text=True, check=False)
     assert entry.stdout == "ran x\n", entry.stderr
     (checkout / "requirements.lock").write_text("# changed\n")
@@ -82,7 +82,7 @@ def test_an_interrupted_set_up_is_begun_anew(checkout: Path) -> None:
     child = start(checkout)
     until((checkout / ".venv").exists, "the set-up to begin")
     os.killpg(child.pid, 9)
-    child.communicate(timeout=10)
+    child.communicate(timeout=60)
     code, out, err = run(checkout, "x")
     assert (code, out) == (0, "ran x\n"), err
     (checkout / ".venv" / "weir.unfinished").touch()

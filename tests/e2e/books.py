@@ -40,6 +40,6 @@ def books(house: House) -> tuple[int, int, int]:
 def balanced(house: House) -> None:
     """Nothing is held, and the ledger has spent what the audit has recorded, to the nano-dollar."""
     try:
-        until(lambda: (now := books(house))[0] == 0 and now[1] == now[2], "books that agree", seconds=15)
+        until(lambda: (now := books(house))[0] == 0 and now[1] == now[2], "books that agree")
     except AssertionError as problem:
         raise AssertionError(f"{problem}: held, spent, recorded: {books(house)}") from None

@@ -11,7 +11,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.support import House, chat_body
-from harness.processes import until
+from harness.processes import PATIENCE_S, until
 
 __all__ = ["URL", "Load", "ask", "exchanges"]
 
@@ -26,7 +26,7 @@ def ask(http: httpx.Client, house: House, name: str = "load/1", **more: Any) -> 
 def exchanges(house: House) -> int:
     """How many have ended, as `/metrics` says."""
     host, port = json.loads((house.weir.data / "run" / "health.json").read_text())["listen"]
-    told = httpx.get(f"http://{host}:{port}/metrics", trust_env=False, timeout=20).text
+    told = httpx.get(f"http://{host}:{port}/metrics", trust_env=False, timeout=PATIENCE_S).text
     families = text_string_to_metric_families(told)
     return sum(int(one.value) for family in families if family.name == "weir_exchanges" for one in family.samples)
 
@@ -54,7 +54,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(40)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
     def _work(self, house: House, name: str, keep: int, http2: bool) -> None:

@@ -57,7 +57,7 @@ class Place:
     def client(self, paper: str = "") -> httpx.Client:
         """A client whose proxy is spoken to in TLS, with TLS to the provider in it."""
         proxy = httpx.Proxy(self.secure_url, ssl_context=self.outer(paper))
-        return httpx.Client(proxy=proxy, verify=trust(self.house.weir.ca), timeout=20, trust_env=False)
+        return httpx.Client(proxy=proxy, verify=trust(self.house.weir.ca), timeout=60, trust_env=False)
 
     def socks5(self, login: str = "", host: str = HOST) -> Got:
         given = ["--proxy-user", login] if login else []

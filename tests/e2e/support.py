@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -19,7 +20,7 @@ import httpx
 from harness.canary import CANARIES
 from harness.clients import trust
 from harness.doubles import Doubles
-from harness.processes import until
+from harness.processes import PATIENCE_S, until
 from harness.weir import Weir, write_policy
 from weir.cli import main
 from weir.settings import load
@@ -93,7 +94,25 @@ class House:
     def client(self, *, http2: bool = False) -> httpx.Client:
         """A plain client through the proxy that speaks one protocol only, whatever weir remembers of the upstream."""
         context = only_http2(self.weir.ca) if http2 else trust(self.weir.ca)
-        return httpx.Client(proxy=self.weir.url, verify=context, http2=http2, timeout=30.0, trust_env=False)
+        return httpx.Client(proxy=self.weir.url, verify=context, http2=http2, timeout=PATIENCE_S, trust_env=False)
+
+    def leave(self, url: str, body: bytes, *, http2: bool = False, when: Callable[[], object]) -> None:
+        """Post ``body`` and hang up as soon as ``when`` returns; an answer until then is an AssertionError."""
+
+        async def asking() -> None:
+            context = only_http2(self.weir.ca) if http2 else trust(self.weir.ca)
+            async with httpx.AsyncClient(
+                proxy=self.weir.url, verify=context, http2=http2, timeout=PATIENCE_S, trust_env=False
+            ) as http:
+                headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+                asked = asyncio.create_task(http.post(url, content=body, headers=headers))
+                await asyncio.to_thread(when)
+                assert not asked.done(), "it was answered"
+                asked.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asked
+
+        asyncio.run(asking())
 
     def begin(self) -> None:
         """Forget the records so far."""

@@ -55,7 +55,7 @@ def house(limited: House) -> House:
 
 def client(house: House, key: str = "", **more: Any) -> openai.OpenAI:
     http = openai.DefaultHttpxClient(proxy=house.weir.url, verify=trust(house.weir.ca), trust_env=False)
-    return openai.OpenAI(api_key=key or house.key, http_client=http, timeout=30, **more)
+    return openai.OpenAI(api_key=key or house.key, http_client=http, timeout=60, **more)
 
 
 def chat(sdk: openai.OpenAI, model: str, most: int, **more: Any) -> Any:
@@ -128,7 +128,7 @@ def test_a_crowd_never_gets_more_than_there_is(house: House) -> None:
 
     async def all_at_once() -> list[Any]:
         http = openai.DefaultAsyncHttpxClient(proxy=house.weir.url, verify=trust(house.weir.ca), trust_env=False)
-        async with openai.AsyncOpenAI(api_key=key, http_client=http, max_retries=0, timeout=30) as sdk:
+        async with openai.AsyncOpenAI(api_key=key, http_client=http, max_retries=0, timeout=60) as sdk:
             said: Any = [{"role": "user", "content": PROMPT}]
             ask = sdk.chat.completions.create
             asked = [ask(model="gpt-4.1-nano", messages=said, max_completion_tokens=400) for _ in range(24)]

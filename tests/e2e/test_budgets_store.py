@@ -20,7 +20,7 @@ from weir.model import Principal
 
 DOLLAR = 10**9
 BUDGET = Budget("crowd", Scope.ORG, Unit.NANO_USD, DOLLAR, Window.MONTH)
-PROCESSES, THREADS, TURNS, HOLD_S = 4, 50, 6, 5.0
+PROCESSES, THREADS, TURNS, HOLD_S = 4, 50, 6, 10.0
 
 # Each thread makes requests: it holds an odd amount and settles it, or less, or gives it back, or forgets about it.
 # What it is about to settle it says before, so that of a killed process is known what may have been settled.
@@ -33,7 +33,7 @@ from weir.model import Principal
 
 where, me, threads, turns, hold = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
 budget = Budget("crowd", Scope.ORG, Unit.NANO_USD, 10**9, Window.MONTH)
-ledger = Ledger.open(Path(where) if where.startswith("/") else where, (budget,), timeout_s=5, hold_s=hold)
+ledger = Ledger.open(Path(where) if where.startswith("/") else where, (budget,), timeout_s=60, hold_s=hold)
 counts = {"held": 0, "refused": 0, "errors": [], "most": 0, "longest": 0.0}
 lock, gate = threading.Lock(), threading.Barrier(threads + 1)
 
@@ -96,7 +96,7 @@ asked = '''SELECT a.spent + coalesce((SELECT sum(h.amount) FROM weir_holds h
     WHERE h.account = a.id AND h.expires > {now}), 0) FROM weir_accounts a'''
 if where.startswith("/"):
     import sqlite3
-    reader = sqlite3.connect(f"file:{where}?mode=ro", uri=True, timeout=10)
+    reader = sqlite3.connect(f"file:{where}?mode=ro", uri=True, timeout=60)
 else:
     import psycopg
     reader = psycopg.connect(where, autocommit=True)
@@ -154,7 +154,7 @@ def run_the_crowd(where: Path | str, folder: Path) -> tuple[list[Process], Proce
     watcher = None
     try:
         # All at once: none of them finds the tables there.
-        until(lambda: all(any("ready" in one for one in said(each)) for each in crowd), "a crowd", seconds=30)
+        until(lambda: all(any("ready" in one for one in said(each)) for each in crowd), "a crowd")
         watcher = Process("watcher", ["-c", WATCHER, str(where)], folder)
         until(lambda: said(watcher), "somebody to watch")
         for process in crowd:
@@ -164,10 +164,10 @@ def run_the_crowd(where: Path | str, folder: Path) -> tuple[list[Process], Proce
         crowd.sort(key=lambda process: process is victim)
         crowd[-1].signal(signal.SIGKILL)
         for process in crowd[:-1]:
-            assert process.wait(30) == 0, process.tail()
+            assert process.wait() == 0, process.tail()
         assert crowd[-1].wait() == -signal.SIGKILL
         tell(watcher)
-        assert watcher.wait(10) == 0, watcher.tail()
+        assert watcher.wait() == 0, watcher.tail()
     finally:
         for process in [*crowd, *([watcher] if watcher else [])]:
             process.kill()
@@ -183,7 +183,7 @@ def test_a_dollar_is_a_dollar(where: Path | str, tmp_path: Path) -> None:
     assert [one["errors"] for one in counts] == [[]] * (PROCESSES - 1)
     assert sum(one["held"] + one["refused"] for one in counts) == (PROCESSES - 1) * THREADS * TURNS
     assert sum(one["refused"] for one in counts) > 0 and max(one["most"] for one in counts) <= DOLLAR
-    assert max(one["longest"] for one in counts) < 5, "as long as the store waits here"
+    assert max(one["longest"] for one in counts) < 60, "as long as the store waits here"
 
     lines = [line for process in crowd for line in said(process)]
     surely = sum(line.get("settled", 0) for line in lines)
@@ -201,7 +201,7 @@ def test_a_dollar_is_a_dollar(where: Path | str, tmp_path: Path) -> None:
     refused = ledger.reserve(rest)
     assert isinstance(refused, Refused) and refused.reason == "held"
     assert until(lambda: isinstance(ledger.reserve(rest), Reservation), "holds to end")
-    assert time.monotonic() < over_at + 5, "nothing is held past its time"
+    assert time.monotonic() < over_at + 30, "nothing is held past its time"
     assert isinstance(ledger.reserve(Claim("one more", Principal(), "s", "m", 1, 1)), Refused)
     ledger.settle("all that is left", Actual(1, 0))
     (after,) = ledger.standings()

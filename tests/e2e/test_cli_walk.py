@@ -84,7 +84,7 @@ def test_env_makes_a_shell_go_through(shell: str, house: House) -> None:
     script = f"{told}\n{curl}"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(STRAY)}
     done = subprocess.run(
-        [shell, "-c", script], capture_output=True, text=True, timeout=30, env={**clean, "KEY": house.key}
+        [shell, "-c", script], capture_output=True, text=True, timeout=60, env={**clean, "KEY": house.key}
     )
     assert (done.stdout, done.returncode) == ("200", 0), done.stderr
     assert len(house.doubles.requests()) == 1
@@ -137,6 +137,6 @@ def test_the_ca_that_clients_enrol_is_the_one_they_meet(house: House, tmp_path: 
             [*curl, "https://api.openai.com/v1/models"],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         assert (done.returncode, done.stdout) == (0, "401"), done.stderr  # the double wants a key

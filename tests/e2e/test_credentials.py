@@ -167,7 +167,7 @@ def test_the_report_lists_them(house: House) -> None:
         OpenAI(house.weir, key).chat("How high?")
     print_ = house.only("response")["api_key_fp"]
     asked = ("report", "credentials", "--kind", "service-account", "--format", "json", "--data", str(house.weir.data))
-    (row,) = until(lambda: json.loads(command(*asked))["rows"], "the report to have it", seconds=20)
+    (row,) = until(lambda: json.loads(command(*asked))["rows"], "the report to have it")
     assert (row["provider"], row["kind"], row["users"], row["addresses"]) == ("openai", "service-account", ["ada"], 1)
     assert print_.startswith(row["fingerprint"]) and row["first_seen"] == row["last_seen"]
 

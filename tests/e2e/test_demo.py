@@ -96,13 +96,13 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number: int, 
         )
         assert traces_of(str(data)), "weir does not run where the test looks for it"
         demo.send_signal(number)
-        _, stderr = demo.communicate(timeout=30)
+        _, stderr = demo.communicate(timeout=60)
     finally:
         demo.kill()
         demo.wait()
     assert demo.returncode in codes
     assert b"Traceback" not in stderr
     # A demo that was killed can wait for nobody: its children notice by themselves.
-    until(lambda: not traces_of(str(data)), "the end of everything that the demo started", seconds=20)
+    until(lambda: not traces_of(str(data)), "the end of everything that the demo started")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(found[1])), timeout=5)
+        socket.create_connection(("127.0.0.1", int(found[1])), timeout=60)

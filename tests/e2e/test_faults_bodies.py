@@ -7,12 +7,12 @@ import json
 import os
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.bombs import gzip_bomb
 from harness.canary import CANARIES
 from harness.doubles import Doubles
 from harness.faultclients import OPENAI, Outcome, Raw, ask, chat, head
@@ -48,11 +48,6 @@ def observing(shared_doubles: Doubles) -> Iterator[Faults]:
     proxy.weir.stop()
 
 
-def bomb() -> bytes:
-    squeeze = zlib.compressobj(9, wbits=31)
-    return b"".join(squeeze.compress(bytes(1 << 20)) for _ in range(64)) + squeeze.flush()
-
-
 TEXT = chat()
 UNREADABLE: dict[str, tuple[bytes, dict[str, str]]] = {
     "bad gzip": (b"\x1f\x8b\x08\x00" + TEXT, {"content-encoding": "gzip"}),
@@ -60,7 +55,7 @@ UNREADABLE: dict[str, tuple[bytes, dict[str, str]]] = {
     "plain text said to be gzip": (TEXT, {"content-encoding": "gzip"}),
     "unknown coding": (TEXT, {"content-encoding": "compress"}),
     "ten codings": (TEXT, {"content-encoding": ", ".join(["gzip"] * 10)}),
-    "gzip bomb": (bomb(), {"content-encoding": "gzip"}),
+    "gzip bomb": (gzip_bomb(64), {"content-encoding": "gzip"}),
     "invalid UTF-8": (TEXT.replace(b"How", b"H\xff\xfew"), {}),
     "UTF-16": (TEXT.decode().encode("utf-16"), {}),
     "duplicate keys": (b'{"model":"gpt-5-mini","messages":[],' + TEXT[1:], {}),
@@ -91,7 +86,7 @@ def test_enforcing_refuses_what_it_cannot_read(enforcing: Faults, name: str) -> 
     record = until(enforcing.records, "a record")[-1]
     assert record["kind"] == "block" and record["action"] == "block" and record["rule_id"] == "on-failure"
     assert record["inspection"] in ("unparsed", "failed") and record["inspection_reason"]
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45
 
 
 @pytest.mark.parametrize("name", UNREADABLE)

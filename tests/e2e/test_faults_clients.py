@@ -142,7 +142,7 @@ def test_nothing_is_left_behind(proxy: Faults) -> None:
         else:
             phases[number % len(phases)](proxy).close(reset=number % 2 == 0)
     proxy.doubles.reset()
-    until(lambda: count() <= before + SPARE, f"{before} descriptors again", seconds=10)
+    until(lambda: count() <= before + SPARE, f"{before} descriptors again")
 
 
 def test_it_ends_at_once_and_never_crashed(proxy: Faults) -> None:

@@ -85,9 +85,7 @@ def disk(request: pytest.FixtureRequest, doubles: Doubles) -> Iterator[Disk]:
 
 def _until_refusing(disk: Disk) -> Outcome:
     """The segment in use has its space already: requests go on until it is full."""
-    return until(
-        lambda: outcome if (outcome := disk.talk()).status != 200 else None, "the first refusal", every=0, seconds=20
-    )
+    return until(lambda: outcome if (outcome := disk.talk()).status != 200 else None, "the first refusal", every=0)
 
 
 def _gaps(disk: Disk) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.faultclients import ask, chat
-from harness.processes import Process, until
+from harness.processes import PATIENCE_S, Process, until
 from harness.weir import Weir, write_policy
 
 MAIL = "jane.doe@example.com"
@@ -36,7 +36,7 @@ def load(weir: Weir, key: str) -> Iterator[list[int]]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE_S)
 
 
 def decisions(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:

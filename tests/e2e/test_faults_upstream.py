@@ -14,6 +14,7 @@ import pytest
 from e2e.rigs import EVENTS, HEAD, HOST, QUOTED, REPLY, URL, Rig, event, sized
 from e2e.support import House, chat_body
 from harness.badupstream import BadUpstream, Chains, drop
+from harness.bombs import gzip_bomb
 
 pytestmark = pytest.mark.xdist_group("faults-upstream")  # one worker: its proxy is shared
 
@@ -117,7 +118,7 @@ UNREAD: dict[str, tuple[bytes, str, str]] = {
     "no gzip": (sized(QUOTED, GZIP), "failed", "body is not valid gzip"),
     "gzip cut off": (sized(gzip.compress(REPLY)[:-30], GZIP), "unparsed", "not JSON"),
     "an unknown coding": (sized(QUOTED, b"Content-Encoding: snappy\r\n"), "failed", "is not supported"),
-    "a gzip bomb": (sized(gzip.compress(bytes(50_000_000)), GZIP), "failed", "over the limit"),
+    "a gzip bomb": (sized(gzip_bomb(50), GZIP), "failed", "over the limit"),
     "no JSON": (sized(QUOTED), "unparsed", "neither JSON nor an event stream"),
 }
 UNTRUSTED = ["expired", "not-yet", "other-name", "no-name", "self-signed", "other-root", "for-clients"]

@@ -21,7 +21,7 @@ from e2e.raw import dial
 from e2e.support import House, chat_body, only_http2
 from harness.doubles import Doubles
 from harness.h2client import dial_h2
-from harness.processes import until
+from harness.processes import PATIENCE_S, until
 from weir.audit.ingester.cuts import CUT
 from weir.audit.spool.chain import verify_chain
 
@@ -33,7 +33,7 @@ BUDGET = {"tokens": 400, "per": "month", "models": ["gpt-4.1-nano"]}
 @pytest.fixture(scope="module")
 def fleet(start_module_house: Callable[..., House]) -> House:
     return start_module_house(
-        options=["--workers", "2", "--drain-s", "10", "--health", "127.0.0.1:0"], budgets=[BUDGET]
+        options=["--workers", "2", "--drain-s", "20", "--health", "127.0.0.1:0"], budgets=[BUDGET]
     )
 
 
@@ -63,7 +63,7 @@ def test_connections_and_a_changed_policy_reach_both(house: House) -> None:
     rows = house.until(24, "response")
     boots = Counter(row["boot_id"] for row in rows)
     assert len(boots) == 2 and min(boots.values()) >= 2, boots  # by chance 1 in 300,000 is below
-    house.weir.policy.write_text(house.weir.policy.read_text() + "\n# changed\nlimits: {drain_s: 9}\n")
+    house.weir.policy.write_text(house.weir.policy.read_text() + "\n# changed\nlimits: {drain_s: 19}\n")
     house.weir.reload()
     taken = house.weir.until_records(
         lambda rows: len({row["boot_id"] for row in rows if row.get("reason") == "policy taken"}) == 2, "both took it"
@@ -103,7 +103,7 @@ class Open:
         house.doubles.behave("gate=end")
         self._thread = threading.Thread(target=self._read, args=(house,), daemon=True)
         self._thread.start()
-        assert self._begun.wait(20)
+        assert self._begun.wait(PATIENCE_S)
 
     def _read(self, house: House) -> None:
         headers = {"authorization": f"Bearer {house.key}", "user-agent": self.name}
@@ -121,7 +121,7 @@ class Open:
             self._begun.set()
 
     def join(self) -> None:
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
 

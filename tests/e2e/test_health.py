@@ -27,7 +27,7 @@ def place(house: House) -> tuple[str, int]:
 
 
 def _get(place: tuple[str, int], path: str, method: str = "GET") -> tuple[int, str]:
-    asked = http.client.HTTPConnection(*place, timeout=20)
+    asked = http.client.HTTPConnection(*place, timeout=60)
     try:
         asked.request(method, path)
         answer = asked.getresponse()
@@ -118,15 +118,22 @@ def test_it_is_alive_and_ready(place: tuple[str, int]) -> None:
     until(lambda: _numbers(place)["weir_spool_lag_bytes",] == 0, "the ingester to have all")
 
 
+def asked(house: House) -> float:
+    """How long a client's request takes."""
+    with house.client() as client:
+        began = time.monotonic()
+        reply = client.post(CHAT, content=chat_body("Hi."), headers={"authorization": f"Bearer {house.key}"})
+    assert reply.status_code == 200
+    return time.monotonic() - began
+
+
 def test_a_hostile_scraper_slows_no_client(house: House, place: tuple[str, int]) -> None:
+    alone = asked(house)  # on a machine that may be busy
     held = [socket.create_connection(place) for _ in range(60)]
     try:
         for number, one in enumerate(held):
             one.send(b"GET /metrics HTTP/1.1\r\nx: " + b"a" * (number * 100))
-        with house.client() as client:
-            began = time.monotonic()
-            reply = client.post(CHAT, content=chat_body("Hi."), headers={"authorization": f"Bearer {house.key}"})
-            assert (reply.status_code, time.monotonic() - began < 5) == (200, True)
+        assert asked(house) < 5 + 3 * alone
         assert _get(place, "/healthz")[0] == 200, "a probe has its turn: the oldest of those had to go"
     finally:
         for one in held:

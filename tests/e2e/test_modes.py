@@ -61,7 +61,7 @@ def test_socks5(doors: Doors, tmp_path: Path) -> None:
         sent.write_bytes(body)
         command = ["curl", "-sS", "-K", str(config), "--socks5-hostname", f"127.0.0.1:{house.weir.port}", "-m", "20"]
         command += ["--cacert", str(house.weir.ca), "--data-binary", f"@{sent}", "-w", "\n%{http_code}", url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

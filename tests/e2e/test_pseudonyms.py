@@ -137,7 +137,7 @@ def restarted(house: House) -> House:
 
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "not-kept"])
 def test_over_a_restart(start_house: Callable[..., House], keep: bool) -> None:
-    house = start_house(dlp={"pseudonyms": {"keep": keep, "hours": 2}})
+    house = start_house(dlp={"processes": 0, "pseudonyms": {"keep": keep, "hours": 2}})
     first, _ = ask(client(house), ASKED)
     stored = house.weir.data / "pseudonyms.db"
     if keep:

@@ -16,7 +16,7 @@ import yaml
 
 from e2e.support import House, access_key, chat_body
 from harness.doubles import Doubles
-from harness.processes import until
+from harness.processes import PATIENCE_S, until
 from weir.audit.spool.chain import verify_chain
 
 pytestmark = pytest.mark.xdist_group("reload")
@@ -34,7 +34,7 @@ class Stream:
         house.doubles.behave("gate=end")
         self._thread = threading.Thread(target=self._read, args=(house, http2), daemon=True)
         self._thread.start()
-        assert self._first.wait(20)
+        assert self._first.wait(PATIENCE_S)
 
     def _read(self, house: House, http2: bool) -> None:
         headers = {"authorization": f"Bearer {house.key}"}
@@ -52,7 +52,7 @@ class Stream:
 
     def join(self) -> None:
         """Wait for its end."""
-        self._thread.join(20)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
 
@@ -189,7 +189,7 @@ def test_a_killed_ingester_is_started_again_and_nothing_is_lost(house: House) ->
         if number == 3:
             os.kill(first, signal.SIGKILL)
         assert ask(house, f"Number {number}, how high?").status_code == 200
-    second = until(lambda: (now := ingester(house)) != first and now, "another ingester", seconds=20)
+    second = until(lambda: (now := ingester(house)) != first and now, "another ingester")
     assert second != first
     wanted = {row["exchange_id"] for row in house.until(6, "response")}
     text = (

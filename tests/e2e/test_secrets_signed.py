@@ -228,11 +228,16 @@ def test_credentials_that_end_are_not_used_beyond_it(short: House, moto: Threade
         return ask() == 200 and doubles.requests()[-1].header("x-amz-security-token") == token
 
     assert goes_with("first")
-    ends = datetime.now(UTC) + timedelta(seconds=10)
-    issue("second", ends)
-    house.weir.reload()
-    until(lambda: goes_with("second"), "what was fetched last", seconds=9, every=0.1)
-    until(lambda: ask() == 503, "its end", seconds=20, every=0.2)
+    for room in (10, 25, 50):  # a busy machine needs a while to fetch them, and they must still hold then
+        ends = datetime.now(UTC) + timedelta(seconds=room)
+        issue("second", ends)
+        house.weir.reload()
+        until(lambda by=ends: goes_with("second") or datetime.now(UTC) >= by, "what was fetched last", every=0.1)
+        if goes_with("second"):
+            break
+    else:
+        pytest.fail("what was fetched last was never used")
+    until(lambda: ask() == 503, "its end", every=0.2)
     assert datetime.now(UTC) >= ends
     issue("third", datetime.now(UTC) + timedelta(hours=1))
     until(lambda: goes_with("third"), "the next ones", every=0.2)

@@ -54,7 +54,7 @@ def start(artefacts: Path, doubles: Doubles) -> Iterator[Callable[..., Stock]]:
             *scripts,
         )
         started.append(stock)
-        said = until(lambda: _listening(stock), "mitmdump to listen", seconds=30)
+        said = until(lambda: _listening(stock), "mitmdump to listen")
         stock.port = int(said)
         stock.url = f"http://127.0.0.1:{stock.port}"
         return stock
@@ -105,6 +105,6 @@ def test_without_a_usable_policy_nothing_is_served(artefacts: Path, doubles: Dou
     policy = artefacts / "policy.yaml"
     policy.write_text("version: 1\nmode: enforced\n")
     stock = Stock(artefacts, policy, doubles)
-    assert stock.process.wait(30) == 1
+    assert stock.process.wait() == 1
     assert "policy.yaml" in stock.process.output() and "listening" not in stock.process.output()
     stock.kill()

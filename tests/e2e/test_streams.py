@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -142,9 +143,8 @@ def _answered(http: httpx.Client, headers: dict[str, str]) -> httpx.Response | N
 @both
 def test_an_upstream_that_never_answers(http2: bool, house: House) -> None:
     house.doubles.behave("silent")
-    headers = {"authorization": f"Bearer {house.key}"}
-    with house.client(http2=http2) as http, pytest.raises(httpx.ReadTimeout):
-        http.post(url(443), content=chat_body(PROMPT), headers=headers, timeout=1.0)
+    there = partial(until, house.doubles.requests, "the request at its provider")
+    house.leave(url(443), chat_body(PROMPT), http2=http2, when=there)
     until(lambda: house.doubles.only().lost, "the upstream side to be given up")
     record = house.only("response")
     assert record["reason"] in ("client closed the connection", "client cancelled the stream")

@@ -113,7 +113,7 @@ def test_curl_gets_the_header_too(confined: House) -> None:
             *("-H", f"{WORKSPACE}: {OTHERS}", "https://chatgpt.com/"),
         ],
         capture_output=True,
-        timeout=30,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert [value for _, value in arrived(confined, "chatgpt.com")] == [OURS]

@@ -24,7 +24,7 @@ from weir.keys.virtual.watch import GAP_S, POLL_S
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 WITHIN_S = 1.0
-BUSY_S = 5.0  # what a machine that does much else may add to it
+BUSY_S = 20.0  # what a machine that does much else may add to it
 Start = Callable[..., House]
 
 

@@ -149,7 +149,7 @@ def test_clean_messages_pass_as_they_are_and_are_accounted_for(start: Callable[.
     with dialled(house) as link:
         assert spoken(turn(link, SAID)) == SAID and spoken(turn(link, SAID)) == SAID
         ping = link.ping()
-        assert ping.wait(10)
+        assert ping.wait(60)
     assert provider.got == [item(SAID), json.dumps({"type": "response.create"})] * 2
     record = house.only("response")
     assert (record["inspection"], record["operation"], record["http_status"]) == ("inspected", "realtime", 101)

@@ -80,7 +80,7 @@ def test_a_timeout_is_a_decision(make_rig: Callable[..., Rig], monkeypatch: pyte
     with_engine(rig, Engine(Scan((), True, ""), 10**6))
 
     async def busy(*_: Any, timeout_s: float, lane: str, owner: str) -> None:
-        assert timeout_s == 5.0 + GRACE_S
+        assert timeout_s == rig.state.snapshot.settings.dlp.timeout_ms / 1000 + GRACE_S
         assert (lane, owner) == ("dlp", "10.1.2.3")
         raise WorkersTimeout
 
@@ -110,7 +110,8 @@ def test_a_short_prompt_that_takes_long_leaves_the_loop(rig: Rig) -> None:
     with_engine(rig, engine)
     trace = rig.play(rig.flow(chat()), "requestheaders", "request", until="dlp")
     assert trace.inspection is Inspection.INSPECTED
-    assert engine.given[0] == INLINE_S and 4.5 < engine.given[1] <= 5.0
+    rest, limit = engine.given[1], rig.state.snapshot.settings.dlp.timeout_ms / 1000
+    assert engine.given[0] == INLINE_S and limit / 2 < rest <= limit
 
 
 def test_a_prompt_that_is_longer_gets_a_glance_here_and_a_scan_elsewhere(rig: Rig) -> None:

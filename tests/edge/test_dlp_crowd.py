@@ -38,7 +38,7 @@ async def crowd(engine: Engine) -> tuple[float, float, float, float]:
         while not ended:
             asked = segments(f"what is a weir? {len(small)} {time.monotonic_ns()} " + "and why? " * 80)
             begin = time.perf_counter()
-            assert engine.scan(asked, deadline_s=1.0).complete
+            assert engine.scan(asked, deadline_s=60).complete
             small.append(time.perf_counter() - begin)
             await asyncio.sleep(0.002)
 

@@ -37,7 +37,7 @@ def limited(make_rig: Callable[..., Rig], tmp_path: Path) -> Callable[..., Limit
 def during(limits: Limited, body: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
         try:
-            await asyncio.wait_for(body(), 20)
+            await asyncio.wait_for(body(), 60)
         finally:
             await limits.rig.addon("limits").done()
 

@@ -58,7 +58,7 @@ class Traffic:
                 return
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(proxy=self._weir.url, verify=trust(self._weir.ca), timeout=20.0, trust_env=False)
+        return httpx.Client(proxy=self._weir.url, verify=trust(self._weir.ca), timeout=60, trust_env=False)
 
     def _plain(self, http: httpx.Client, model: str, stream: bool) -> int:
         body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "How are you?"}]}

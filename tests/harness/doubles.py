@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .canary import CANARIES
-from .processes import Process, until
+from .processes import PATIENCE_S, Process, until
 
 __all__ = ["Doubles", "Received"]
 
@@ -95,7 +95,7 @@ class Doubles:
 
     def call(self, method: str, path: str, value: object = None) -> Any:
         """Call the control port; AssertionError with its answer when it says no."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.control, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.control, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body=json.dumps(value) if value is not None else None)
             reply = connection.getresponse()

@@ -91,7 +91,7 @@ def build(path: Path) -> Site:
     spool.start()
     for one in RECORDS:
         spool.put(one)
-    assert spool.close(10)
+    assert spool.close(60)
     with Ingester(data.spool, data.audit) as ingester:
         assert ingester.run_once() == len(RECORDS)
     witness = Witness(data.spool, data.audit / "checkpoints.jsonl", data.keys, data.proxy_id)

@@ -1,7 +1,7 @@
 """Weir's programs as forks of a process that has imported them (``zygote``): a start without the second of imports.
 
 ``install()`` makes ``subprocess`` do so for the command lines below; everything else is started as ever, and so is a
-start that asks for what a fork can't give (other files to pass on, another account, another ``LANG``), or that is made
+start that asks for what a fork can't give (another account, another ``LANG``), or that is made
 inside ``really_new()``. To its caller the one is like the other: the process is its child, with the words,
 environment, folder, files and limits given.
 
@@ -29,12 +29,14 @@ __all__ = ["forked", "install", "really_new", "serve", "serve_once"]
 
 _TESTS = Path(__file__).resolve().parents[1]
 _ADDONS = str(_TESTS.parent / "addons")
-_MODULES = ("weir.cli", "weir.audit.ingester", "weir.demo.tether", "weir.demo.doubles")
+_INGESTER = "weir.audit.ingester"
+_MODULES = ("weir.cli", _INGESTER, "weir.demo.tether", "weir.demo.doubles", "weir.dlp.core.helper")
 _DEMO = str(_TESTS / "harness" / "wrongdemo.py")
 _SCRIPTS = (*(str(_TESTS / "harness" / name) for name in ("faultrun.py", "chaosrun.py", "redirected.py")), _DEMO)
 _SET_CHILD_SUBREAPER = 36
 _LIMITS = sorted({number for name, number in vars(resource).items() if name.startswith("RLIMIT_")})
 _SAME = ("LC_ALL", "LC_CTYPE", "LANG")
+_COERCED = {"LC_CTYPE": "C.UTF-8"}  # what a starting Python takes where nothing is said (PEP 538)
 _ALLOWED = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
 
 _really_new = threading.local()
@@ -120,6 +122,8 @@ def serve_once(child: int, connection: socket.socket) -> None:
 
     def spare(start: dict[str, Any], files: list[int]) -> int:
         global _source
+        if _INGESTER not in start["words"]:
+            return 0
         _source = lambda start, files: 0  # noqa: E731
         with connection:
             try:
@@ -147,7 +151,8 @@ def _words(arguments: Any) -> list[str] | None:
     if not isinstance(arguments, list | tuple) or len(arguments) < 2 or arguments[0] != sys.executable:
         return None
     words = [str(word) for word in arguments[1:]]
-    is_module = words[0] == "-m" and len(words) > 1 and words[1] in _MODULES
+    module = words[words[0] == "-P" :][:2]
+    is_module = module[:1] == ["-m"] and module[-1] in _MODULES
     return words if is_module or words[0] in _SCRIPTS else None
 
 
@@ -156,7 +161,12 @@ def _fits(environment: Mapping[str, str]) -> bool:
     if _ADDONS not in environment.get("PYTHONPATH", "").split(os.pathsep):
         return False
     strange = {name for name in environment if name.startswith("PYTHON")} - _ALLOWED
-    return not strange and all(environment.get(name) == os.environ.get(name) for name in _SAME)
+    return not strange and _locale(environment) == _locale(os.environ)
+
+
+def _locale(environment: Mapping[str, str]) -> str:
+    """What Python reads and writes by."""
+    return next(filter(None, (environment.get(name) for name in _SAME)), _COERCED["LC_CTYPE"])
 
 
 def _umask() -> int:
@@ -166,28 +176,35 @@ def _umask() -> int:
     return 0o022
 
 
-def _start(words: Sequence[str], environment: Mapping[str, str], cwd: Any, session: bool) -> dict[str, Any]:
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], cwd: Any, session: bool, passed: Sequence[int]
+) -> dict[str, Any]:
+    demo = words[0] == _DEMO or list(words[:3]) == ["-m", "weir.cli", "demo"]
+    running = "run" in words[1:4] and "--seat" not in words
     return {
         "words": list(words),
-        "environment": dict(environment),
+        "environment": {**environment, **({} if any(map(environment.get, _SAME)) else _COERCED)},
         "folder": os.path.abspath(cwd or "."),  # noqa: PTH100
         "session": session,
         "umask": _umask(),
         "limits": [(number, resource.getrlimit(number)) for number in _LIMITS],
-        "spare": "run" in words[1:4] and "weir.audit.ingester" not in words,
-        "several": words[0] == _DEMO or list(words[:3]) == ["-m", "weir.cli", "demo"],
+        "passed": list(passed),
+        "demo": demo,
+        "several": demo or (running and "--workers" in words),
+        "spare": running and "--workers" not in words,
     }
 
 
 def _forkable(words: list[str] | None, asked: Mapping[str, Any]) -> bool:
-    """Whether a fork can be what is asked for: everything but files, folder, environment and session as usual."""
+    """Whether a fork can be what is asked for: all but files, folder, environment and session as usual."""
     environment = os.environ if asked["env"] is None else asked["env"]
     return (
         words is not None
         and not getattr(_really_new, "on", False)
         and all(asked[name] is None for name in ("executable", "preexec_fn", "gid", "gids", "uid"))
         and (asked["umask"], asked["process_group"]) == (-1, -1)
-        and asked["close_fds"] and asked["restore_signals"] and not asked["shell"] and not asked["pass_fds"]
+        and asked["close_fds"] and asked["restore_signals"] and not asked["shell"]
+        and len(asked["pass_fds"]) <= zygote.FILES_MAX - 3 and all(2 < file < 256 for file in asked["pass_fds"])
         and all(isinstance(text, str) for pair in environment.items() for text in pair)
         and _fits(environment)
         and (asked["cwd"] is None or Path(asked["cwd"]).is_dir())
@@ -200,10 +217,11 @@ def _execute_child(self: Any, *given: Any) -> None:
     words = _words(asked["args"])
     if _forkable(words, asked) and words is not None:
         pipes = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
-        files = [mine if pipe == -1 else pipe for mine, pipe in enumerate(pipes)]
+        passed = sorted(asked["pass_fds"])
+        files = [*(mine if pipe == -1 else pipe for mine, pipe in enumerate(pipes)), *passed]
         environment = os.environ if asked["env"] is None else asked["env"]
         with _lock:
-            child = _source(_start(words, environment, asked["cwd"], bool(asked["start_new_session"])), files)
+            child = _source(_start(words, environment, asked["cwd"], bool(asked["start_new_session"]), passed), files)
         if child:
             forked += 1
             self.pid, self._child_created = child, True

@@ -6,6 +6,7 @@ Each rule takes the root of a checkout and returns what breaks it, one line each
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,9 @@ HOOKS = frozenset(
 )
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 70
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_CODE = re.compile(r"(?m)^[ \t]*(?:(?:async[ \t]+)?def|class)\b")
 ADDON_LINES_MAX = 80  # thin: hooks that call pure modules
 
 
@@ -95,10 +99,8 @@ def modules(root: Path) -> Iterator[tuple[str, Path]]:
 
 def imports(path: Path, package: str) -> list[Import]:
     """Every import in a file, those under TYPE_CHECKING too; ``package`` is what relative ones start from."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     found: list[Import] = []
-
-    def visit(node: ast.AST, lazy: bool) -> None:
+    for node, lazy in _statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found.extend(Import(node.lineno, alias.name, lazy) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -108,12 +110,18 @@ def imports(path: Path, package: str) -> list[Import]:
                 base = ".".join([*above[: len(above) - node.level + 1], *filter(None, [base])])
             found.append(Import(node.lineno, base, lazy))
             found.extend(Import(node.lineno, f"{base}.{alias.name}", lazy) for alias in node.names)
-        inner = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for child in ast.iter_child_nodes(node):
-            visit(child, inner)
-
-    visit(tree, False)
     return found
+
+
+def _statements(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
+    """What stands in ``tree`` but for expressions, which are most of it, and whether only a call comes to it."""
+    left = [(tree, False)]
+    while left:
+        node, lazy = left.pop()
+        yield node, lazy
+        lazy = lazy or isinstance(node, _FUNCTIONS)
+        for field in _BLOCKS:
+            left.extend((child, lazy) for child in getattr(node, field, ()))
 
 
 def _package(name: str, path: Path) -> str:
@@ -205,8 +213,8 @@ def lengths(root: Path) -> list[str]:
             most = ADDON_LINES_MAX if path.name == "addon.py" and folder == "addons" else FILE_LINES_MAX
             if count > most:
                 wrong.append(_said(root, path, most, f"{count} lines, more than {most}"))
-            for node in ast.walk(ast.parse(text)):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node, _ in _statements(ast.parse(text)) if count > FUNCTION_LINES_MAX else ():
+                if isinstance(node, _FUNCTIONS):
                     size = (node.end_lineno or node.lineno) - node.lineno + 1
                     if size > FUNCTION_LINES_MAX:
                         wrong.append(_said(root, path, node.lineno, f"{node.name} has {size} lines"))
@@ -217,7 +225,7 @@ def mirrors(root: Path) -> list[str]:
     """Every module that holds code has a test of its own name, every test module in unit/ a module it tests."""
     wrong = []
     for name, path in modules(root):
-        if path.name in ("__init__.py", "__main__.py") or not _has_code(path):
+        if path.name in ("__init__.py", "__main__.py") or _CODE.search(path.read_text(encoding="utf-8")) is None:
             continue
         if not any((root / place).exists() for place in _test_places(name)):
             wrong.append(_said(root, path, 1, f"no test: {' or '.join(_test_places(name))}"))
@@ -229,11 +237,6 @@ def mirrors(root: Path) -> list[str]:
         if tested not in known and ".".join(parts[:-1]) not in known:
             wrong.append(_said(root, path, 1, f"tests no module: there is no weir.{tested}"))
     return wrong
-
-
-def _has_code(path: Path) -> bool:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in ast.walk(tree))
 
 
 def _test_places(name: str) -> list[str]:
@@ -254,7 +257,7 @@ def guards(root: Path) -> list[str]:
         if not (name.endswith(".addon") or _room(name) == "edge"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        for holder in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        for holder in (node for node, _ in _statements(tree) if isinstance(node, ast.ClassDef)):
             for node in holder.body:
                 if (
                     isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

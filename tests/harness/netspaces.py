@@ -29,12 +29,12 @@ def _why_not() -> str:
     """Why no namespace can be made here; "" when one can."""
     name = f"weir-try-{os.getpid()}"
     try:
-        done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, timeout=60)
     except FileNotFoundError:
         return "ip (iproute2) is not installed"
     if done.returncode:
         return f"no network namespace can be made here: {done.stderr.strip()[:120]}"
-    subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20, check=True)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=60, check=True)
     return ""
 
 
@@ -163,5 +163,5 @@ def forward(listener: socket.socket, port: int) -> Iterator[None]:
 
 
 def _ip(*words: str) -> None:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"

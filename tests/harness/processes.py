@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ROOT", "Process", "until"]
+__all__ = ["PATIENCE_S", "ROOT", "Process", "until"]
 
 ROOT = Path(__file__).resolve().parents[2]
+# How long what must come is waited for. It bounds a hang and measures nothing: a busy machine may take its time.
+PATIENCE_S = 60.0
 
 
-def until[T](ask: Callable[[], T | None], what: str, *, seconds: float = 30.0, every: float = 0.02) -> T:
+def until[T](ask: Callable[[], T | None], what: str, *, seconds: float = PATIENCE_S, every: float = 0.02) -> T:
     """Poll ``ask`` until it gives something true; AssertionError naming ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
@@ -60,6 +62,12 @@ class Process:
         """False once it has ended."""
         return self._child.poll() is None
 
+    @property
+    def used_s(self) -> float:
+        """Processor seconds that it has used, without its children: what it cost, whatever else the machine does."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def output(self) -> str:
         """Everything on stdout and stderr so far."""
         return self.stdout_path.read_text(errors="replace") + self.stderr_path.read_text(errors="replace")
@@ -73,14 +81,14 @@ class Process:
         if self.running:
             self._child.send_signal(number)
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = PATIENCE_S) -> int:
         """Wait for its end and return the exit code; AssertionError with its last words when it goes on."""
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end in {seconds:g} s\n{self.tail()}") from None
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = PATIENCE_S) -> int:
         """SIGTERM and wait; returns the exit code. Whatever still runs of its session is killed."""
         self.signal(signal.SIGTERM)
         try:

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from weir.dlp.core import compiled, recipe
 from weir.dlp.rulebook.rules import RuleSet
+from weir.providers.services.registry import Registry
 from weir.shadow import catalogue, signals
 from weir.shadow.entries import Entry
+from weir.tls import decide
+from weir.usage import encodings, multimodal
 
 __all__ = ["read_all", "remember"]
 
@@ -37,5 +40,10 @@ def remember() -> None:
 def read_all() -> None:
     """Read it now, for all who are forked from here."""
     recipe.load_rules(())
-    catalogue.Catalogue.load()
+    whole = catalogue.Catalogue.load()
+    load = catalogue.Catalogue.load
+    catalogue.Catalogue.load = lambda more=(): load(more) if more else whole  # type: ignore[method-assign,assignment,misc]
+    decide._prepared(Registry.load().hosts | whole.hosts)
     signals.ready()
+    encodings.load_encodings()
+    multimodal._table()

@@ -61,6 +61,8 @@ POLICY: Mapping[str, Any] = {
         {"id": "approved-only", "if": {"status": "unsanctioned"}, "then": "block", "say": "{service} is not approved."},
     ],
 }
+# What a busy machine takes longer for is no failure, unless a test says how long it may take.
+PATIENCE: Mapping[str, Any] = {"dlp": {"timeout_ms": 30_000}, "limits": {"hook_timeout_ms": 60_000}}
 
 
 class Ledger:
@@ -128,7 +130,10 @@ class Rig:
     """One state under `POLICY` with some sections replaced; `play` runs hooks over the whole chain."""
 
     def __init__(self, directory: Path, **sections: Any) -> None:
-        shared, text = _shared(), yaml.safe_dump({**POLICY, **sections})
+        policy = {**POLICY, **sections}
+        for section, patience in PATIENCE.items():
+            policy[section] = {**patience, **policy.get(section, {})}
+        shared, text = _shared(), yaml.safe_dump(policy)
         chosen = settings.loads(text, base=directory)
         self.ledger = Ledger()
         self.state = State(

@@ -53,7 +53,7 @@ class SealedAudit:
         for number in range(count):
             event_id = new_event_id()
             kept.append((event_id, self._text(writer, event_id, number)))
-        assert writer.flush(10)
+        assert writer.flush(60)
         writer.close(10)
         return kept
 
@@ -81,8 +81,8 @@ class SealedAudit:
                 )
             )  # fmt: skip
             if number % 10 == 9:
-                assert writer.flush(10)
-        assert writer.close(10)
+                assert writer.flush(60)
+        assert writer.close(60)
 
     def ingest(self) -> None:
         """Bring everything into day files, and wait until readers see that."""

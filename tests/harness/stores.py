@@ -40,14 +40,22 @@ def begun(audit_dir: Path) -> None:
     here = "WEIR_TEST_RUN" in os.environ or _template.cache_info().currsize  # a fork has its parent's
     if not here or any((audit_dir / name).exists() for name in ("audit.duckdb", "marks", "hot")):
         return
-    audit_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = audit_dir / "tmp" / f"{os.getpid()}-begun"
+    aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def whole(source: str | Path, target: str | Path) -> None:
+        """As the store itself does it: who is killed here must not leave half a file, which nobody makes anew."""
+        shutil.copy2(source, aside)
+        aside.replace(target)
+
     for one in _template().iterdir():
         if one.is_dir():
-            shutil.copytree(one, audit_dir / one.name, dirs_exist_ok=True)
+            shutil.copytree(one, audit_dir / one.name, dirs_exist_ok=True, copy_function=whole)
         elif not (audit_dir / one.name).exists():
-            shutil.copy2(one, audit_dir)
+            whole(one, audit_dir / one.name)
     if kept := _kept.get(audit_dir):
-        (audit_dir / "audit.duckdb").write_bytes(kept)
+        aside.write_bytes(kept)
+        aside.replace(audit_dir / "audit.duckdb")
 
 
 class _Copied(ParquetFiles):

@@ -62,7 +62,7 @@ def during(talk: Talk, body: Callable[[Trace], Awaitable[None]]) -> None:
     async def main() -> None:
         trace = await talk.dial()
         try:
-            await asyncio.wait_for(body(trace), 20)
+            await asyncio.wait_for(body(trace), 60)
         finally:
             await talk.limits.rig.addon("limits").done()
 

@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 
 from .doubles import Doubles
-from .processes import ROOT, Process, until
+from .processes import PATIENCE_S, ROOT, Process, until
 from .stores import begun
 
-__all__ = ["PROVIDER_HOSTS", "Weir", "share_compiled", "write_policy"]
+__all__ = ["PROVIDER_HOSTS", "SCAN_MS", "Weir", "share_compiled", "write_policy"]
 
+SCAN_MS = 30_000
 PROVIDER_HOSTS = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com")
 
 
@@ -27,6 +28,7 @@ def write_policy(path: Path, base: str | Mapping[str, Any] = "enforce", **change
     """Write a policy: ``base`` is the name of one in ``policies/`` or a mapping, ``changes`` replace its sections.
 
     A section whose change is None is left out. Two underscores reach one level down: ``audit__durability="strict"``.
+    Named policies let a scan take as long as a busy machine wants, unless the changes say how long.
     """
     policy: dict[str, Any] = (
         yaml.safe_load((ROOT / "policies" / f"{base}.yaml").read_text()) if isinstance(base, str) else dict(base)
@@ -39,6 +41,8 @@ def write_policy(path: Path, base: str | Mapping[str, Any] = "enforce", **change
             policy.pop(section, None)
         else:
             policy[section] = value
+    if isinstance(base, str) and changes.get("dlp", True) is not None:
+        policy["dlp"] = {"timeout_ms": SCAN_MS, **(policy.get("dlp") or {})}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True))
     return path
@@ -96,7 +100,7 @@ class Weir:
                 arguments += ["--resolve", value]
         self.process = Process("weir", [*arguments, *options], folder, environment)
         try:
-            ready = until(lambda: self._ready(ready_file), "weir's ready file", seconds=40)
+            ready = until(lambda: self._ready(ready_file), "weir's ready file")
         except AssertionError as problem:
             self.process.kill()
             raise AssertionError(f"{problem}\n{self.process.tail()}") from None
@@ -140,7 +144,7 @@ class Weir:
         """SIGHUP: read the policy again."""
         self.process.signal(signal.SIGHUP)
 
-    def stop(self, seconds: float = 30.0) -> int:
+    def stop(self, seconds: float = PATIENCE_S) -> int:
         """SIGTERM, wait for the drain, return the exit code."""
         return self.process.stop(seconds)
 
@@ -176,7 +180,7 @@ class Weir:
         return until(lambda: rows if wanted(rows := self.records()) else None, what)
 
     def sql(
-        self, text: str, parameters: Iterable[Any] = (), *, rows: int = 1, seconds: float = 20.0
+        self, text: str, parameters: Iterable[Any] = (), *, rows: int = 1, seconds: float = PATIENCE_S
     ) -> list[tuple[Any, ...]]:
         """Ask ``audit.duckdb``, again and again until it gives ``rows`` rows or more: the ingester works behind.
 

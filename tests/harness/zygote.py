@@ -2,12 +2,12 @@
 
 Started by ``forking`` as ``python -P -m harness.zygote FD RUN …``; FD is a socket to the process whose children the
 programs become, RUN the folder of the run. Each message is a start as ``subprocess`` would make it: words, environment,
-folder, limits, and the three standard files. What runs in the child is what ``python -m MODULE`` or ``python SCRIPT``
-runs, from its first line on.
+folder, limits, the three standard files and those to pass on. What runs in the child is what ``python -m MODULE`` or
+``python SCRIPT`` runs, from its first line on.
 
 A program's child that will want an ingester has a spare child from its birth, forked while there is one thread: when
-it starts ``python -m weir.audit.ingester``, the spare becomes that. One that will start several (the demo) has a
-process that forks for it alone.
+it starts ``python -m weir.audit.ingester``, the spare becomes that. One that will start several (the demo, a weir with
+workers) has a process that forks for it alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import array
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import io
@@ -35,8 +36,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["HEAD", "READY", "ROOM", "become", "main", "receive", "tell"]
+__all__ = ["FILES_MAX", "HEAD", "READY", "ROOM", "become", "main", "receive", "tell"]
 
+FILES_MAX = 64  # the standard ones, and those to pass on
 HEAD = 8  # bytes that say how long a message is, or which process was made
 READY = b"r" * HEAD
 ROOM = "-" * 12_000  # a last word to be written over: what `ps` shows of a child are its own words
@@ -55,7 +57,7 @@ def tell(connection: socket.socket, start: dict[str, Any], files: list[int]) -> 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """The next start and its files; None when there will be none."""
-    head, files, _flags, _address = socket.recv_fds(connection, HEAD, 3)
+    head, files, _flags, _address = socket.recv_fds(connection, HEAD, FILES_MAX)
     if len(head) < HEAD:
         return None
     size, text = int.from_bytes(head), b""
@@ -133,9 +135,11 @@ def _streams(unbuffered: bool) -> None:
 
 def become(start: dict[str, Any], files: list[int]) -> NoReturn:
     """Be the program; ends this process with its exit code."""
-    for number, file in enumerate(files):
+    aside = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 256) for file in files]
+    os.closerange(0, 256)
+    for number, file in zip((0, 1, 2, *start["passed"]), aside, strict=True):
         os.dup2(file, number, inheritable=True)
-    os.closerange(3, 256)
+        os.close(file)
     if start["session"]:
         os.setsid()
     if start["spare"]:
@@ -252,7 +256,7 @@ def _serve(control: socket.socket) -> None:
     while told := receive(control):
         start, files = told
         child = 0
-        if start["several"]:  # else nobody needs that
+        if start["demo"]:  # else nobody needs that
             importlib.import_module("weir.demo.scenes")
             importlib.import_module("weir.demo.doubles")
         if len([*Path("/proc/self/task").iterdir()]) == 1:

@@ -95,7 +95,7 @@ def test_so_it_does_behind_the_spool_and_the_ingester(tmp_path: Path) -> None:
     spool.start()
     for record in made:
         spool.put(record)
-    assert spool.flush(10) and spool.close(5)
+    assert spool.flush(60) and spool.close(5)
     with Ingester(tmp_path / "spool", tmp_path / "audit") as ingester:
         assert ingester.run_once() == len(made)
     assert store.sql(tmp_path, "FROM verify_chain()")[1] == []

@@ -126,7 +126,7 @@ def test_after_an_erasure_nothing_of_it_opens_and_all_else_does(owners: list[tup
         assert not written or writer.flush(10)
         of, subject = data.draw(st.sampled_from([("user", "a"), ("conversation", "x"), ("user", "c")]))
         writer.keys.erase(of, subject, now_us())
-        assert writer.close(10)
+        assert writer.close(60)
         for found in ContentReader(directory, ring).read_each(dict.fromkeys(kept, "")):
             erased = subject == kept[found.event_id][of == "conversation"]
             assert isinstance(found, Gone if erased else Opened)

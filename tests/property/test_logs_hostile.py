@@ -17,7 +17,7 @@ from weir.logs.formats import formats
 from weir.logs.opening import open_log
 from weir.logs.reading import Asked, Reading, read
 
-SOON = 20.0  # seconds; each takes well under one where nothing else runs
+SOON = 60.0  # seconds; each takes well under one where nothing else runs
 
 
 def _read(path: Path, format: str) -> Reading | None:

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from harness.processes import until
 from soak.watch import WINDOW_S, Process, Watch, floors, grows, quantile, slope
 
 BOUND = 2048.0
@@ -83,3 +84,29 @@ def test_a_process_is_looked_at() -> None:
         assert [one.role for one in watch.living()] == ["weir"] and watch.unheard == 1 and watch.ingester() is None
     finally:
         alone.communicate(b"\n")
+
+
+CHILD = (
+    "import os, sys; input(); os.execv(sys.executable, [sys.executable, '-c', 'input()', 'weir.audit.' + 'ingester'])"
+)
+
+
+def test_who_was_seen_before_it_had_its_name_has_it_later() -> None:
+    """A process is forked first, and is what it is to be only then: on a busy machine that is a while."""
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+    root = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    assert root.stdin is not None
+    try:
+        watch = Watch(root.pid, 1, ("127.0.0.1", 1))
+
+        def roles() -> list[str]:
+            watch.look()
+            return [one.role for one in watch.living()]
+
+        until(lambda: roles() == ["weir", "helper"], "a child of another name")
+        root.stdin.write(b"\n")
+        root.stdin.flush()
+        until(lambda: roles() == ["weir", "ingester"], "its own name")
+        assert watch.ingester() is not None
+    finally:
+        root.communicate(b"\n\n")

@@ -98,7 +98,7 @@ class Process:
 
 def numbers(place: tuple[str, int]) -> Numbers:
     """What /metrics says, by name and labels. Raises OSError."""
-    connection = http.client.HTTPConnection(*place, timeout=10)
+    connection = http.client.HTTPConnection(*place, timeout=60)
     try:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
@@ -170,7 +170,9 @@ class Watch:
         waiting = [self.root]
         while waiting:
             pid = waiting.pop()
-            one = self.processes.get(pid) or Process(pid, self._role(pid))
+            one = self.processes.get(pid) or Process(pid, "")
+            if one.role not in ("weir", "parent", "ingester", "scanner"):  # just forked it still has its parent's name
+                one.role = self._role(pid)
             if one.look(now):
                 self.processes[pid] = one
                 waiting += _children(pid)

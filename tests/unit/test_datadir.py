@@ -129,7 +129,7 @@ def test_two_processes_at_once_agree_on_one_key(tmp_path: Path) -> None:
         assert process.stdin
         process.stdin.write(b"g")
         process.stdin.flush()
-    said = {process.communicate(timeout=30)[0] for process in running}
+    said = {process.communicate(timeout=60)[0] for process in running}
     assert len(said) == 1
     assert len(said.pop().split()[0]) == 64
 

@@ -123,6 +123,31 @@ def test_presidio_is_imported_without_its_models_and_whole_on_request(run: Run) 
     assert (engine, doc, all_there) == ("presidio_analyzer.analyzer_engine", "Doc", True)
 
 
+def test_a_module_with_side_effects_waits_until_its_class_is_made(run: Run) -> None:
+    setting = "from weir.lean import import_late\nmade = import_late('family.uses', 'costly.part', 'Thing')"
+    code = (
+        "from family.uses import Thing\nbefore = there('costly')\nthing = Thing()\nafter = there('costly')\n"
+        "import costly.part\n"
+        "print(json.dumps([before, after, type(thing) is costly.part.Thing, made is sys.modules['family.uses']]))"
+    )
+    assert run(code, setting) == [[], ["costly", "costly.part"], True, True]
+    loaded = "import costly.part\n" + setting + "\nfrom family.uses import Thing"
+    assert run("print(json.dumps(Thing is sys.modules['costly.part'].Thing))", loaded) is True
+
+
+def test_nothing_listens_to_every_audit_event_of_a_running_weir(run: Run) -> None:
+    setting = (
+        "hooked = []\nadd = sys.addaudithook\n"
+        "sys.addaudithook = lambda hook: (hooked.append(hook.__module__), add(hook))[1]\nimport weir.chain"
+    )
+    code = (
+        "from weir.dlp.core.engine import Engine\nfrom weir.providers.services.hosts import public_suffix\n"
+        "Engine.load(fingerprint_key=b'k' * 32)\npublic_suffix('*.co.uk')\n"
+        "print(json.dumps([hooked, there('filelock'), bool(there('tldextract'))]))"
+    )
+    assert run(code, setting) == [[], [], True]
+
+
 def test_the_names_that_presidio_gets_placeholders_for_stand_in_annotations_only() -> None:
     spec = find_spec("presidio_analyzer")
     assert spec is not None and spec.submodule_search_locations

@@ -72,7 +72,7 @@ def test_processes_that_open_a_new_file_at_once_all_can(tmp_path: Path) -> None:
         process.stdin.write(b"\n")
         process.stdin.flush()
     for process in crowd:
-        ended.append(process.communicate(timeout=20)[1])
+        ended.append(process.communicate(timeout=60)[1])
     assert ended == [b""] * 4 and [process.returncode for process in crowd] == [0] * 4
 
 

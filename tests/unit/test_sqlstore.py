@@ -67,7 +67,7 @@ def test_a_reader_waits_for_no_writer_and_sees_what_is_committed(tmp_path: Path)
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert begun.wait(5)
+    assert begun.wait(60)
     assert reader.read(lambda connection: connection.execute(select(WORDS)).all()) == []
     with pytest.raises(SmallError, match="OperationalError"):
         reader.run(lambda connection: connection.execute(select(WORDS)).all())

@@ -111,9 +111,9 @@ def test_a_syntax_mistake_names_the_signs_and_where_the_part_began(text: str, li
 def test_alias_bomb_is_bounded() -> None:
     rows = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     rows += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
-    started = time.perf_counter()
+    started = time.thread_time()
     document = read_text("\n".join(rows), "f.yaml")
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
     assert [m.problem for m in document.mistakes] == ["its aliases unfold without end"]
 
 

@@ -87,7 +87,7 @@ def kill(weir: Weir, victim: str) -> None:
     else:
         weir.process.signal(signal.SIGKILL)
         weir.process.wait()
-    until(lambda: not any(map(alive, ingesters)), "the ingester's own end", seconds=20)  # it sees the end of its stdin
+    until(lambda: not any(map(alive, ingesters)), "the ingester's own end")  # it sees the end of its stdin
 
 
 def torn(spool: Path) -> int:

@@ -6,21 +6,15 @@ import inspect
 import logging
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tldextract
-from presidio_analyzer import (
-    AnalyzerEngine,
-    EntityRecognizer,
-    PatternRecognizer,
-    RecognizerRegistry,
-    RecognizerResult,
-    predefined_recognizers,
-)
-from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
 from golden.dlp_equivalence.groups import Groups
 from weir.dlp.personal.presidio import known_entities, load_detectors
+
+if TYPE_CHECKING:  # all of Presidio takes a second, which only those pay who ask it
+    from presidio_analyzer import AnalyzerEngine, PatternRecognizer
 
 __all__ = ["THRESHOLD", "Ours", "Result", "entities", "recognizers", "theirs"]
 
@@ -47,6 +41,8 @@ class Result:
 @cache
 def recognizers() -> dict[str, PatternRecognizer]:
     """Every pattern recognizer of the installed version, by the name of its class; all said to speak English."""
+    from presidio_analyzer import PatternRecognizer, predefined_recognizers
+
     # The list of public suffixes that ships with the package: tests fetch nothing.
     tldextract.extract = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())  # type: ignore[assignment]
     found: dict[str, PatternRecognizer] = {}
@@ -65,6 +61,9 @@ def entities() -> tuple[str, ...]:
 
 @cache
 def _analyzer() -> AnalyzerEngine:
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry, predefined_recognizers
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
     logging.getLogger("presidio-analyzer").disabled = True
     phones = predefined_recognizers.PhoneRecognizer(supported_language="en")
     registry = RecognizerRegistry([*recognizers().values(), phones], supported_languages=["en"])
@@ -95,6 +94,8 @@ class Ours:
 
     def find(self, text: str) -> set[Result]:
         """What they find."""
+        from presidio_analyzer import EntityRecognizer, RecognizerResult
+
         found = [
             RecognizerResult(detector.name.removeprefix("pii/"), start, end, score)
             for detector, start, end, score in self.groups.find(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from functools import cache
 from random import Random
 
 import zstandard
@@ -15,6 +16,7 @@ __all__ = ["CASES", "ESCAPE", "spoiled"]
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m"
 
 
+@cache
 def _squid(lines: int = 50) -> bytes:
     return sample("squid", many=lines).content
 

@@ -62,7 +62,7 @@ def test_behave_adds_a_rule_and_reset_takes_it_away() -> None:
 def test_gates() -> None:
     doubles = Doubles(keys={})
     assert call(doubles, "POST", "/gate/g?n=2")[0] == 200
-    asyncio.run(asyncio.wait_for(doubles.gates.enter("g"), 5))
+    asyncio.run(asyncio.wait_for(doubles.gates.enter("g"), 60))
     assert call(doubles, "GET", "/gates")[1] == {"g": 0}
 
 

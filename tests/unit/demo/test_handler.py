@@ -65,7 +65,7 @@ async def play(one: Request, whole: Doubles | None = None) -> Wire:
 
 
 def run(one: Request, whole: Doubles | None = None) -> Wire:
-    return asyncio.run(asyncio.wait_for(play(one, whole), 10))
+    return asyncio.run(asyncio.wait_for(play(one, whole), 60))
 
 
 def test_the_plain_reply_and_its_record() -> None:
@@ -177,7 +177,7 @@ def test_a_gate_holds_every_event_but_the_first() -> None:
         await task
         assert wire.how == "ended"
 
-    asyncio.run(asyncio.wait_for(scene(), 10))
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 async def waiting(whole: Doubles, gate: str, writes: tuple[Wire, int] | None = None) -> None:

@@ -47,7 +47,7 @@ def test_until() -> None:
     assert until(lambda: next(answers), 5.0, every=0.0) == "yes"
     began = time.monotonic()
     assert until(lambda: None, 0.05) is None
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 45
 
 
 def test_a_child_that_ends_at_once(start: Callable[..., Child]) -> None:
@@ -114,7 +114,7 @@ def test_a_stage_without_weir() -> None:
         assert folder.exists()
     assert not folder.exists()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5)
+        socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 def test_what_is_given_stays(tmp_path: Path) -> None:

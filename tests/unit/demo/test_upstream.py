@@ -11,7 +11,7 @@ from weir.demo.upstream import Arrived, Upstream
 
 
 def order(doubles: Doubles, body: bytes = b"{}") -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", doubles.plain, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", doubles.plain, timeout=60)
     headers = {"Host": "api.orders.example", "X-Api-Key": "not-a-key"}
     connection.request("POST", "/v1/orders?q=high", body=body, headers=headers)
     assert connection.getresponse().read()
@@ -44,7 +44,7 @@ def test_nothing_arrived(doubles: Doubles) -> None:
 def test_gates(doubles: Doubles) -> None:
     upstream = Upstream(doubles.control)
     upstream.hold("chatgpt.com", "demo-gate")
-    connection = http.client.HTTPConnection("127.0.0.1", doubles.plain, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", doubles.plain, timeout=60)
     connection.request("POST", "/", body=b'{"prompt": "hello"}', headers={"Host": "chatgpt.com"})
     reply = connection.getresponse()
     assert reply.readline().startswith(b"data: ")

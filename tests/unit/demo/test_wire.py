@@ -21,7 +21,7 @@ def test_abort_resets_the_connection() -> None:
         writer.close()
         server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 10))
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 def test_a_body_is_not_in_the_repr() -> None:

@@ -30,7 +30,7 @@ async def streamed(_: Request, responder: Responder) -> None:
 
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 10))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(scene(), 60))  # type: ignore[arg-type]
 
 
 def test_what_arrives_is_what_was_sent_however_it_is_cut() -> None:

@@ -71,7 +71,7 @@ class Client:
 
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 20))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(scene(), 60))  # type: ignore[arg-type]
 
 
 def test_streams_at_once_in_both_directions_past_every_window() -> None:

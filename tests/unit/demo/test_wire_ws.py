@@ -57,7 +57,7 @@ def test_messages_go_both_ways_long_ones_too() -> None:
             await link.recv()
             await link.recv()
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 def test_a_socket_may_be_refused() -> None:
@@ -68,7 +68,7 @@ def test_a_socket_may_be_refused() -> None:
                 await connect(address, proxy=None)
             assert caught.value.response.status_code == 401
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 def test_the_handshake_of_the_standard() -> None:

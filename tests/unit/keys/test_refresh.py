@@ -103,7 +103,7 @@ def test_each_change_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.002)

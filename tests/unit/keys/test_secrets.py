@@ -159,7 +159,7 @@ def test_a_backend_with_a_login_is_asked_in_time(monkeypatch: pytest.MonkeyPatch
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.005)

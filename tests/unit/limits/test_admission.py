@@ -45,7 +45,7 @@ def during(plan: Plan, body: Body) -> None:
         told: list[Standing] = []
         limits = Admission(plan, told.append)
         try:
-            await asyncio.wait_for(body(limits, told), 20)
+            await asyncio.wait_for(body(limits, told), 60)
         finally:
             await limits.close()
 

@@ -35,7 +35,7 @@ def during(
         queue = Together(work, str, timeout_s=timeout_s)
         box = Box(queue.withdraw, lambda: stuck.append(1), timeout_s)
         try:
-            await asyncio.wait_for(body(queue, box, work, stuck), 20)
+            await asyncio.wait_for(body(queue, box, work, stuck), 60)
         finally:
             work.go.set()
 

@@ -40,7 +40,7 @@ def during(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Body], 
             gate = Gate(Plan((BUDGET,), (), tmp_path / "limits.db"))
             gate.open()
             try:
-                await asyncio.wait_for(body(gate, Ends(gate), batches), 20)
+                await asyncio.wait_for(body(gate, Ends(gate), batches), 60)
             finally:
                 gate.close()
 

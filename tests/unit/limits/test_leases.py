@@ -40,9 +40,9 @@ def test_so_many_at_once() -> None:
 def test_so_many_at_once_over_processes(redis: Server) -> None:
     first, second = (Rates((), redis.url)._leases for _ in range(2))
     assert isinstance(first, RedisLeases)
-    assert first.take("k", "a", 2, 30) and second.take("k", "b", 2, 0.2) and first.take("k", "a", 2, 30)
+    assert first.take("k", "a", 2, 30) and second.take("k", "b", 2, 2.0) and first.take("k", "a", 2, 30)
     assert not first.take("k", "c", 2, 30)
-    until(lambda: first.take("k", "c", 2, 30), "the lease of a process that is gone to end", seconds=5)
+    until(lambda: first.take("k", "c", 2, 30), "the lease of a process that is gone to end")
     second.drop("k", "a")
     second.drop("k", "nobody")
     assert second.take("k", "d", 2, 30) and not second.take("k", "e", 2, 30)

@@ -183,7 +183,7 @@ def test_a_server_that_says_nothing_is_given_up_and_found_again(postgresql: Serv
     begin = time.monotonic()
     with pytest.raises(LedgerError, match="PostgreSQL"):
         ledger.reserve(claims[1])
-    assert time.monotonic() - begin < 8  # a connection is waited for for two seconds at least
+    assert time.monotonic() - begin < 45  # a connection is waited for for two seconds at least
     relay.silent = False
     assert isinstance(ledger.reserve(claims[3]), Reservation)
     (standing,) = ledger.standings()

@@ -77,7 +77,7 @@ def stored(data: Path, records: Sequence[AuditRecord]) -> Iterator[duckdb.DuckDB
     spool.start()
     for record in records:
         spool.put(record)
-    assert spool.close(10)
+    assert spool.close(60)
     with Ingester(data / "spool", data / "audit") as ingester:
         assert ingester.run_once() == len(records)
     with store.connect(data) as made:

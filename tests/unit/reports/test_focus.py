@@ -80,7 +80,7 @@ def odd(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     spool.start()
     for record in records:
         spool.put(record)
-    assert spool.close(10)
+    assert spool.close(60)
     with Ingester(tmp_path / "spool", tmp_path / "audit") as ingester:
         assert ingester.run_once() == len(records)
     with store.connect(tmp_path) as made:

@@ -148,10 +148,10 @@ def test_hosts_of_many_labels_only_where_suffixes_do_not_cover_them(catalogue: C
 def test_loading_takes_milliseconds() -> None:
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         Catalogue.load()
-        times.append(time.perf_counter() - began)
-    # Fifteen milliseconds are measured, thirty promised; a busy machine gets ten times that.
+        times.append(time.thread_time() - began)
+    # Fifteen milliseconds are measured, thirty promised; a slow machine gets ten times that.
     assert min(times) < 0.3
 
 

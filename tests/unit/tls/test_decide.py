@@ -173,12 +173,12 @@ def test_a_decision_takes_microseconds() -> None:
     )
 
     def once(sni: str) -> float:
-        start = time.perf_counter()
+        start = time.thread_time()
         for _ in range(200):
             big.decide(sni, sni, "10.0.0.1")
-        return (time.perf_counter() - start) / 200
+        return (time.thread_time() - start) / 200
 
-    # Generous towards a busy machine; on an idle one both take 1 to 4 µs.
+    # Generous towards a slow machine; on this one both take 1 to 4 µs.
     assert min(once("api.openai.com") for _ in range(30)) < 15e-6
     assert min(once("www.not.in.any.list.example") for _ in range(30)) < 30e-6
 

@@ -104,7 +104,7 @@ def test_posix_lines_survive_a_real_shell(shell: str) -> None:
     (line,) = shell_lines({"WEIR_X": NASTY}, shell)
     real = shutil.which("sh")
     assert real
-    out = subprocess.run([real, "-c", f'{line}\nprintf %s "$WEIR_X"'], capture_output=True, check=True, timeout=20)
+    out = subprocess.run([real, "-c", f'{line}\nprintf %s "$WEIR_X"'], capture_output=True, check=True, timeout=60)
     assert out.stdout.decode() == NASTY
     assert out.stderr == b""
 

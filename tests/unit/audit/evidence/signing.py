@@ -33,13 +33,13 @@ class Place:
         spool.start()
         self.write(spool, rows)
         if close:
-            assert spool.close(5)
+            assert spool.close(60)
         return spool
 
     def write(self, spool: Spool, rows: int) -> None:
         for _ in range(rows):
             spool.put(self.record())
-        assert spool.flush(5)
+        assert spool.flush(60)
 
     def witness(self) -> Witness:
         return Witness(self.spool, self.log, self.keys, "p", rows_max=5)

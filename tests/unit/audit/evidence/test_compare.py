@@ -26,8 +26,8 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory, record: Make) -> Spoiled:
         spool.start()
         for _ in range(count):
             spool.put(record())
-            assert spool.flush(10)
-        assert spool.close(10)
+            assert spool.flush(60)
+        assert spool.close(60)
     ingest(tmp_path)
     return Spoiled(tmp_path, tmp_path_factory.mktemp("spoiled") / "data")
 
@@ -65,7 +65,7 @@ def test_rows_that_are_not_ingested_yet_are_no_difference(data: Path, record: Ma
     spool = Spool(data / "spool", "p", "three")
     spool.start()
     spool.put(record())
-    assert spool.close(10)
+    assert spool.close(60)
     assert compare(data) == (15, [])
 
 

@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, record: Make) -> Path:
     spool.start()
     for number in range(10):
         spool.put(record(user=f"u{number + 1}"))
-    assert spool.close(10)
+    assert spool.close(60)
     with Ingester(folder / "spool", folder / "audit", rows_max=4) as ingester:
         assert ingester.run_once() == 10
     return folder
@@ -84,7 +84,7 @@ def test_rows_that_are_not_ingested_yet_are_no_problem(data: Path, record: Make)
     spool = Spool(data / "spool", "p", "c")
     spool.start()
     spool.put(record())
-    assert spool.close(10)
+    assert spool.close(60)
     assert told(data) == []
     (data / "audit" / "cursor.json").unlink()
     assert told(data) == [], "nor when nobody knows how far the ingester was"

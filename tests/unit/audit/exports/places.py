@@ -32,7 +32,7 @@ def boot(data: Path, name: str, rows: int, *, segment: int = 1 << 20, **given: A
         spool.put(record)
         if number % 3 == 2:  # what is committed together comes into one segment
             spool.flush(5)
-    assert spool.close(10)
+    assert spool.close(60)
     return [record.event_id for record in made]
 
 

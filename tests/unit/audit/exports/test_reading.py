@@ -53,7 +53,7 @@ def test_it_follows_a_writer_into_new_segments_and_boots(tmp_path: Path) -> None
             spool.put(record)
             spool.flush(5)
             found += everything(reader)
-        assert spool.close(5)
+        assert spool.close(60)
     assert found == made
 
 

@@ -34,7 +34,7 @@ def ingester(data: Path, **options: Any) -> Ingester:
 def feed(spool: Spool, make: Make, count: int) -> None:
     for _ in range(count):
         spool.put(make(findings=(FindingRow(ord=0, detector="pii/X"),), tool_calls=(ToolCallRow(ord=0, name="ls"),)))
-    assert spool.flush(10)
+    assert spool.flush(60)
 
 
 def test_records_findings_and_tool_calls_arrive(tmp_path: Path, spool: Spool, record: Make) -> None:
@@ -93,14 +93,14 @@ def test_a_file_that_was_away_is_read_when_it_is_back(tmp_path: Path, record: Ma
     spool.start()
     for _ in range(4):
         feed(spool, record, 1)
-        assert spool.flush(10)
+        assert spool.flush(60)
     away = sorted((tmp_path / "spool").iterdir())[1]
     away.rename(tmp_path / away.name)
     with ingester(tmp_path) as one:
         assert one.run_once() == 3
         (tmp_path / away.name).rename(away)
         assert (one.run_once(), one.run_once()) == (1, 0)
-    assert spool.close(10) and counts(tmp_path)[0] == 4
+    assert spool.close(60) and counts(tmp_path)[0] == 4
 
 
 def test_bad_lines_are_counted_named_and_skipped(tmp_path: Path, spool: Spool, record: Make) -> None:
@@ -209,7 +209,7 @@ def start(data: Path, *options: str, **pipes: Any) -> subprocess.Popen[str]:
 
 
 def wait_for_rows(data: Path, rows: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while counts(data)[0] < rows:
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -223,7 +223,7 @@ def test_the_process_ends_after_a_last_pass(tmp_path: Path, spool: Spool, record
     feed(spool, record, 5)
     if ending == "SIGTERM":
         process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30)[1] == ""
+    assert process.communicate(timeout=60)[1] == ""
     assert process.returncode == 0
     assert counts(tmp_path) == (10, 10, 10)
 
@@ -231,7 +231,7 @@ def test_the_process_ends_after_a_last_pass(tmp_path: Path, spool: Spool, record
 def test_once_ingests_and_ends(tmp_path: Path, spool: Spool, record: Make) -> None:
     feed(spool, record, 5)
     process = start(tmp_path, "--once")
-    assert process.communicate(timeout=30)[1] == "" and process.returncode == 0
+    assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
     assert counts(tmp_path) == (5, 5, 5)
 
 
@@ -244,7 +244,7 @@ def test_kill_9_of_the_process_neither_loses_nor_doubles(tmp_path: Path, spool: 
             total += 20
             time.sleep(0.03 * number)
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     with ingester(tmp_path) as at_work:
         at_work.run_once()
     assert counts(tmp_path) == (total, total, total)
@@ -256,7 +256,7 @@ def test_many_boots_and_proxies_share_a_spool(tmp_path: Path, record: Make) -> N
             spool = Spool(tmp_path / "spool", proxy, new_event_id())
             spool.start()
             feed(spool, record, 3)
-            assert spool.close(5)
+            assert spool.close(60)
     with ingester(tmp_path) as at_work:
         assert at_work.run_once() == 12
     query = "SELECT proxy_id, count(DISTINCT boot_id), max(seq) FROM events GROUP BY 1 ORDER BY 1"

@@ -13,7 +13,7 @@ class Sleeper:
         self.over, self.looked = False, threading.Semaphore(0)
         self.thread = threading.Thread(target=bell.linger if linger else bell.sleep, args=self.arguments(linger))
         self.thread.start()
-        assert self.looked.acquire(timeout=5)
+        assert self.looked.acquire(timeout=60)
 
     def arguments(self, linger: bool) -> tuple[object, ...]:
         return (self.look, 30.0) if linger else (self.look,)
@@ -23,7 +23,7 @@ class Sleeper:
         return self.over
 
     def gone(self) -> bool:
-        self.thread.join(5)
+        self.thread.join(60)
         return not self.thread.is_alive()
 
 
@@ -32,7 +32,7 @@ def test_who_sleeps_is_woken_by_either_ring_and_sleeps_on_when_nothing_is_over()
         bell = Bell()
         sleeper = Sleeper(bell)
         ring(bell)
-        assert sleeper.looked.acquire(timeout=5) and sleeper.thread.is_alive()
+        assert sleeper.looked.acquire(timeout=60) and sleeper.thread.is_alive()
         sleeper.over = True
         ring(bell)
         assert sleeper.gone()
@@ -80,5 +80,5 @@ def test_no_ring_is_lost_between_a_look_and_a_sleep() -> None:
         turns[0] = number
         there.ring_asleep()
         here.sleep(lambda number=number: turns[1] >= number)
-    other.join(5)
+    other.join(60)
     assert not other.is_alive()

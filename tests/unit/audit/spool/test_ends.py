@@ -63,8 +63,8 @@ def test_a_compressed_segment_says_its_ends_itself(
     spool.start()
     for _ in range(9):
         spool.put(record())
-        assert spool.flush(10)
-    assert spool.close(10)
+        assert spool.flush(60)
+    assert spool.close(60)
     paths = segments(tmp_path)["p-b"]
     before = ends(paths)
     for path in paths:
@@ -82,8 +82,8 @@ def test_what_retention_took_is_no_break(tmp_path: Path, record: Make) -> None:
     spool.start()
     for _ in range(9):
         spool.put(record())
-        assert spool.flush(10)
-    assert spool.close(10)
+        assert spool.flush(60)
+    assert spool.close(60)
     first, *rest = segments(tmp_path)["p-b"]
     taken = ends([first]).last
     assert ends(rest, taken) == Ends(9, ()) and ends(rest).breaks and ends([], taken) == Ends(taken, ())

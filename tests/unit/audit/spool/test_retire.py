@@ -47,8 +47,8 @@ def data(tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch) -> Path:
         spool.start()
         for _ in range(12):
             spool.put(record())
-            assert spool.flush(10)
-        assert spool.close(10)
+            assert spool.flush(60)
+        assert spool.close(60)
     settle(path)
     for one in segments(path / "spool")[f"{proxy}-old"]:
         age(one, 40)
@@ -109,7 +109,7 @@ def test_a_line_that_broke_off_holds_nothing_back(
     spool = Spool(data / "spool", DataDir(data).proxy_id, "torn")
     spool.start()
     spool.put(record())
-    assert spool.flush(10) and spool.close(10)
+    assert spool.flush(60) and spool.close(10)
     (path,) = segments(data / "spool")[f"{DataDir(data).proxy_id}-torn"]
     whole = size(path)
     with path.open("ab") as file:
@@ -198,7 +198,7 @@ def test_a_segment_that_is_written_to_stays(data: Path, record: Make) -> None:
     spool = Spool(data / "spool", DataDir(data).proxy_id, "live")
     spool.start()
     spool.put(record())
-    assert spool.flush(10)
+    assert spool.flush(60)
     settle(data)
     (path,) = segments(data / "spool")[f"{DataDir(data).proxy_id}-live"]
     age(path, 99)

@@ -35,7 +35,7 @@ def write(data: Path, boot: str, record: Make, count: int = 9) -> Spool:
     spool.start()
     for _ in range(count):
         spool.put(record())
-        assert spool.flush(10)
+        assert spool.flush(60)
     return spool
 
 

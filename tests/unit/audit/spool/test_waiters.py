@@ -17,7 +17,7 @@ def answered(problem: str) -> None:
         waiter = item.waiter
         assert waiter is not None
         threading.Thread(target=resolve, args=([item, Item(AuditRecord())], problem)).start()
-        await asyncio.wait_for(waiter, 5)
+        await asyncio.wait_for(waiter, 60)
         assert item.waiter is None
 
     asyncio.run(wait())

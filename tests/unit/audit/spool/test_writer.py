@@ -25,7 +25,7 @@ Make = Callable[..., AuditRecord]
 def test_records_come_back_in_order_with_a_whole_chain(tmp_path: Path, spool: Spool, record: Make) -> None:
     for number in range(3_000):
         spool.put(record(user=f"u{number}", findings=(FindingRow(ord=0, detector="d"),)))
-    assert spool.flush(10) and spool.lag == 0 and spool.healthy
+    assert spool.flush(60) and spool.lag == 0 and spool.healthy
     rows = list(replay(tmp_path / "spool"))
     assert [row["user"] for row in rows] == [f"u{number}" for number in range(3_000)]
     assert [row["seq"] for row in rows] == list(range(1, 3_001))
@@ -63,7 +63,7 @@ def test_durable_comes_after_an_fdatasync(spool: Spool, record: Make, monkeypatc
         done, _ = await asyncio.wait({task}, timeout=0.2)
         assert not done
         held.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(write())
 
@@ -80,7 +80,7 @@ def test_durable_gives_up_in_time(tmp_path: Path, record: Make, monkeypatch: pyt
 
     asyncio.run(write())
     release.set()
-    assert spool.close(5)
+    assert spool.close(60)
 
 
 def test_writers_on_many_threads(tmp_path: Path, spool: Spool, record: Make) -> None:
@@ -93,7 +93,7 @@ def test_writers_on_many_threads(tmp_path: Path, spool: Spool, record: Make) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert spool.flush(10)
+    assert spool.flush(60)
     assert len(list(replay(tmp_path / "spool"))) == 1_200
     assert verify_chain(tmp_path / "spool") == []
 
@@ -113,7 +113,7 @@ def test_close_writes_what_is_queued_and_accepts_nothing_after(tmp_path: Path, r
     spool.start()
     for _ in range(50):
         spool.put(record())
-    assert spool.close(5)
+    assert spool.close(60)
     assert len(list(replay(tmp_path))) == 50
     assert not spool.healthy
     with pytest.raises(SpoolUnavailable, match="closed"):
@@ -138,9 +138,9 @@ def test_what_is_handed_over_while_it_closes_is_written_or_refused(tmp_path: Pat
         threads = [threading.Thread(target=work) for _ in range(3)]
         for thread in threads:
             thread.start()
-        assert spool.close(10)
+        assert spool.close(60)
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert sorted(taken) == sorted(row["event_id"] for row in replay(folder))
         assert spool.lag == 0
 
@@ -218,17 +218,17 @@ def test_a_full_queue_is_counted_and_told_in_a_gap(tmp_path: Path, record: Make)
     with pytest.raises(SpoolUnavailable, match="full"):
         spool.put(record(), strict=True)
     spool.start()
-    assert spool.flush(5)
+    assert spool.flush(60)
     rows = list(replay(tmp_path))
     gaps = [row for row in rows if row["kind"] == "gap"]
     assert [row["user"] for row in rows if row["kind"] != "gap"] == [f"u{number}" for number in range(10)]
     assert [(gap["dropped"], gap["reason"]) for gap in gaps] == [(16, "the audit queue was full")]
-    assert spool.close(5) and verify_chain(tmp_path) == []
+    assert spool.close(60) and verify_chain(tmp_path) == []
 
 
 def test_a_record_that_cannot_be_encoded_becomes_a_gap(tmp_path: Path, spool: Spool, record: Make) -> None:
     spool.put(record(user=object()))
     spool.put(record(user="next"))
-    assert spool.flush(5)
+    assert spool.flush(60)
     rows = list(replay(tmp_path / "spool"))
     assert [(row["kind"], row.get("dropped")) for row in rows] == [("gap", 1), ("response", None)]

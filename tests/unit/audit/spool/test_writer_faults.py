@@ -24,7 +24,7 @@ from weir.audit.spool.writer import Spool, SpoolUnavailable, replay, verify_chai
 Make = Callable[..., AuditRecord]
 
 
-def eventually(true: Callable[[], bool], seconds: float = 10) -> None:
+def eventually(true: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition that another thread brings about; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while not true():
@@ -78,7 +78,7 @@ def test_a_full_disk_refuses_strict_keeps_what_it_can_and_recovers(disk: Disk, r
     spool = Spool(disk.path / "spool", "p", "b", segment_bytes_max=64 << 10, queue_max=200, retry_s=0.02)
     spool.start()
     spool.put(record(user="before"))
-    assert spool.flush(5)
+    assert spool.flush(60)
     disk.fill()
     written = 1
     while spool.healthy:  # until the segment that was reserved is full
@@ -98,9 +98,9 @@ def test_a_full_disk_refuses_strict_keeps_what_it_can_and_recovers(disk: Disk, r
         spool.put(record(user=f"late{number}"))
     assert not spool.healthy and spool.lag == 200
     disk.free()
-    assert spool.flush(10) and spool.healthy
+    assert spool.flush(60) and spool.healthy
     spool.put(record(user="after"))
-    assert spool.close(10)
+    assert spool.close(60)
     rows = list(replay(disk.path / "spool"))
     gaps = [row for row in rows if row["kind"] == "gap"]
     assert gaps[-1]["ts_end"] > gaps[-1]["ts"] and "No space left" in gaps[-1]["reason"]
@@ -118,7 +118,7 @@ def test_a_disk_that_is_full_at_the_start_is_unhealthy_until_it_is_not(disk: Dis
     assert not spool.healthy
     spool.put(record(user="early"))
     disk.free()
-    assert spool.flush(10) and spool.healthy and spool.close(5)
+    assert spool.flush(60) and spool.healthy and spool.close(5)
     assert [row["kind"] for row in replay(disk.path / "spool")] == ["response", "gap"]
 
 
@@ -142,7 +142,7 @@ def test_a_write_that_fails_in_mid_line_is_repeated(
     assert "No space" in waiting
     eventually(lambda: spool.healthy)
     spool.put(record(user="second"))
-    assert spool.flush(5)
+    assert spool.flush(60)
     rows = list(replay(tmp_path / "spool"))
     assert sorted(row.get("user", row["kind"]) for row in rows) == ["first", "gap", "second"]
     assert next(row for row in rows if row["kind"] == "gap")["dropped"] == 0
@@ -168,7 +168,7 @@ def test_closing_on_a_full_disk_does_not_hang_and_says_so(
     spool.put(record())
     begin = time.monotonic()
     assert spool.close(0.3) is False
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 45
 
 
 # --- kill -9 -----------------------------------------------------------------------------------------------------

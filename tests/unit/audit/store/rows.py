@@ -32,7 +32,7 @@ def feed(spool: Spool, *records: AuditRecord) -> None:
     """More records of one boot."""
     for one in records:
         spool.put(one)
-    assert spool.flush(10)
+    assert spool.flush(60)
 
 
 def ask(data: Path, text: str) -> list[tuple[Any, ...]]:

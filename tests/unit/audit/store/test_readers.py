@@ -26,7 +26,7 @@ def test_another_process_that_has_it_open_is_seen(database: Path) -> None:
     )
     assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
     assert anybody_reads(database)
-    reader.communicate("\n", timeout=30)
+    reader.communicate("\n", timeout=60)
     assert not anybody_reads(database)
 
 

@@ -76,13 +76,15 @@ def test_a_command_that_gives_no_key(tmp_path: Path, body: str, said: str) -> No
 def test_a_command_that_hangs_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    monkeypatch.setattr(backend, "TIMEOUT_S", 0.3)
-    pid = tmp_path / "pid"
-    began = time.monotonic()
-    assert "within 0.3 s" in refused(script(tmp_path, f"echo $$ > {pid}; {body}"))
-    assert time.monotonic() - began < 10
+    pid, began = tmp_path / "pid", time.monotonic()
+    for limit in (0.3, 3.0, 15.0):  # on a busy machine it may be killed before it has said who it is
+        monkeypatch.setattr(backend, "TIMEOUT_S", limit)
+        assert f"within {limit:g} s" in refused(script(tmp_path, f"echo $$ > {pid}; {body}"))
+        if pid.exists() and pid.read_text():
+            break
+    assert time.monotonic() - began < 45
     group = int(pid.read_text())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while _members(group) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not _members(group)

@@ -96,7 +96,7 @@ def test_a_locked_keyring_is_waited_for_once(memory: Memory, monkeypatch: pytest
     waiting = [thread for thread in threading.enumerate() if thread.name == "weir-keyring"]
     memory.unlocked.set()
     for thread in waiting:
-        thread.join(10)
+        thread.join(60)
     monkeypatch.setattr(backend, "TIMEOUT_S", 10.0)
     assert backend.fetch("weir/openai") == VALUE
 

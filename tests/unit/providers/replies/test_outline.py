@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
+from harness.effort import within
 from weir.providers.replies.outline import outline
 from weir.providers.wire.values import Json, JsonObject
 
@@ -35,6 +35,4 @@ def test_what_stands_near_the_ends(document: Json, want: JsonObject) -> None:
 @pytest.mark.parametrize("piece", [b'"usage":{', b'"usage":[', b'"id":"', b"\xff\x00", b'{"usage":{"usage":1},'])
 def test_hostile_documents_cost_little(piece: bytes) -> None:
     data = piece * (8_000_000 // len(piece))
-    start = time.thread_time()
-    assert isinstance(outline(data), dict)
-    assert time.thread_time() - start < 2
+    assert isinstance(within(2, lambda: outline(data)), dict)

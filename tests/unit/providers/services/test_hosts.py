@@ -111,7 +111,7 @@ def test_the_most_specific_pattern_counts(host: str, found: str | None) -> None:
 
 def test_a_look_up_walks_no_list() -> None:
     many = HostIndex({f"h{n}.*.acme{n}.example": n for n in range(2000)})
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(1000):
         many.find("one.two.three.example.com")
-    assert (time.perf_counter() - began) / 1000 < 100e-6  # 3 µs on a quiet machine
+    assert (time.thread_time() - began) / 1000 < 100e-6  # 3 µs on a quiet machine

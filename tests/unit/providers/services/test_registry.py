@@ -81,10 +81,10 @@ def test_a_host_is_looked_up_quickly() -> None:
 
 
 def _timed() -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(1000):
         REGISTRY.by_host("one.two.three.example.com")
-    return (time.perf_counter() - start) / 1000
+    return (time.thread_time() - start) / 1000
 
 
 @pytest.mark.parametrize(

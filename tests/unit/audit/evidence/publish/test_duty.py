@@ -56,7 +56,7 @@ def test_a_place_that_hangs_holds_nobody_up(data: Path, monkeypatch: pytest.Monk
     place = desk(data, Publish(syslog="tcp://hangs:1"))
     duty.run(place, last=False)
     duty.run(place, last=True)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 def test_a_place_that_the_policy_no_longer_names_is_forgotten(data: Path, tmp_path: Path) -> None:

@@ -45,14 +45,14 @@ def test_after_an_outage_nothing_was_skipped(log: Path, tmp_path: Path) -> None:
     place.fails = down
     first = worker = Worker("there", lambda: place, log, cursors)
     for _ in range(3):
-        assert place.tried.acquire(timeout=10)
+        assert place.tried.acquire(timeout=60)
     assert cursors["there"].number == 0 and cursors["there"].trouble == "it is down"
     place.fails = lambda: None
     worker.finish()
-    if not worker.join(10) or not worker.done.is_set():  # it may have been told to end while the place was still down
+    if not worker.join(60) or not worker.done.is_set():  # it may have been told to end while the place was still down
         worker = Worker("there", lambda: place, log, cursors)
         worker.finish()
-        assert worker.join(10) and worker.done.is_set()
+        assert worker.join(60) and worker.done.is_set()
     assert place.got == [1, 2, 3, 4, 5, 6]
     assert first.said[0] == "there: it is down; trying again"
 
@@ -66,13 +66,13 @@ def test_what_a_library_raises_ends_no_publishing(log: Path, tmp_path: Path) -> 
     place.fails = broken
     worker = Worker("there", lambda: place, log, cursors)
     for _ in range(3):
-        assert place.tried.acquire(timeout=10)
+        assert place.tried.acquire(timeout=60)
     assert cursors["there"].trouble == "KeyError" and worker.said[0] == "there: KeyError; trying again"
     place.fails = lambda: None
     while not place.got:
-        assert place.tried.acquire(timeout=10)
+        assert place.tried.acquire(timeout=60)
     worker.finish()
-    assert worker.join(10) and worker.done.is_set() and "canary" not in "".join(worker.said)
+    assert worker.join(60) and worker.done.is_set() and "canary" not in "".join(worker.said)
 
 
 def test_it_goes_on_where_it_was_and_sees_what_comes(log: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_it_goes_on_where_it_was_and_sees_what_comes(log: Path, tmp_path: Path) 
         log.write_bytes(b"".join(whole[:count]))
         worker = Worker("there", lambda: place, log, cursors)
         worker.finish()
-        assert worker.join(10) and worker.done.is_set()
+        assert worker.join(60) and worker.done.is_set()
     assert place.got == [1, 2, 3, 4, 5, 6] and cursors["there"].number == 6
 
 
@@ -93,7 +93,7 @@ def test_a_log_that_was_made_anew_is_sent_again(log: Path, tmp_path: Path) -> No
         log.write_bytes(b"".join(whole[:count]))
         worker = Worker("there", lambda: place, log, cursors)
         worker.finish()
-        assert worker.join(10)
+        assert worker.join(60)
     assert place.got == [1, 2, 3, 4, 5, 6, 1, 2]
 
 
@@ -106,7 +106,7 @@ def test_a_conflict_is_told_and_stops_nothing(log: Path, tmp_path: Path) -> None
     place.fails = other
     worker = Worker("there", lambda: place, log, cursors)
     worker.finish()
-    assert worker.join(10) and worker.done.is_set() and cursors["there"].number == 6
+    assert worker.join(60) and worker.done.is_set() and cursors["there"].number == 6
     assert "made anew" in worker.said[0]
 
 
@@ -114,6 +114,6 @@ def test_it_stops_when_it_is_told(log: Path, tmp_path: Path) -> None:
     place = Somewhere()
     place.fails = down
     worker = Worker("there", lambda: place, log, Cursors(tmp_path / "published.json"))
-    assert place.tried.acquire(timeout=10)
+    assert place.tried.acquire(timeout=60)
     worker.stop()
-    assert worker.join(10) and not worker.done.is_set()
+    assert worker.join(60) and not worker.done.is_set()

@@ -48,7 +48,7 @@ def test_a_weir_that_has_just_been_started_has_no_store_yet(tmp_path: Path, reco
     spool.start()
     try:
         spool.put(record())
-        assert spool.flush(10)
+        assert spool.flush(60)
         verifier = Verifier(tmp_path)
         assert list(verifier.problems()) == [] and not verifier.totals.store and verifier.totals.waiting == 1
     finally:
@@ -112,7 +112,7 @@ def test_a_boot_that_was_put_in_between_signed_ones(signed: Path, record: Make) 
     spool = Spool(signed / "spool", proxy, "00015")
     spool.start()
     spool.put(record())
-    assert spool.close(10)
+    assert spool.close(60)
     assert words(signed) == {"added"}
 
 
@@ -131,11 +131,11 @@ with Ingester(data / "spool", data / "audit", merge_at=8, settle_s=1.0, fold_row
     for number in range(20):
         for _ in range(5):
             spool.put(make_record())
-        assert spool.flush(10)
+        assert spool.flush(60)
         ingester.run_once()
         if not number:
             print("one pass", flush=True)
-assert spool.close(10)
+assert spool.close(60)
 """
 
 

@@ -36,7 +36,7 @@ def peer(serve: Callable[[socket.socket], None], shown: Papers | None = None) ->
     yield listening.getsockname()[1]
     listening.shutdown(socket.SHUT_RDWR)
     listening.close()
-    thread.join(5)
+    thread.join(60)
 
 
 def reading(got: list[bytes]) -> Callable[[socket.socket], None]:

@@ -47,6 +47,6 @@ def test_columns_are_those_of_the_store_and_comments_stand_in_it(tmp_path: Path)
     assert all(rows.values())
     listed = {one.name: one.comment for one in described() if one.kind != "macro"}
     assert listed.items() <= rows.items()
-    assert {one.name: one.comment for one in MACROS} == macros
+    assert macros.pop("weir_place") and {one.name: one.comment for one in MACROS} == macros
     assert columns_of(next(one for one in described() if one.name == "focus")) == there
     assert len(VIEWS) >= 26
