@@ -22,7 +22,7 @@ from e2e.support import command
 from harness.chaos import RUNNER, Traffic, check_store, gaps, recorded, rows_on_disk, traffic
 from harness.chaosrun import OFFSET
 from harness.doubles import Doubles
-from harness.processes import until
+from harness.processes import PATIENCE_S, until
 from harness.weir import Weir, write_policy
 
 pytestmark = pytest.mark.xdist_group("audit-troubles")
@@ -82,9 +82,21 @@ class Place:
         for boot in {row["boot_id"] for row in rows}:
             numbers = [row["seq"] for row in rows if row["boot_id"] == boot]
             assert numbers == list(range(1, len(numbers) + 1))
-        self.weir.sql(f"SELECT 1 FROM events HAVING count(*) >= {len(rows)}", seconds=20)
-        check_store(self.weir.data, rows_on_disk(self.weir.data))
+        differs: list[str] = []
+        try:
+            until(lambda: self._agree(differs), "the store to have what the disk has", seconds=PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {differs}") from None
         return rows
+
+    def _agree(self, differs: list[str]) -> bool:
+        """Whether the store has what the disk has now: what an answered call ends with is written after its answer."""
+        try:
+            check_store(self.weir.data, rows_on_disk(self.weir.data))
+        except AssertionError as error:
+            differs[:] = [str(error)]
+            return False
+        return True
 
 
 def _policy(path: Path, disk: Mapping[str, object]) -> Path:
