@@ -22,7 +22,7 @@ import pytest
 import typer.main
 from hypothesis import HealthCheck, settings
 
-from harness import forking, precompiled
+from harness import forking, precompiled, quieter
 from harness.canary import CANARIES, assert_no_canaries
 from harness.doubles import Doubles
 from harness.patterns import Kept
@@ -37,6 +37,7 @@ settings.load_profile("unhurried")
 
 _FOLDER = "WEIR_TEST_RUN"
 _WORKER = "PYTEST_XDIST_WORKER"
+_WHOLE = ("tests/unit/", "tests/property/", "tests/golden/")  # modules that stay in one worker
 
 
 compiled._in_use = _patterns = Kept()
@@ -64,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
             (folder / name).mkdir(mode=0o700)
     else:
         precompiled.compile_mine(config, config.rootpath)
+        quieter.say_less(config)
+        quieter.leave_at_once(config)
     _patterns.folder = _run_folder() / "private" / "patterns"
 
 
@@ -107,7 +110,8 @@ class _Numbered(list[str]):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a module with an ``xdist_group`` or fixtures of its own in one worker: what they share, such as
-    a proxy, takes seconds to make, and every worker would make its own.
+    a proxy, takes seconds to make, and every worker would make its own. So it is with the modules of whole folders:
+    all are short, and what the first test of one loads the others find loaded.
 
     ``--dist loadgroup`` is to do that, but writes the group where pytest 9.2 does not look any more (xdist 3.8).
     """
@@ -117,6 +121,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     @cache
     def grouped(module: str) -> bool:
+        if module.startswith(_WHOLE):
+            return True
         text = (config.rootpath / module).read_text()
         return "mark.xdist_group(" in text or 'scope="module"' in text
 

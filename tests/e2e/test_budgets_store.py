@@ -16,11 +16,12 @@ from harness.processes import Process, until
 from harness.servers import Server, postgresql_server
 from weir.limits.budget import Budget, Claim, Refused, Scope, Unit, Window
 from weir.limits.ledger import Actual, Ledger, Reservation
+from weir.limits.store import Store
 from weir.model import Principal
 
 DOLLAR = 10**9
 BUDGET = Budget("crowd", Scope.ORG, Unit.NANO_USD, DOLLAR, Window.MONTH)
-PROCESSES, THREADS, TURNS, HOLD_S = 4, 50, 6, 10.0
+PROCESSES, THREADS, TURNS, HOLD_S = 4, 50, 6, 20.0
 
 # Each thread makes requests: it holds an odd amount and settles it, or less, or gives it back, or forgets about it.
 # What it is about to settle it says before, so that of a killed process is known what may have been settled.
@@ -176,7 +177,7 @@ def run_the_crowd(where: Path | str, folder: Path) -> tuple[list[Process], Proce
 
 def test_a_dollar_is_a_dollar(where: Path | str, tmp_path: Path) -> None:
     crowd, watcher = run_the_crowd(where, tmp_path / "crowd")
-    over_at = time.monotonic() + HOLD_S
+    over_at = time.time() + HOLD_S
     seen = said(watcher)[-1]
     assert DOLLAR * 0.9 < seen["most"] <= DOLLAR and seen["looks"] > 50, seen
     counts = [said(process)[-1]["counts"] for process in crowd[:-1]]
@@ -200,13 +201,15 @@ def test_a_dollar_is_a_dollar(where: Path | str, tmp_path: Path) -> None:
     rest = Claim("all that is left", Principal(), "s", "m", 1, DOLLAR - standing.spent)
     refused = ledger.reserve(rest)
     assert isinstance(refused, Refused) and refused.reason == "held"
-    assert until(lambda: isinstance(ledger.reserve(rest), Reservation), "holds to end")
-    assert time.monotonic() < over_at + 30, "nothing is held past its time"
-    assert isinstance(ledger.reserve(Claim("one more", Principal(), "s", "m", 1, 1)), Refused)
-    ledger.settle("all that is left", Actual(1, 0))
-    (after,) = ledger.standings()
-    assert (after.spent, after.reserved) == (standing.spent, 0)
     ledger.close()
+    # Nothing is held past its time, to which nobody has to wait: a process whose clock has got there asks the store.
+    later = Ledger(Store.open(where, 5), (BUDGET,), clock=lambda: over_at)
+    assert isinstance(later.reserve(rest), Reservation)
+    assert isinstance(later.reserve(Claim("one more", Principal(), "s", "m", 1, 1)), Refused)
+    later.settle("all that is left", Actual(1, 0))
+    (after,) = later.standings()
+    assert (after.spent, after.reserved) == (standing.spent, 0)
+    later.close()
     print(
         f"{seen['looks']} looks, at most {seen['most']:,}; longest wait {max(one['longest'] for one in counts):.3f} s"
     )

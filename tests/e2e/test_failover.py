@@ -87,14 +87,31 @@ def hosts(house: House) -> list[str]:
     return [row.host.partition(":")[0] for row in house.doubles.requests()]
 
 
-FAULTS = {"429": "status=429,header=retry-after:0", "500": "status=500", "reset": "reset", "timeout": "silent"}
+FAULTS = {"429": "status=429,header=retry-after:0", "500": "status=500", "reset": "reset"}
+
+
+@pytest.fixture
+def impatient(pair: House) -> Iterator[House]:
+    """The same, that waits no longer than it has to for a host that says nothing; for the last one it waits."""
+    yield taking(pair, timeout_ms=1000)
+    taking(pair)
 
 
 @both
 @ports
 @pytest.mark.parametrize("fault", FAULTS)
 def test_another_host_answers(fault: str, port: int, http2: bool, pair: House) -> None:
-    pair.doubles.behave(FAULTS[fault], host=FIRST)
+    another_answers(fault, FAULTS[fault], pair, http2=http2, port=port)
+
+
+@both
+@ports
+def test_another_host_answers_for_one_that_says_nothing(port: int, http2: bool, impatient: House) -> None:
+    another_answers("timeout", "silent", impatient, http2=http2, port=port)
+
+
+def another_answers(fault: str, behaviour: str, pair: House, *, http2: bool, port: int) -> None:
+    pair.doubles.behave(behaviour, host=FIRST)
     reply = ask(pair, http2=http2, port=port)
     assert reply.status_code == 200, reply.text
     first, second = pair.doubles.requests()
@@ -106,7 +123,8 @@ def test_another_host_answers(fault: str, port: int, http2: bool, pair: House) -
 
 
 @pytest.mark.parametrize(("port", "cause"), [(REFUSES, "connect"), (HANGS, "timeout")])
-def test_a_host_that_nobody_reaches(port: int, cause: str, pair: House) -> None:
+def test_a_host_that_nobody_reaches(port: int, cause: str, impatient: House) -> None:
+    pair = impatient
     assert sdk(pair, port).chat.completions.create(model="gpt-5-mini", messages=HELLO).choices[0].message.content
     assert hosts(pair) == [OTHER]
     said = extra(pair)

@@ -1,4 +1,4 @@
-"""Fifty requests on one client connection: an upstream connection that is not found again would hang the sixth."""
+"""Fifty requests or twenty streams on one client connection: one that is not found again would hang the sixth."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ PATH = "/v1/chat/completions"
 both = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
 ports = pytest.mark.parametrize("port", [443, 8443], ids=["to-h2", "to-h1"])
 kinds = pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+
+
+def count_of(*, streamed: bool) -> int:
+    """Fifty, and of streams as many as it takes for a connection that is not found again to have shown."""
+    return 20 if streamed else COUNT
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +48,20 @@ def body(number: int, *, streamed: bool) -> bytes:
 @both
 @ports
 @kinds
-def test_fifty_requests_with_resolve(streamed: bool, port: int, http2: bool, house: House) -> None:
+def test_requests_with_resolve(streamed: bool, port: int, http2: bool, house: House) -> None:
     headers = {"authorization": f"Bearer {house.key}", "content-type": "application/json"}
+    count = count_of(streamed=streamed)
     with house.client(http2=http2) as http:
-        for number in range(COUNT):
+        for number in range(count):
             content = body(number, streamed=streamed)
             reply = http.post(f"https://api.openai.com:{port}{PATH}", content=content, headers=headers)
             assert reply.status_code == 200
             assert streamed or f"Number {number}." in reply.text
     got = house.doubles.requests()
-    assert len(got) == COUNT
-    assert {row["protocol"] for row in house.until(COUNT, "response")} == {"HTTP/2.0" if http2 else "HTTP/1.1"}
+    assert len(got) == count
+    assert {row["protocol"] for row in house.until(count, "response")} == {"HTTP/2.0" if http2 else "HTTP/1.1"}
     # mitmproxy gives each request of an HTTP/2 client an HTTP/1 connection of its own, see the next test.
-    wanted = COUNT if http2 and port == 8443 else 1
+    wanted = count if http2 and port == 8443 else 1
     assert len({row.connection for row in got}) == wanted
 
 
@@ -72,11 +78,9 @@ def test_a_host_without_http2_is_remembered_so_that_connections_are_used_again(h
 @pytest.mark.parametrize("protocol", ["--http1.1", "--http2"])
 @ports
 @kinds
-def test_fifty_requests_without_resolve(
-    streamed: bool, port: int, protocol: str, spared: House, tmp_path: Path
-) -> None:
-    house = spared
+def test_requests_without_resolve(streamed: bool, port: int, protocol: str, spared: House, tmp_path: Path) -> None:
     """curl CONNECTs to an address and port; only the SNI and the Host header name the provider."""
+    house, count = spared, count_of(streamed=streamed)
     to = house.doubles.tls if port == 443 else house.doubles.tls_h1
     answers = tmp_path / "answers"
     sent = tmp_path / "body.json"
@@ -87,20 +91,20 @@ def test_fifty_requests_without_resolve(
     command += ["--connect-to", f"api.openai.com:443:127.0.0.1:{to}", "--data-binary", f"@{sent}", "-o", str(answers)]
     command += ["-w", "%{http_code} %{num_connects} %{http_version}\\n", "-m", "30"]
     done = subprocess.run(
-        [*command, f"https://api.openai.com{PATH}?n=[1-{COUNT}]"], capture_output=True, text=True, timeout=60
+        [*command, f"https://api.openai.com{PATH}?n=[1-{count}]"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.split("\n")[:COUNT]
-    assert [line.split()[0] for line in lines] == ["200"] * COUNT
+    lines = done.stdout.split("\n")[:count]
+    assert [line.split()[0] for line in lines] == ["200"] * count
     (version,) = {line.split()[2] for line in lines}
     assert version == "1.1" or protocol == "--http2"
     assert version == "2" or protocol == "--http1.1" or port == 8443
     alone = version == "2" and port == 8443
     assert sum(int(line.split()[1]) for line in lines) == 1, "curl was to keep its connection"
     got = house.doubles.requests()
-    assert len({row.connection for row in got}) == (COUNT if alone else 1) and len(got) == COUNT
+    assert len({row.connection for row in got}) == (count if alone else 1) and len(got) == count
     assert all(ADDRESS.encode() not in row.body for row in got)
-    records = house.until(COUNT, "response")
+    records = house.until(count, "response")
     assert {(row["host"], row["service"], row["action"]) for row in records} == {
         ("api.openai.com", "openai", "pseudonymise")
     }

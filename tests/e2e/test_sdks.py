@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -13,11 +15,22 @@ PROMPT = "How high is the river today?!"
 PERSONAL = f"Tell {ADDRESS} that the river stands low, and ask her when it is going to rise."
 
 each = pytest.mark.parametrize("sdk_class", SDKS, ids=lambda kind: kind.name)
+Stored = Callable[[str, str, list[tuple[Any, ...]]], None]
+
+
+@pytest.fixture(scope="module")
+def stored(shared_house: House) -> Iterator[Stored]:
+    """Takes a question about an exchange and the rows to come; asks them all at the end, as each would have to wait a
+    second for what has just come in."""
+    wanted: list[tuple[str, str, list[tuple[Any, ...]]]] = []
+    yield lambda *one: wanted.append(one)
+    for text, exchange, rows in wanted:
+        assert shared_house.weir.sql(text, [exchange]) == rows
 
 
 @each
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_a_clean_chat_is_counted_and_priced(sdk_class: type, streamed: bool, house: House) -> None:
+def test_a_clean_chat_is_counted_and_priced(sdk_class: type, streamed: bool, house: House, stored: Stored) -> None:
     sdk = sdk_class(house.weir, house.key)
     said = "".join(sdk.stream(PROMPT)) if streamed else sdk.chat(PROMPT)
     assert said == f"You said: {PROMPT}"
@@ -27,10 +40,10 @@ def test_a_clean_chat_is_counted_and_priced(sdk_class: type, streamed: bool, hou
         "kind, service, service_status, provider, request_model, response_model, stream, inspection, verdict, action, "
         "input_tokens, output_tokens, usage_source, http_status, team, app, auth_method, cost_nano > 0, price_id <> ''"
     )
-    rows = house.weir.sql(f"select {columns} from exchanges where exchange_id = ? and ended is not null", [exchange])
     what = ("response", sdk.service, "sanctioned", sdk.service, sdk.model, sdk.model, streamed, "inspected")
     used = (tokens(PROMPT), tokens(said), "reported", 200)
-    assert rows == [(*what, "allow", "allow", *used, "finance", "e2e", "virtual_key", True, True)]
+    rows = [(*what, "allow", "allow", *used, "finance", "e2e", "virtual_key", True, True)]
+    stored(f"select {columns} from exchanges where exchange_id = ? and ended is not null", exchange, rows)
 
 
 @each
@@ -74,18 +87,22 @@ def test_bytes_may_be_cut_anywhere(sdk_class: type, split: int, house: House) ->
 
 @each
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_an_address_comes_back_in_a_tool_calls_arguments(sdk_class: type, streamed: bool, house: House) -> None:
+def test_an_address_comes_back_in_a_tool_calls_arguments(
+    sdk_class: type, streamed: bool, house: House, stored: Stored
+) -> None:
     house.doubles.behave("pieces=3")
     assert sdk_class(house.weir, house.key).tool(PERSONAL, streamed=streamed) == f"You said: {PERSONAL}"
     got = house.doubles.only()
     assert ADDRESS not in got.body.decode() and ADDRESS.encode() not in got.sent
     exchange = house.only("response")["exchange_id"]
-    assert house.weir.sql("select name from tool_calls where exchange_id = ?", [exchange]) == [("note",)]
+    stored("select name from tool_calls where exchange_id = ?", exchange, [("note",)])
 
 
 @each
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
-def test_a_credential_is_the_sdks_own_exception_and_stays_here(sdk_class: type, streamed: bool, house: House) -> None:
+def test_a_credential_is_the_sdks_own_exception_and_stays_here(
+    sdk_class: type, streamed: bool, house: House, stored: Stored
+) -> None:
     sdk = sdk_class(house.weir, house.key)
     secret = access_key()
     connections = len(house.doubles.connections())
@@ -98,8 +115,7 @@ def test_a_credential_is_the_sdks_own_exception_and_stays_here(sdk_class: type, 
     block = house.only()
     assert (block["kind"], block["action"], block["rule_id"]) == ("block", "block", "no-credentials-leave")
     found = "select detector, action, rule_id from findings where exchange_id = ?"
-    rows = house.weir.sql(found, [block["exchange_id"]])
-    assert rows == [("secret/aws-access-key-id", "block", "no-credentials-leave")]
+    stored(found, block["exchange_id"], [("secret/aws-access-key-id", "block", "no-credentials-leave")])
 
 
 @each

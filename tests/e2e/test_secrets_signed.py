@@ -27,10 +27,12 @@ from harness.canary import CANARIES
 from harness.doubles import Doubles
 from harness.minting import PEM, TOKEN, Endpoint, account
 from harness.processes import until
+from harness.weir import PREPARED
 
 pytestmark = pytest.mark.xdist_group("secrets-signed")
 
 BEDROCK, VERTEX = "bedrock-runtime.us-east-1.amazonaws.com", "aiplatform.googleapis.com"
+SOON = "import weir.keys.company as c; c._HURRY_S = 0.1"  # between two fetches because of a reload, else some seconds
 ACCESS = "AKIA" + "COMPANY" + "QWERT"  # of the company; the double asks for the secret half only
 SAID = "The river is low."
 GENERATED = {
@@ -112,7 +114,8 @@ def proxy(
     file.write_text(account(endpoint.url))
     return start_module_house(
         options=[word for value in shared_doubles.resolve(BEDROCK, VERTEX) for word in ("--resolve", value)],
-        environment=keeper(moto) | {"WEIR_GOOGLE_TOKEN_HOSTS": "127.0.0.1"},
+        environment=keeper(moto) | {"WEIR_GOOGLE_TOKEN_HOSTS": "127.0.0.1", "WEIR_TEST_FIRST": SOON},
+        program=[str(PREPARED)],
         services__sanctioned=["aws-bedrock", "google-vertex"],
         keys={
             "aws-bedrock": {"secret": "secretsmanager:bedrock", "form": "aws"},
@@ -228,7 +231,7 @@ def test_credentials_that_end_are_not_used_beyond_it(short: House, moto: Threade
         return ask() == 200 and doubles.requests()[-1].header("x-amz-security-token") == token
 
     assert goes_with("first")
-    for room in (10, 25, 50):  # a busy machine needs a while to fetch them, and they must still hold then
+    for room in (4, 12, 25, 50):  # a busy machine needs a while to fetch them, and they must still hold then
         ends = datetime.now(UTC) + timedelta(seconds=room)
         issue("second", ends)
         house.weir.reload()

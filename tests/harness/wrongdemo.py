@@ -15,4 +15,5 @@ from weir.demo import scenes, scenes_dlp
 if __name__ == "__main__":
     rows = tuple(replace(row, rule="nobody-wrote-this") for row in scenes.CLEAN.rows)
     scenes_dlp.STAND_IN = "<SOMETHING_ELSE>"
-    sys.exit(scenes.main(Path(sys.argv[1]), (replace(scenes.CLEAN, rows=rows), scenes.PERSONAL)))
+    first = replace(scenes.PERSONAL, rows=scenes.PERSONAL.rows[:1])  # it ends there: for more the store would be waited
+    sys.exit(scenes.main(Path(sys.argv[1]), (replace(scenes.CLEAN, rows=rows), first)))

@@ -13,6 +13,8 @@ from soak.world import METERED, UNHEARD
 
 __all__ = ["ENDS", "reckon", "rows_of"]
 
+# A client that resets its connection takes with it what weir has not read: the kernel throws it away.
+UNREAD = "no request was made"
 ENDS = ("response", "block", "error", "meter", "coach")
 Row = dict[str, Any]
 _SHOWN = 5
@@ -65,6 +67,7 @@ class _Audit:
         self.metered: list[str] = []
         self.unheard: dict[str, list[str]] = defaultdict(list)
         self.strangers: list[str] = []
+        self.unread: list[str] = []
         for exchange, found in self.by_exchange.items():
             host = next((row["host"] for row in found if row.get("host")), "")
             agent = next((row["user_agent"] for row in found if row.get("user_agent")), "")
@@ -74,6 +77,8 @@ class _Audit:
                 self.metered.append(exchange)
             elif host.endswith(f".{UNHEARD}"):
                 self.unheard[host].append(exchange)
+            elif all(row.get("inspection_reason") == UNREAD for row in found):
+                self.unread.append(exchange)
             else:
                 self.strangers.append(exchange)
 
@@ -94,6 +99,10 @@ def reckon(calls: Sequence[Row], records: Iterable[Row]) -> tuple[list[str], Cou
         if call["kind"] == "metered" or "name" in call:
             continue
         exchanges = audit.agents.pop(call["id"], [])
+        if not exchanges and audit.unread and call["phase"] in ("body", "waiting"):
+            audit.unread.pop()
+            outcomes[f"{_name(call)} → error, unread"] += 1
+            continue
         ends = [end for exchange in exchanges for end in audit.ends(exchange)]
         told = ", ".join(sorted(f"{end['kind']} {end.get('http_status') or ''}".strip() for end in ends))
         outcomes[f"{_name(call)} → {told or 'nothing'}"] += 1
@@ -108,7 +117,7 @@ def reckon(calls: Sequence[Row], records: Iterable[Row]) -> tuple[list[str], Cou
             problems[f"{_name(call)}: {kinds['request']} request records"].append(call["id"])
         if "turns" in call and "error" not in call and kinds["turn"] != call["turns"]:
             problems[f"websocket: {kinds['turn']} turns recorded of {call['turns']}"].append(call["id"])
-    for what, left in (("a user agent", audit.agents), ("no client", audit.strangers)):
+    for what, left in (("a user agent", audit.agents), ("no client", audit.strangers + audit.unread)):
         if left:
             problems[f"records of {what} that no ledger has: {len(left)}"] += list(left)[:_SHOWN]
     wrong += _metered(calls, audit, outcomes) + _unheard(calls, audit, outcomes) + _spent(calls)

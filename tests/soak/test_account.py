@@ -103,3 +103,14 @@ def test_what_is_spoilt_is_found(name: str) -> None:
     spoil(calls, records)
     wrong, _ = reckon(calls, records)
     assert any(said in one for one in wrong), wrong
+
+
+def test_who_reset_before_weir_could_read_is_told_by_the_connection_alone() -> None:
+    calls, records = whole()
+    calls.append(call(8, "abort", 0, "waiting"))
+    assert any("abort, left: waiting: 0 exchanges" in one for one in reckon(calls, records)[0])
+    unread = record("i", "error", host="api.openai.com", inspection_reason="no request was made")
+    assert reckon(calls, [*records, unread])[0] == []
+    assert any("records of no client" in one for one in reckon(whole()[0], [*whole()[1], unread])[0])
+    calls[-1] = call(8)
+    assert any("plain: 0 exchanges" in one for one in reckon(calls, [*records, unread])[0])

@@ -57,7 +57,7 @@ def elsewhere(settings: Settings) -> tuple[Mistake, ...]:
     for place, allowance, asked, other in found:
         # Those that sell other people's models have nearly all: what counts is who makes them, or who was named.
         judged = _MAKERS if not allowance.services else frozenset(allowance.services)
-        here, there = _providers(prices, asked) & judged, set(prices.providers_of(other)) & judged
+        here, there = _providers(prices, asked, judged), judged & set(prices.providers_of(other))
         if here and there and not here & there:
             problem = f"leads to a model of {_some(there)}, and a request stays with {_some(here)}"
             mistakes.append(settings.mistake(place, problem, "write a model of the same provider"))
@@ -87,14 +87,18 @@ def _named(prices: Prices, model: str) -> Iterator[bool]:
         yield any(fnmatchcase(low, pattern.casefold()) for pattern in entry.model)
 
 
-def _providers(prices: Prices, asked: str) -> set[str]:
-    """weir's ids of the providers that have a model which ``asked``, a name or a glob, stands for."""
+def _providers(prices: Prices, asked: str, judged: frozenset[str]) -> set[str]:
+    """Those of ``judged``, weir's ids of providers, that have a model which ``asked``, a name or a glob, stands for."""
     if not _GLOB & set(asked):
-        return set(prices.providers_of(asked))
-    low = asked.casefold()
+        return {*judged.intersection(prices.providers_of(asked))}
+    low, found = asked.casefold(), set[str]()
     names = {info.id for provider in prices.public.providers for info in provider.models}
-    fitting = (name for name in names if fnmatchcase(name.casefold(), low))
-    return {provider for name in fitting for provider in prices.providers_of(name)}
+    for name in names:
+        if fnmatchcase(name.casefold(), low):
+            found |= judged.intersection(prices.providers_of(name))
+            if found == judged:  # a glob for everything fits thousands
+                break
+    return found
 
 
 def _some(names: set[str]) -> str:

@@ -17,7 +17,7 @@ from e2e.support import House
 from harness.directory import Directory
 from harness.doubles import Doubles
 from harness.processes import until
-from harness.weir import Weir, write_policy
+from harness.weir import PREPARED, Weir, write_policy
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def start(doubles: Doubles, tmp_path: Path) -> Iterator[Callable[..., House]]:
     made: list[Weir] = []
 
     def begin(section: dict[str, Any], *, first: str = "", **changes: Any) -> House:
-        program = ["-c", f"{first}\nfrom weir.cli import main\nmain()"] if first else ["-m", "weir.cli"]
+        program = [str(PREPARED)] if first else ["-m", "weir.cli"]
         changes = {"dlp__processes": 0, **changes}
         policy = write_policy(tmp_path / "policy.yaml", "enforce", identity=section, **changes)
         environment = {f"{kind.upper()}_API_KEY": key for kind, key in doubles.keys.items()}
         weir = Weir(
             tmp_path, policy, doubles, program=program,
-            environment={**environment, "DIRECTORY_PASSWORD": SERVICE_PASSWORD},
+            environment={**environment, "DIRECTORY_PASSWORD": SERVICE_PASSWORD, "WEIR_TEST_FIRST": first},
         )  # fmt: skip
         made.append(weir)
         house = House(weir, doubles, "")
