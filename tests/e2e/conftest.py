@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e.support import House, issue
+from e2e.support import House, Stored, issue
 from harness.doubles import Doubles
 from harness.weir import Weir, write_policy
 
@@ -93,6 +93,16 @@ def house(shared_house: House, doubles: Doubles) -> House:
     """The shared proxy, the doubles without memory of the test before, and the records from now on."""
     shared_house.begin()
     return shared_house
+
+
+@pytest.fixture(scope="module")
+def stored(shared_house: House) -> Iterator[Stored]:
+    """Takes a question about exchanges of the shared proxy, what is put into it, and the rows to come. All are asked
+    after the last test: what has just come in is in the store a second later, for which each would have to wait."""
+    wanted: list[tuple[str, Any, list[tuple[Any, ...]]]] = []
+    yield lambda *one: wanted.append(one)
+    for text, given, rows in wanted:
+        assert shared_house.weir.sql(text, [given], rows=len(rows)) == rows
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,20 @@ from harness.weir import Weir, write_policy
 from weir.cli import main
 from weir.settings import load
 
-__all__ = ["ADDRESS", "STAND_IN", "House", "access_key", "chat_body", "command", "issue", "only_http2", "tokens"]
+__all__ = [
+    "ADDRESS",
+    "STAND_IN",
+    "House",
+    "Stored",
+    "access_key",
+    "chat_body",
+    "command",
+    "issue",
+    "only_http2",
+    "tokens",
+]
 
+type Stored = Callable[[str, Any, list[tuple[Any, ...]]], None]  # see the fixture `stored`
 ADDRESS = "jane.doe@example.org"
 STAND_IN = "<EMAIL_ADDRESS_1>"
 

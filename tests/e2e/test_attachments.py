@@ -15,7 +15,7 @@ import pytest
 from google.genai import errors, types
 
 from e2e.sdks import Anthropic, Gemini, OpenAI
-from e2e.support import ADDRESS, STAND_IN, House, access_key
+from e2e.support import ADDRESS, STAND_IN, House, Stored, access_key
 from harness import papers
 
 FOUND = "secret/aws-access-key-id"
@@ -122,9 +122,9 @@ def test_a_clean_document_arrives_as_it_is(way: Way, house: House) -> None:
 
 
 @each
-def test_a_credential_in_a_file_stays_here(way: Way, house: House) -> None:
-    blocked = {}
-    for name, made in KINDS.items():  # in one test, for the store is a second behind
+def test_a_credential_in_a_file_stays_here(way: Way, house: House, stored: Stored) -> None:
+    blocked = []
+    for name, made in KINDS.items():
         secret = access_key()
         house.begin()
         with pytest.raises(way.refused) as raised:
@@ -135,15 +135,9 @@ def test_a_credential_in_a_file_stays_here(way: Way, house: House) -> None:
         block = refused(way, house)
         told = (block["action"], block["rule_id"], block["inspection"])
         assert told == ("block", "no-credentials-leave", "inspected"), name
-        blocked[block["exchange_id"]] = name
-    rows = house.weir.sql(
-        "select distinct exchange_id, detector from findings where list_contains(?, exchange_id::varchar)",
-        [list(blocked)],
-        rows=len(KINDS),
-    )
-    assert sorted((blocked[str(exchange)], detector) for exchange, detector in rows) == sorted(
-        (n, FOUND) for n in KINDS
-    )
+        blocked.append(block["exchange_id"])
+    found = "select distinct exchange_id::varchar, detector from findings where list_contains(?, exchange_id::varchar)"
+    stored(f"{found} order by all", blocked, [(exchange, FOUND) for exchange in sorted(blocked)])
 
 
 DISGUISES: dict[str, Callable[[str], bytes]] = {

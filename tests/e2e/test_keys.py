@@ -83,14 +83,20 @@ def test_a_key_that_was_never_issued(sdk_class: type, house: House) -> None:
     refused(house, sdk_class, CANARIES.plant(new_key(), "a virtual key nobody issued"))
 
 
-@each
-def test_a_key_that_has_expired(sdk_class: type, house: House) -> None:
+@pytest.fixture(scope="module")
+def expired(shared_house: House) -> str:
+    """A key whose time is over."""
     soon = datetime.now(UTC) + timedelta(seconds=2)
-    key = issue(house.weir.data, "--expires", soon.isoformat())
+    key = issue(shared_house.weir.data, "--expires", soon.isoformat())
     until(lambda: datetime.now(UTC) > soon, "the key's end")
-    until(lambda: ask(house, authorization=f"Bearer {key}").status_code == 401, "it to be known")
+    return key
+
+
+@each
+def test_a_key_that_has_expired(sdk_class: type, house: House, expired: str) -> None:
+    until(lambda: ask(house, authorization=f"Bearer {expired}").status_code == 401, "it to be known")
     house.begin()
-    refused(house, sdk_class, key)
+    refused(house, sdk_class, expired)
 
 
 def test_a_list_of_models_is_refused_in_the_providers_shape(house: House) -> None:

@@ -29,7 +29,7 @@ LIMITS = {
     "opening_s": 2,
     "body_s": 1,
     "body_bytes_per_s": 1000,
-    "reading_s": 2,
+    "reading_s": 1,
     "head_bytes_max": "16 KiB",
     "head_lines_max": 50,
     "unread_bytes_max": "256 KiB",

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from e2e.sdks import SDKS
-from e2e.support import ADDRESS, STAND_IN, House, access_key, tokens
+from e2e.support import ADDRESS, STAND_IN, House, Stored, access_key, tokens
 
 PROMPT = "How high is the river today?!"
 PERSONAL = f"Tell {ADDRESS} that the river stands low, and ask her when it is going to rise."
 
 each = pytest.mark.parametrize("sdk_class", SDKS, ids=lambda kind: kind.name)
-Stored = Callable[[str, str, list[tuple[Any, ...]]], None]
-
-
-@pytest.fixture(scope="module")
-def stored(shared_house: House) -> Iterator[Stored]:
-    """Takes a question about an exchange and the rows to come; asks them all at the end, as each would have to wait a
-    second for what has just come in."""
-    wanted: list[tuple[str, str, list[tuple[Any, ...]]]] = []
-    yield lambda *one: wanted.append(one)
-    for text, exchange, rows in wanted:
-        assert shared_house.weir.sql(text, [exchange]) == rows
 
 
 @each

@@ -20,11 +20,14 @@ from harness.canary import CANARIES
 from harness.doubles import Doubles
 from harness.kv2 import Kv2
 from harness.processes import until
+from harness.weir import PREPARED
 
 pytestmark = pytest.mark.xdist_group("secrets-live")
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 ROLE = "weir-role"
+# A file is looked at, and a reload has everything fetched anew, after some seconds.
+SOON = "import weir.keys.company as c; c._FILE_S = c._HURRY_S = 0.2"
 Start = Callable[..., House]
 
 
@@ -75,7 +78,8 @@ def shared_steady(start_module_house: Start, shared_doubles: Doubles) -> Iterato
     for name, value in keys.items():
         CANARIES.plant(value, f"the key {name}")
     with _vault() as vault:
-        yield Steady(start_module_house(environment={**keys, **variables(vault)}, keys={}), vault, keys)
+        given = {**keys, **variables(vault), "WEIR_TEST_FIRST": SOON}
+        yield Steady(start_module_house(environment=given, keys={}, program=[str(PREPARED)]), vault, keys)
 
 
 @pytest.fixture

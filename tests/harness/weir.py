@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -191,14 +193,12 @@ class Weir:
 
         given = list(parameters)
         last: list[tuple[Any, ...]] | str = "no answer"
-        seen: set[tuple[str, int]] = set()
-        asked_at = 0.0
+        seen: tuple[float, set[tuple[str, int]]] = 0.0, set()  # when it was asked last, and of which files
 
         def ask() -> tuple[list[tuple[Any, ...]]] | None:
-            nonlocal last, seen, asked_at
-            files = {(path, path.stat().st_mtime_ns) for path in (self.data / "audit").rglob("*")}
-            # A question costs more than to see that nothing has come.
-            if files == seen and time.monotonic() < asked_at + 1:
+            nonlocal last, seen
+            now, files = time.monotonic(), _written(self.data / "audit")
+            if files == seen[1] and now < seen[0] + 1:  # a question costs more than to see that nothing has come
                 return None
             try:
                 with duckdb.connect(str(self.data / "audit" / "audit.duckdb"), read_only=True) as connection:
@@ -206,9 +206,19 @@ class Weir:
             except (duckdb.IOException, duckdb.CatalogException) as problem:  # not there yet
                 last = str(problem)
                 return None
+            seen = now, files
             return (last,) if len(last) >= rows else None
 
         try:
             return until(ask, f"{rows} rows of {text}", seconds=seconds, every=0.1)[0]
         except AssertionError as problem:
             raise AssertionError(f"{problem}\nlast answer: {last}\n{self.process.tail(5)}") from None
+
+
+def _written(folder: Path) -> set[tuple[str, int]]:
+    """Every file there and when it was written last."""
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # merged meanwhile
+            found.add((str(path), path.stat().st_mtime_ns))
+    return found

@@ -50,7 +50,7 @@ def reference(text: str) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="ab12 '.,-\né", max_size=60))
 def test_the_fast_way_finds_what_the_slow_way_finds(text: str) -> None:
     assert [(start, end) for start, end, _ in DETECTOR.find(text, Deadline(60))] == reference(text)
@@ -69,7 +69,7 @@ def test_a_value_is_found_in_any_text(value: str, before: str, after: str, spell
     assert (len(before), len(before) + len(written)) in spans
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(DATA) - 1), st.integers(1, 255), st.booleans())
 def test_a_file_that_was_changed_is_refused(at: int, flip: int, cut: bool) -> None:
     path = FOLDER / "b.fp"

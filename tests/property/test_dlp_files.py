@@ -39,7 +39,7 @@ def test_found_in_any_wrapping(wraps: list[Callable[[bytes], bytes]]) -> None:
     assert found.complete and any(WORD in text.text for text in found.texts)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from(SEEDS), st.data())
 def test_damage_never_raises(seed: bytes, data: st.DataObject) -> None:
     body = bytearray(seed)

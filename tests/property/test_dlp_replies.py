@@ -127,7 +127,7 @@ def test_listening_changes_nothing_and_finds_the_same(text: str, places: list[in
 
 
 @given(st.text(max_size=600), st.sampled_from([SECRETS_ONLY, WITH_PEOPLE, Shapes(4, groups=True)]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_waits_is_bounded(text: str, shapes: Shapes) -> None:
     start = tail_start(text, shapes)
     assert 0 <= start <= len(text)

@@ -19,7 +19,7 @@ from weir.model import Action, Endpoint, Exchange, Finding, Segment
 from weir.providers.formats.dialects import dialects
 
 ENGINE = functools.cache(lambda: Engine.load(fingerprint_key=b"property-test-fingerprint-key"))
-quick = settings(deadline=None, max_examples=300)
+quick = settings(deadline=None, max_examples=150)
 
 plain = st.text(alphabet="ab <>_1EMAILADRSX\n日", max_size=12)
 literal = st.builds(

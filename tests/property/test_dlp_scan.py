@@ -114,7 +114,7 @@ def test_no_finding_carries_the_matched_text(data: st.DataObject) -> None:
     assert secret not in repr(scan)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_the_prefilter_never_misses_what_a_rule_finds(data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(rules()) - 1))

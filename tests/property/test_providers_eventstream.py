@@ -79,7 +79,7 @@ def run(dialect_id: str, chunks: list[bytes], text: Swap | None, kind: str = EVE
 
 
 @given(any_bytes, cuts, st.integers(16, 400))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_messages_are_the_stream(data: bytes, places: list[int], limit: int) -> None:
     for size in (limit, 1 << 20):
         cutter = Cutter(size)
@@ -106,7 +106,7 @@ def test_what_is_written_is_read(headers: dict[str, str], payload: bytes, other:
 
 
 @given(IDS, any_bytes, cuts)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_listening_changes_nothing(dialect_id: str, data: bytes, places: list[int]) -> None:
     whole, once = run(dialect_id, [data], None)
     out, reply = run(dialect_id, cut(data, places), None)
@@ -115,7 +115,7 @@ def test_listening_changes_nothing(dialect_id: str, data: bytes, places: list[in
 
 
 @given(IDS, any_bytes, cuts)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_mapping_does_not_depend_on_chunks(dialect_id: str, data: bytes, places: list[int]) -> None:
     whole, once = run(dialect_id, [data], Swap({WORD: VALUE}))
     out, reply = run(dialect_id, cut(data, places), Swap({WORD: VALUE}))
@@ -125,20 +125,20 @@ def test_mapping_does_not_depend_on_chunks(dialect_id: str, data: bytes, places:
 
 
 @given(IDS, any_bytes, st.sampled_from([EVENT_STREAM, "", "application/json"]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_map_that_changes_nothing_leaves_every_byte(dialect_id: str, data: bytes, kind: str) -> None:
     assert run(dialect_id, [data], Swap({}), kind)[0] == data
 
 
 @given(IDS, st.lists(events(), max_size=6))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_checksums_are_right_after_edits(dialect_id: str, sent: list[dict[str, Any]]) -> None:
     out, _ = run(dialect_id, [packed(sent)], Swap({WORD: VALUE}))
     unpacked(out)
 
 
 @given(st.text(max_size=30), cuts, st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_text_comes_whole_whatever_its_deltas(text: str, places: list[int], inner: bool) -> None:
     """However a text is cut into deltas, it comes out as one replacement of it all would be."""
     text = f"{text}{WORD}{text}"

@@ -100,7 +100,7 @@ def run(dialect_id: str, kind: str, chunks: list[bytes], stream: bool, text: Swa
 
 
 @given(st.sampled_from(IDS), st.sampled_from(TYPES), streams, cuts, st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_listening_changes_nothing(dialect_id: str, kind: str, data: bytes, places: list[int], stream: bool) -> None:
     whole, once = run(dialect_id, kind, [data], stream, None)
     out, reply = run(dialect_id, kind, cut(data, places), stream, None)
@@ -109,7 +109,7 @@ def test_listening_changes_nothing(dialect_id: str, kind: str, data: bytes, plac
 
 
 @given(st.sampled_from(IDS), st.sampled_from(TYPES), streams, cuts, st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_mapping_does_not_depend_on_chunks(
     dialect_id: str, kind: str, data: bytes, places: list[int], stream: bool
 ) -> None:
@@ -122,14 +122,14 @@ def test_mapping_does_not_depend_on_chunks(
 
 
 @given(st.sampled_from(IDS), st.sampled_from(TYPES), streams, st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_map_that_changes_nothing_leaves_every_byte(dialect_id: str, kind: str, data: bytes, stream: bool) -> None:
     out, _ = run(dialect_id, kind, [data], stream, Swap({}))
     assert out == data
 
 
 @given(streams, cuts, st.integers(1, 30))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_frames_are_the_stream(data: bytes, places: list[int], limit: int) -> None:
     for size in (limit, 1 << 20):
         framer = Framer(size)
@@ -162,7 +162,7 @@ def restored(value: Any) -> Any:
 
 
 @given(st.dictionaries(st.text(max_size=5), argument_values, max_size=4), cuts, st.booleans(), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_arguments_stay_json(value: dict[str, Any], places: list[int], ascii_only: bool, whole: bool) -> None:
     """Whatever the cuts, a tool call's arguments come out as the JSON they were, with the values put back."""
     text = json.dumps(value, ensure_ascii=ascii_only)

@@ -83,7 +83,7 @@ def test_any_bytes_parse_or_are_unparsed(dialect_id: str, body: bytes) -> None:
 
 
 @given(st.sampled_from(IDS), documents, st.booleans(), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_extract_then_replace_is_identity(dialect_id: str, doc: dict[str, Any], spaced: bool, ascii_only: bool) -> None:
     body = written(doc, spaced, ascii_only)
     dialect = REGISTRY.dialect(dialect_id)
@@ -96,7 +96,7 @@ def test_extract_then_replace_is_identity(dialect_id: str, doc: dict[str, Any], 
 
 
 @given(st.sampled_from(IDS), documents, st.booleans(), texts)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_an_edit_changes_its_text_and_nothing_else(
     dialect_id: str, doc: dict[str, Any], spaced: bool, new: str
 ) -> None:
@@ -167,7 +167,7 @@ keys = st.builds(
 
 
 @given(st.sampled_from(IDS), members, members, keys, documents)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_no_key_hides(dialect_id: str, outer: str, inner: str, key: str, doc: dict[str, Any]) -> None:
     """A key is handed on from any member, as a value, in a list, as a name, whatever stands beside it."""
     dialect = REGISTRY.dialect(dialect_id)

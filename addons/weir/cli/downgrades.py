@@ -57,7 +57,7 @@ def elsewhere(settings: Settings) -> tuple[Mistake, ...]:
     for place, allowance, asked, other in found:
         # Those that sell other people's models have nearly all: what counts is who makes them, or who was named.
         judged = _MAKERS if not allowance.services else frozenset(allowance.services)
-        here, there = _providers(prices, asked, judged), judged & set(prices.providers_of(other))
+        here, there = _providers(prices, asked, judged), {*judged.intersection(prices.providers_of(other))}
         if here and there and not here & there:
             problem = f"leads to a model of {_some(there)}, and a request stays with {_some(here)}"
             mistakes.append(settings.mistake(place, problem, "write a model of the same provider"))

@@ -21,6 +21,7 @@ from e2e.raw import open_line, post
 from e2e.support import House, chat_body, command, issue, only_http2
 from harness.doubles import Doubles
 from harness.processes import PATIENCE_S, until
+from harness.weir import PREPARED
 
 pytestmark = pytest.mark.xdist_group("identity-permits")
 
@@ -70,7 +71,9 @@ NETWORKS = [{"cidr": f"{NETWORK}/32", "team": "laboratory"}]
 
 @pytest.fixture(scope="module")
 def changing_house(start_module_house: Callable[..., House]) -> House:
-    return start_module_house()
+    # Who has a connection that passes undecrypted is asked about every few seconds.
+    soon = "import weir.edge.process.reload as r; r.AGAIN_S = 0.3"
+    return start_module_house(program=[str(PREPARED)], environment={"WEIR_TEST_FIRST": soon})
 
 
 @pytest.fixture
@@ -140,7 +143,7 @@ def test_a_connection_that_is_not_looked_into_ends_with_its_caller(changing: Hou
 
         assert passes() and passes()
         command("identity", "remove", "jane", "--users", users)
-        until(lambda: not passes(), "the end of her connection", every=0.5)
+        until(lambda: not passes(), "the end of her connection", every=0.1)
     row = house.only("meter")
     assert (row["user"], row["rule_id"], row["action"]) == ("jane", "identity-required", "block")
     assert row["resp_bytes"] > 0 and "basic" in row["reason"]

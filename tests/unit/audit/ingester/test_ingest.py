@@ -176,9 +176,9 @@ print(queries, wrong, last)
 
 
 def test_a_stock_reader_never_sees_an_error_a_gap_or_a_duplicate(tmp_path: Path, spool: Spool, record: Make) -> None:
-    with ingester(tmp_path, merge_at=4, settle_s=0.2, grace_s=2) as at_work:
+    with ingester(tmp_path, merge_at=4, settle_s=0.2, grace_s=1) as at_work:
         reader = subprocess.Popen(
-            [sys.executable, "-c", READER, str(tmp_path / "audit" / "audit.duckdb"), str(time.monotonic() + 6)],
+            [sys.executable, "-c", READER, str(tmp_path / "audit" / "audit.duckdb"), str(time.monotonic() + 3.5)],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
