@@ -58,12 +58,18 @@ class Site:
     crook: list[bytes]
     """What whoever listens at ``CROOK`` was sent, after TLS on port 443 and in the clear on port 80."""
     before: frozenset[str] = frozenset()
+    links: frozenset[int] = frozenset()
 
     def begin(self) -> None:
         """Forget what was recorded and received so far."""
         self.doubles.reset()
+        self.links = frozenset(link["number"] for link in self.doubles.connections())
         self.crook.clear()
         self.before = frozenset(row["exchange_id"] for weir in self.weirs for row in weir.records())
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Those to the upstream since: some that an earlier test had may still be there, about to end."""
+        return [link for link in self.doubles.connections() if link["number"] not in self.links]
 
     def records(self, *kinds: str) -> list[dict[str, Any]]:
         """The records of these kinds since, of both proxies."""

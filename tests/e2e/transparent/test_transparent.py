@@ -129,7 +129,7 @@ def test_what_is_no_request_within_tls_goes_nowhere(site: Site) -> None:
         site.client.within(ask)
     row = site.only("error")
     assert (row["host"], row["inspection"]) == ("api.openai.com", "failed")
-    assert site.doubles.connections() == []
+    assert site.connections() == []
 
 
 def test_what_is_neither_tls_nor_http_is_recorded_with_where_it_went(site: Site) -> None:
@@ -161,7 +161,7 @@ def test_a_client_that_does_not_trust_weir_gets_no_connection(site: Site) -> Non
     assert done.returncode == 60, done
     row = site.only("error")
     assert (row["host"], row["inspection"]) == ("api.openai.com", "pinned")
-    assert site.doubles.connections() == []
+    assert site.connections() == []
 
 
 @pytest.mark.parametrize("address", [HONEST, HONEST6])
@@ -231,7 +231,7 @@ def test_a_workers_port_takes_only_what_is_led_to_it(port: int, site: Site) -> N
 def test_the_gateways_own_traffic_is_led_too_but_for_weirs(site: Site) -> None:
     done = site.curl(CHAT, *asks(site), on=site.gateway)
     assert " 200" in done.stdout, done
-    assert len(site.doubles.connections()) == 1, "weir's own connection went straight up"
+    assert len(site.connections()) == 1, "weir's own connection went straight up"
     row = site.only("response")
     assert (row["host"], row["inspection"], names(row)["address"]) == ("api.openai.com", "inspected", f"{HONEST}:443")
     who = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
@@ -259,7 +259,7 @@ def test_a_redirect_that_takes_weirs_own_connections_too_makes_no_circle(site: S
         words = ("--ports", ",".join(map(str, PORTS)), "--gateway", "--host", "--user", str(NOBODY))
         site.redirect("up", *words)
         done = site.curl(CHAT, *asks(site))
-        assert " 502" in done.stdout and not site.doubles.connections(), done
+        assert " 502" in done.stdout and not site.connections(), done
         row = until(lambda: site.records("block"), "the record of what was led back")[0]
         assert (row["rule_id"], row["reason"]) == ("limit", LED_BACK)
         assert len(site.records("block", "error", "response", "request")) < 12
