@@ -123,13 +123,19 @@ class WeirHttp2Server(Http2Server):
             give_up(self.context.client, "streams over the limit")
         elif isinstance(event, h2.exceptions.DenialOfServiceError):
             give_up(self.context.client, "request head over the limit")
-        elif isinstance(event, h2.exceptions.ProtocolError):
+        elif isinstance(event, h2.exceptions.ProtocolError) and not self._breaks_off(event):
             link.broken = "malformed HTTP/2"
         elif isinstance(event, h2.events.StreamReset) and self._too_many_resets():
             give_up(self.context.client, "streams reset over the limit")
             yield from self.protocol_error("enhance your calm", int(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM))
             return True
         return (yield from super().handle_h2_event(event))
+
+    def _breaks_off(self, event: Any) -> bool:
+        """Whether a client ended a body short of what its head said, of a request with a record of its own: so curl does
+        where the answer has come before the body was sent. A head that came with such an end was heard by nobody."""
+        heard = all(number in self.streams for number, stream in self.h2_conn.streams.items() if not stream.closed)
+        return heard and isinstance(event, h2.exceptions.InvalidBodyLengthError)
 
     def _too_many_resets(self) -> bool:
         bounds, now = self._bounds, time.monotonic()

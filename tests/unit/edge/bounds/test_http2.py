@@ -185,3 +185,16 @@ def test_a_peer_makes_nobody_remember_more_headers_than_usual() -> None:
     table = peer.server.h2_conn.encoder.header_table
     assert table.maxsize == http2.TABLE_BYTES_MAX and len(table.dynamic_entries) < 150
     assert isinstance(http2.WeirHttp2Client(peer.server.context).h2_conn.encoder, http2._Encoder)
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["its head was heard", "its head came with it"])
+def test_a_body_that_is_broken_off_is_told_by_its_request_where_that_was_heard(at_once: bool) -> None:
+    peer = Peer()
+    number = peer.state.get_next_available_stream_id()
+    peer.state.send_headers(number, [*FIELDS[1:], (":method", "POST"), ("content-length", "79")])
+    if not at_once:
+        peer.say()
+    peer.state.send_data(number, b"", end_stream=True)
+    peer.say()
+    assert peer.closed
+    assert peer.link.broken == ("malformed HTTP/2" if at_once else "")
