@@ -132,8 +132,8 @@ class WeirHttp2Server(Http2Server):
         return (yield from super().handle_h2_event(event))
 
     def _breaks_off(self, event: Any) -> bool:
-        """Whether a client ended a body short of what its head said, of a request with a record of its own: so curl does
-        where the answer has come before the body was sent. A head that came with such an end was heard by nobody."""
+        """Whether a client ended a body short of what its head said, of a request with a record of its own. curl does
+        where the answer comes before the body was sent. A head that came with such an end was heard by nobody."""
         heard = all(number in self.streams for number, stream in self.h2_conn.streams.items() if not stream.closed)
         return heard and isinstance(event, h2.exceptions.InvalidBodyLengthError)
 
