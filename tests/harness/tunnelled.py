@@ -116,17 +116,25 @@ class Traffic:
             for command in self.top.handle_event(waiting.popleft()):
                 if isinstance(command, commands.StartHook):
                     self.hook(command)
-                    if command.blocking:
+                    if command.blocking and not self.holds(command):
                         waiting.append(events.HookCompleted(command))
                 elif isinstance(command, commands.SendData):
                     self.wire.setdefault(command.connection, []).append(command.data)
                 elif isinstance(command, commands.OpenConnection):
                     self.opening.append(command)
                 elif not isinstance(command, commands.Log):
-                    role = "client" if getattr(command, "connection", None) is self.client else "server"
-                    self.saw.append(f"{type(command).__name__} {role}")
-                    if isinstance(command, commands.CloseConnection):
-                        command.connection.state = connection.ConnectionState.CLOSED
+                    self.other(command)
+
+    def holds(self, command: commands.StartHook) -> bool:
+        """Whether a hook is completed later."""
+        return False
+
+    def other(self, command: commands.Command) -> None:
+        """What is neither a hook nor bytes nor a connection to be opened."""
+        role = "client" if getattr(command, "connection", None) is self.client else "server"
+        self.saw.append(f"{type(command).__name__} {role}")
+        if isinstance(command, commands.CloseConnection):
+            command.connection.state = connection.ConnectionState.CLOSED
 
     def hook(self, command: commands.StartHook) -> None:
         """What addons would do."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -45,24 +44,17 @@ class Rough(Traffic):
         super().__init__(*arguments, **more)
         self.ready = True
 
-    def play(self, event: events.Event) -> None:
-        waiting = deque([event])
-        while waiting:
-            for command in self.top.handle_event(waiting.popleft()):
-                if isinstance(command, commands.StartHook):
-                    self.hook(command)
-                    if self.ready and hasattr(command, "flow") and self.chance.random() < 0.3:
-                        self.held.append(command)
-                    elif command.blocking:
-                        waiting.append(events.HookCompleted(command))
-                elif isinstance(command, commands.SendData):
-                    self.wire.setdefault(command.connection, []).append(command.data)
-                elif isinstance(command, commands.OpenConnection):
-                    self.opening.append(command)
-                elif isinstance(command, commands.ConnectionCommand):
-                    self.saw.append(f"{type(command).__name__} {command.connection is self.client}")
-                    if not getattr(command, "half_close", False):
-                        self.lose(command.connection)
+    def holds(self, command: commands.StartHook) -> bool:
+        late = self.ready and hasattr(command, "flow") and self.chance.random() < 0.3
+        if late:
+            self.held.append(command)
+        return late
+
+    def other(self, command: commands.Command) -> None:
+        if isinstance(command, commands.ConnectionCommand):
+            self.saw.append(f"{type(command).__name__} {command.connection is self.client}")
+            if not getattr(command, "half_close", False):
+                self.lose(command.connection)
 
     def lose(self, whose: connection.Connection) -> None:
         whose.state = connection.ConnectionState.CLOSED

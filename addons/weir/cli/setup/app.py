@@ -110,12 +110,10 @@ def _hosts(data: Path, policy: Path | None, *, everything: bool) -> Hosts:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    places = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, _, _, address = places[0]
-    sock = socket.socket(family, kind)
+    from weir.edge.health.place import tcp
+
+    sock = tcp(host, port)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
         sock.listen(64)  # whoever comes before the first answer can be given waits
     except OSError:
         sock.close()
