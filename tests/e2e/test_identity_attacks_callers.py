@@ -159,6 +159,16 @@ def test_credentials_for_a_proxy_inside_a_tunnel_go_nowhere(what: str, http2: bo
     assert house.only()["rule_id"] == "identity-required"
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["heard", "at once"])
+def test_a_body_that_ends_before_it_began_is_one_record_and_goes_nowhere(at_once: bool, house: House) -> None:
+    with dial_h2(dial(house.weir.url, f"{HOST}:443"), HOST, only_http2(house.weir.ca)) as line:
+        pseudo = [(":method", "POST"), (":scheme", "https"), (":path", PATH), (":authority", HOST)]
+        more = [("authorization", f"Bearer {house.key}"), ("content-type", "application/json")]
+        assert line.broken_off([*pseudo, *more, ("content-length", "79")], at_once=at_once).status == 0
+    assert house.only("error", "block", "response")["kind"] == "error"
+    assert house.doubles.requests() == []
+
+
 def hs256(header: dict[str, Any], body: dict[str, Any], secret: bytes) -> str:
     """A token that is truly signed, with HMAC under this secret."""
     signed = f"{b64(orjson.dumps(header))}.{b64(orjson.dumps(body))}"

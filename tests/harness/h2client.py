@@ -68,6 +68,22 @@ class H2Line:
             self._flush()
         return self._reply(number)
 
+    def broken_off(self, headers: Fields, *, at_once: bool) -> H2Reply:
+        """One request whose body ends before it began; ``at_once``: with its head, else when the head was heard."""
+        number = self._state.get_next_available_stream_id()
+        self._state.send_headers(number, list(headers))
+        if not at_once:
+            self._state.ping(b"heard so")
+            self._flush()
+            while not any(isinstance(event, h2.events.PingAckReceived) for event in self._heard()):
+                self._flush()
+        self._state.send_data(number, b"", end_stream=True)
+        self._flush()
+        return self._reply(number)
+
+    def _heard(self) -> list[h2.events.Event]:
+        return self._state.receive_data(self._link.recv(65536) or _over())
+
     def farewell(self, seconds: float) -> tuple[int, int]:
         """Wait for the other side's GOAWAY: the last stream it answers, and its error code."""
         self._link.settimeout(seconds)

@@ -17,37 +17,11 @@ from mitmproxy.proxy import commands, events, mode_servers, mode_specs
 from mitmproxy.proxy.layers.http import HttpResponseHook
 
 from harness.rig import mitmproxy
+from harness.writers import Writer
 from weir.edge.hooks import TableAddonManager
 from weir.edge.wire import handler as module
 from weir.edge.wire.corked import CorkedWriter
 from weir.edge.wire.handler import WeirConnectionHandler
-
-
-class Writer:
-    """A socket's writing end that writes down what is done with it."""
-
-    def __init__(self) -> None:
-        self.done: list[Any] = []
-        self.closing = False
-
-    def write(self, data: bytes) -> None:
-        self.done.append(data)
-
-    def write_eof(self) -> None:
-        self.done.append("eof")
-
-    def close(self) -> None:
-        self.closing = True
-        self.done.append("close")
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    async def drain(self) -> None:
-        self.done.append("drain")
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": ("10.1.2.3", 4), "sockname": ("127.0.0.1", 8080)}.get(name, default)
 
 
 @dataclass
